@@ -1,0 +1,98 @@
+package scope_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/distribution/reference"
+
+	"github.com/berthpass/registry-auth/scope"
+)
+
+var seeds = []string{
+	"repository:team/app:pull,push",
+	"repository(plugin):alice/app:pull",
+	"repository:localhost:5000/alice/app:pull",
+	"repository::pull",
+	"registry:catalog:*",
+	"artifact-repository:org/charts:pull",
+	"repository:a.b_c__d---e/f:,pull,,push,",
+	"repository:alice/../bob:pull",
+	"repository:[::1]:5000/a:pull",
+	"REPOSITORY:Alice:PULL",
+	"repository:a:pull repository:b:pull",
+	":::",
+}
+
+// What parses prints, the print parses to the same scope, and it is in normal form: sorted and unique actions, a name that
+// distribution/reference accepts, nothing but lower case. An error comes with the zero Scope and points into the input.
+func FuzzParse(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		s, err := scope.Parse(in)
+		if err != nil {
+			malformed := err.(*scope.ParseError) //nolint:errorlint // the documented type
+			if !s.Equal(scope.Scope{}) || malformed.Offset < 0 || malformed.Offset > len(in) || malformed.Reason == "" {
+				t.Fatalf("Parse(%q) = %v, %+v", in, s, malformed)
+			}
+			return
+		}
+		if back, err := scope.Parse(s.String()); err != nil || !back.Equal(s) {
+			t.Fatalf("Parse(%q) = %q, which parses to %q, %v", in, s, back, err)
+		}
+		if !slices.IsSorted(s.Actions) || len(slices.Compact(slices.Clone(s.Actions))) != len(s.Actions) {
+			t.Fatalf("Parse(%q): actions %q are not sorted and unique", in, s.Actions)
+		}
+		if strings.ToLower(s.String()) != s.String() || strings.ContainsAny(s.Name, "[]*?%\\ ") || len(s.Name) > scope.MaxNameLength {
+			t.Fatalf("Parse(%q) = %q is not in normal form", in, s)
+		}
+		if _, err := reference.WithName(s.Name); err != nil && s.Name != "" {
+			t.Fatalf("Parse(%q): the name is refused by distribution/reference: %v", in, err)
+		}
+	})
+}
+
+// A lower-case name without brackets is accepted exactly when distribution/reference accepts it.
+func FuzzNameAgreesWithReference(f *testing.F) {
+	for _, seed := range []string{"alice/app", "a--b", "a..b", "localhost:5000/a", "a/b:1/c", "a_/b", "1.2.3.4:5/x", "a/-b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if name == "" || len(name) > scope.MaxNameLength || strings.ToLower(name) != name || strings.ContainsAny(name, "[]") {
+			t.Skip("names that are refused for another reason")
+		}
+		_, refused := reference.WithName(name)
+		_, err := scope.Parse("repository:" + name + ":pull")
+		if (err == nil) != (refused == nil) {
+			t.Fatalf("%q: reference says %v, Parse says %v", name, refused, err)
+		}
+	})
+}
+
+// Every scope of a list is accounted for, as well-formed or as malformed; what is well-formed formats to a list that parses to
+// the same; merging is idempotent and keeps each resource once.
+func FuzzParseList(f *testing.F) {
+	f.Add(strings.Join(seeds, " "), seeds[0])
+	f.Fuzz(func(t *testing.T, a, b string) {
+		list, malformed := scope.ParseList(a, b)
+		if len(list)+len(malformed) != len(scope.Split(a, b)) {
+			t.Fatalf("ParseList(%q, %q): %d + %d of %d scopes", a, b, len(list), len(malformed), len(scope.Split(a, b)))
+		}
+		again, none := scope.ParseList(scope.Format(list))
+		if len(none) > 0 || !slices.EqualFunc(again, list, scope.Scope.Equal) {
+			t.Fatalf("%q formats to %q", list, scope.Format(list))
+		}
+		merged := scope.Merge(list)
+		if twice := scope.Merge(merged); !slices.EqualFunc(twice, merged, scope.Scope.Equal) {
+			t.Fatalf("merging %q again gives %q", merged, twice)
+		}
+		for i, s := range merged {
+			if slices.ContainsFunc(merged[:i], s.SameResource) {
+				t.Fatalf("%q is twice in %q", s, merged)
+			}
+		}
+	})
+}
