@@ -1,0 +1,70 @@
+package authn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/netip"
+)
+
+var (
+	// ErrNoMatch means that the proof is not for this authenticator: no such user, or no credentials of its kind. The
+	// next authenticator is asked; when none is left, the client reads 401.
+	ErrNoMatch = errors.New("authn: no match")
+	// ErrRejected means that the proof is for this authenticator and wrong: a bad password, a disabled account. No other
+	// authenticator is asked, and the client reads 401.
+	ErrRejected = errors.New("authn: credentials rejected")
+)
+
+// A Request is what a client presents to prove who it is, and where it comes from. Authenticators must not change or
+// keep it.
+type Request struct {
+	// Username and Password are set together, or both empty: then the client presented no password, and an authenticator
+	// of passwords answers ErrNoMatch. The HTTP layer has already refused an empty password, invalid UTF-8, control
+	// characters and over-long values.
+	Username string
+	Password Secret
+	// TLS is the connection's state, or nil for a connection in the clear.
+	TLS *tls.ConnectionState
+	// RemoteAddr is the client's address. The zero Addr means that it is not known.
+	RemoteAddr netip.Addr
+	// Service is the registry that the token is for.
+	Service string
+	// ClientID names the client's software. The client chooses it, so it proves nothing.
+	ClientID string
+}
+
+// An Authenticator finds out who makes a request.
+//
+// Authenticate returns the subject when the proof is right. It returns an error that wraps [ErrNoMatch] for what is not
+// its own, one that wraps [ErrRejected] for a wrong proof, and any other error when it could not find out. With an error
+// the Subject is the zero value; without one it has a name. The request is never nil. Implementations are safe for
+// concurrent use and return soon after ctx is done.
+type Authenticator interface {
+	Authenticate(ctx context.Context, r *Request) (Subject, error)
+}
+
+// Func is a function that is an [Authenticator].
+type Func func(ctx context.Context, r *Request) (Subject, error)
+
+// Authenticate calls f.
+func (f Func) Authenticate(ctx context.Context, r *Request) (Subject, error) { return f(ctx, r) }
+
+// A Directory knows its subjects by name. It is an optional ability of an [Authenticator].
+//
+// Lookup returns the subject as it is now, without a proof. It takes the name as a user types it or as the Subject has it.
+// It returns an error that wraps [ErrNoMatch] when there is no subject of that name, one that wraps [ErrRejected] when
+// there is one that may not log in now, one that wraps [errors.ErrUnsupported] when it cannot tell, and any other error
+// when it could not find out. Implementations are safe for concurrent use, and quick: a lookup is made for every request
+// with remembered credentials.
+type Directory interface {
+	Lookup(ctx context.Context, name string) (Subject, error)
+}
+
+// Lookup asks a for the subject of that name. When a is no [Directory] the error is [errors.ErrUnsupported].
+func Lookup(ctx context.Context, a Authenticator, name string) (Subject, error) {
+	if d, ok := a.(Directory); ok {
+		return d.Lookup(ctx, name)
+	}
+	return Subject{}, errors.ErrUnsupported
+}

@@ -1,0 +1,36 @@
+package authztest_test
+
+import (
+	"testing"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/authz/authztest"
+)
+
+// A policy and its test, as one writes them.
+func TestPolicy(t *testing.T) {
+	policy := authz.ByType{
+		"repository": authz.First(authz.OwnNamespace(), authz.PublicPull("public")),
+		"registry":   authz.Catalog("admin"),
+	}
+	anonymous, alice, admin := authn.Subject{}, authn.Subject{Name: "alice"}, authn.Subject{Name: "admin"}
+
+	authztest.Run(t, policy, authztest.Table{
+		authztest.As(anonymous, authztest.Grants{
+			"repository:public/app:pull,push": "pull",
+			"repository:alice/app:pull":       "",
+		}),
+		authztest.As(alice, authztest.Grants{
+			"repository:alice/app:pull,push,delete": "pull,push,delete",
+			"repository:bob/app:pull":               "",
+			"registry:catalog:*":                    "",
+		}),
+		authztest.As(admin, authztest.Grants{
+			"registry:catalog:*": "*",
+			"repository::pull":   "pull",
+		}),
+	}, authztest.ForService("registry.test"))
+
+	authztest.CheckInvariants(t, policy, []authn.Subject{anonymous, alice, admin})
+}

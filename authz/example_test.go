@@ -1,0 +1,39 @@
+package authz_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/scope"
+)
+
+func Example() {
+	staff := authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
+		if slices.Contains(r.Subject.Labels["group"], "staff") {
+			return authz.Decision{Actions: []string{"pull"}, Reason: "staff may pull"}, nil
+		}
+		return authz.Decision{NoMatch: true}, nil
+	})
+	policy := authz.ByType{
+		"repository": authz.First(authz.OwnNamespace(), authz.PublicPull("public"), staff),
+		"registry":   authz.Catalog("admin"),
+	}
+
+	alice := authn.Subject{Name: "alice", Labels: map[string][]string{"group": {"staff"}}}
+	for _, text := range []string{"repository:alice/app:pull,push", "repository:team/app:pull,push", "registry:catalog:*"} {
+		asked, _ := scope.Parse(text)
+		d, err := policy.Authorize(context.Background(), authz.Request{Subject: alice, Scope: asked})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%s: %v (%s)\n", text, d.Actions, d.Reason)
+	}
+	// Output:
+	// repository:alice/app:pull,push: [pull push] (own namespace)
+	// repository:team/app:pull,push: [pull] (staff may pull)
+	// registry:catalog:*: [] (the catalog is for listed users)
+}
