@@ -1,0 +1,70 @@
+package token_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"testing"
+
+	"github.com/berthpass/registry-auth/token"
+)
+
+// BenchmarkBareES256 is what the others are measured against: the signature of as many bytes as a token has.
+func BenchmarkBareES256(b *testing.B) {
+	keys := newKeySet(b, generateKey(b, token.ES256))
+	input := []byte(issue(b, newIssuer(b, keys, nil), aliceMay("pull", "push")).Value)
+	private := generateECDSA(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		digest := sha256.Sum256(input)
+		if _, err := ecdsa.SignASN1(rand.Reader, private, digest[:]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkIssue(b *testing.B) {
+	for _, algorithm := range algorithms {
+		b.Run(string(algorithm), func(b *testing.B) {
+			issuer := newIssuer(b, newKeySet(b, generateKey(b, algorithm)), nil)
+			grant := aliceMay("pull", "push")
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := issuer.Issue(b.Context(), grant); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	for _, algorithm := range algorithms {
+		b.Run(string(algorithm), func(b *testing.B) {
+			keys := newKeySet(b, generateKey(b, algorithm))
+			raw := string(issue(b, newIssuer(b, keys, nil), aliceMay("pull", "push")).Value)
+			verifier := newVerifier(b, keys)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := verifier.Verify(raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRedeem redeems one token of a thousand.
+func BenchmarkRedeem(b *testing.B) {
+	tokens := newRefreshTokens(b, token.RefreshConfig{MaxPerSubject: 1000})
+	var text token.Secret
+	for range 1000 {
+		text, _ = issueRefresh(b, tokens, aliceGrant)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tokens.Redeem(b.Context(), text, aliceGrant.Service); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/berthpass/registry-auth/scope"
+	"github.com/berthpass/registry-auth/token"
+)
+
+// A token is issued, and a registry's side checks it.
+func Example() {
+	key, err := token.GenerateKey(token.ES256) // or token.LoadKey("auth.key", "auth.crt")
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := token.NewKeySet(key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
+	if err != nil {
+		log.Fatal(err)
+	}
+	issued, err := issuer.Issue(context.Background(), token.Grant{
+		Subject:  "alice",
+		Audience: "registry.example.com",
+		Access:   []scope.Scope{{Type: "repository", Name: "alice/app", Actions: []string{"pull"}}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("issued", issued.Value)
+
+	// The registry has the certificates, as distribution has them in rootcertbundle.
+	trusted, err := token.ParseBundle(keys.BundlePEM())
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Issuer:   "auth.example.com",
+		Audience: "registry.example.com",
+		Keys:     trusted,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	claims, err := verifier.Verify(string(issued.Value))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(claims.Subject, "may", scope.Format(claims.Access))
+	fmt.Println("push:", claims.Allows(scope.Scope{Type: "repository", Name: "alice/app", Actions: []string{"push"}}))
+
+	// Output:
+	// issued ***
+	// alice may repository:alice/app:pull
+	// push: false
+}
+
+// A key is replaced while requests go on.
+func ExampleKeySet() {
+	first, err := token.GenerateKey(token.ES256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys, err := token.NewKeySet(first)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	second, err := token.GenerateKey(token.ES256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := keys.Add(second); err != nil { // in BundlePEM and JWKS from now on
+		log.Fatal(err)
+	}
+	// Here the bundle is given to the registries, and distribution and zot are started again.
+	if err := keys.Promote(second.ID()); err != nil {
+		log.Fatal(err)
+	}
+	// Here the last token of the first key expires: a lifetime and a minute later.
+	if err := keys.Retire(first.ID()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(keys.Keys()), keys.Signing() == second)
+
+	// Output: 1 true
+}
+
+func ExampleRefreshTokens() {
+	ctx := context.Background()
+	tokens, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, record, err := tokens.Issue(ctx, token.RefreshGrant{Subject: "alice", Service: "registry.example.com", ClientID: "docker"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	redeemed, err := tokens.Redeem(ctx, text, "registry.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(redeemed.Subject, redeemed.ClientID)
+
+	if _, err := tokens.Revoke(ctx, token.RefreshFilter{ID: record.ID}); err != nil {
+		log.Fatal(err)
+	}
+	_, err = tokens.Redeem(ctx, text, "registry.example.com")
+	fmt.Println(errors.Is(err, token.ErrRefreshInvalid))
+
+	// Output:
+	// alice docker
+	// true
+}

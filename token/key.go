@@ -1,0 +1,158 @@
+package token
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+var (
+	// ErrUnsupportedKey means that a key is of a type, a curve or a size that is weak or that registries do not take.
+	ErrUnsupportedKey = errors.New("token: unsupported key")
+	// ErrKeyMismatch means that two things that should belong to one key do not: a certificate, a signer, a signature.
+	ErrKeyMismatch = errors.New("token: key mismatch")
+	// ErrBadCertificate means that a certificate chain is out of order, expired or not yet valid.
+	ErrBadCertificate = errors.New("token: bad certificate")
+	// ErrEncryptedKey means that a private key is protected with a passphrase, which this package does not ask for.
+	ErrEncryptedKey = errors.New("token: encrypted private key")
+	// ErrPublicOnly means that a key cannot do what was asked of it, since its private part is not here: it only verifies,
+	// or it lives in a device.
+	ErrPublicOnly = errors.New("token: no private key")
+)
+
+// A Key signs tokens or, without its private part, only verifies them. It has one [Algorithm] and, usually, a
+// certificate, by which distribution finds it.
+//
+// Make one with [GenerateKey], [LoadKey], [ParseKey], [NewKey] or [NewPublicKey]. A Key does not change and is safe for
+// concurrent use, provided that its signer is. It never prints its private part.
+type Key struct { //nolint:recvcheck // a copied Key must not print its private part either
+	id         string
+	libtrustID string
+	name       string // the kid in the JWKS that the key came from, when that is another one
+	algorithm  Algorithm
+	public     crypto.PublicKey
+	chain      []*x509.Certificate
+	warnings   []string // what was noticed while loading
+
+	signer       crypto.Signer  // nil when the key only verifies
+	byThumbprint *compactSigner // with the id as kid
+	byLibtrustID *compactSigner // with the libtrust id as kid
+}
+
+// NewKey returns a key that signs with signer, which may be a private key in memory or a handle to one in a KMS, an HSM
+// or an agent; it must be safe for concurrent use. The chain, if any, is the certificate of the key, then that of its
+// issuer, and so on.
+//
+// A message is signed and verified before NewKey returns, so that a signer of another key fails at start and not in the
+// first request. The error wraps [ErrUnsupportedKey], [ErrKeyMismatch] or [ErrBadCertificate], or is the signer's.
+func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (*Key, error) {
+	if signer == nil {
+		return nil, fmt.Errorf("%w: no signer", ErrPublicOnly)
+	}
+	key, err := NewPublicKey(signer.Public(), chain...)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkValidity(chain, time.Now()); err != nil {
+		return nil, err
+	}
+	return key.withSigner(signer)
+}
+
+// NewPublicKey returns a key that only verifies. The chain is checked as by [NewKey], except that an expired certificate
+// is accepted: that the key is in a [KeySet] is what makes it trusted.
+func NewPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, error) {
+	algorithm, err := algorithmOf(public)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkChain(public, chain); err != nil {
+		return nil, err
+	}
+	key := &Key{algorithm: algorithm, public: public, chain: slices.Clone(chain)}
+	if key.id, err = thumbprint(public); err != nil {
+		return nil, err
+	}
+	if key.libtrustID, err = libtrustID(public); err != nil {
+		return nil, err
+	}
+	return key, nil
+}
+
+// withSigner returns a copy of the key that signs with signer, after a test.
+func (k *Key) withSigner(signer crypto.Signer) (*Key, error) {
+	signing := *k
+	signing.signer = signer
+	var err error
+	if signing.byThumbprint, err = signing.newSigner(k.id); err != nil {
+		return nil, err
+	}
+	if signing.byLibtrustID, err = signing.newSigner(k.libtrustID); err != nil {
+		return nil, err
+	}
+	if err := signing.selfTest(); err != nil {
+		return nil, err
+	}
+	return &signing, nil
+}
+
+// ID returns the RFC 7638 thumbprint of the key: the kid of its tokens and its name in a [KeySet].
+func (k *Key) ID() string { return k.id }
+
+// LibtrustID returns the key id that distribution 2.x computes for the keys of its bundle, such as
+// "PYYO:TEWU:V7JH:26JV:AQTZ:LJC3:SXVJ:XGHA:34F2:2LAQ:ZRMK:Z7Q6".
+func (k *Key) LibtrustID() string { return k.libtrustID }
+
+// Algorithm returns the one algorithm of the key.
+func (k *Key) Algorithm() Algorithm { return k.algorithm }
+
+// Public returns the public key: an *[ecdsa.PublicKey], an [ed25519.PublicKey] or an *[rsa.PublicKey].
+func (k *Key) Public() crypto.PublicKey { return k.public }
+
+// CanSign reports whether the key signs. Otherwise it only verifies.
+func (k *Key) CanSign() bool { return k.signer != nil }
+
+// Certificates returns the certificate of the key and those above it, or nothing.
+func (k *Key) Certificates() []*x509.Certificate { return slices.Clone(k.chain) }
+
+// soonExpired is how long before its end a certificate is worth a warning.
+const soonExpired = 30 * 24 * time.Hour
+
+// Warnings returns what will not work with this key at which registry, a sentence each, for the log at start. A key that
+// [GenerateKey] made with the default algorithm has none, nor has one that only verifies.
+func (k *Key) Warnings() []string {
+	if !k.CanSign() {
+		return nil
+	}
+	warnings := slices.Clone(k.warnings)
+	if len(k.chain) == 0 {
+		warnings = append(warnings, "the key has no certificate, so its tokens carry no x5c: distribution 2.8 does not find the key, nor does 3.0 an elliptic one")
+	}
+	for _, certificate := range k.chain {
+		if time.Now().Add(soonExpired).After(certificate.NotAfter) {
+			warnings = append(warnings, fmt.Sprintf("the certificate %q expires at %s: registries will then refuse all tokens",
+				certificate.Subject, certificate.NotAfter.UTC().Format(time.RFC3339)))
+		}
+	}
+	if startsWithZero(k.public) {
+		warnings = append(warnings, "a coordinate of the key begins with a zero byte, which distribution up to 3.1 drops from the kid: it finds the key only by x5c, or in a JWKS file")
+	}
+	if k.algorithm == EdDSA {
+		warnings = append(warnings, "distribution 2.8 does not start with an Ed25519 certificate in its bundle")
+	}
+	return warnings
+}
+
+// String returns the algorithm and the id.
+func (k Key) String() string { return string(k.algorithm) + " key " + k.id }
+
+// Format implements [fmt.Formatter] and prints [Key.String] under every verb, so that no verb reaches the private part.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+
+// LogValue implements [slog.LogValuer].
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }

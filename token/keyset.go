@@ -1,0 +1,162 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+var (
+	// ErrKeyUnknown means that no key of the set is meant: by an id, or by the header of a token.
+	ErrKeyUnknown = errors.New("token: unknown key")
+	// ErrKeyInUse means that a key cannot be retired, since it is the one that signs. Promote another one first.
+	ErrKeyInUse = errors.New("token: the key is signing")
+)
+
+// A KeySet holds the key that signs now and the keys whose tokens are still accepted.
+//
+// To change the signing key, Add the next one, wait until every registry knows it, Promote it, wait until the last token
+// of the old key has expired (the lifetime, and a minute of leeway), and Retire the old one. Every method is safe for
+// concurrent use, at any time: a token that is issued or verified meanwhile sees the set before the change or after it,
+// and readers never wait.
+type KeySet struct {
+	mu      sync.Mutex // held by writers
+	current atomic.Pointer[keys]
+}
+
+// keys is one state of a KeySet. It never changes.
+type keys struct {
+	signing    *Key // nil in a set that only verifies
+	list       []*Key
+	byID       map[string]*Key
+	byKeyID    map[string]*Key // every kid by which a token may name a key
+	jwks       []byte
+	bundle     []byte
+	algorithms []Algorithm
+}
+
+// NewKeySet returns a set in which signing signs, and others are accepted as well. A set with a nil signing key and at
+// least one other only verifies; [NewIssuer] refuses it. The error wraps [ErrPublicOnly] when signing cannot sign, and
+// [ErrKeyUnknown] when there is no key at all.
+func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
+	list := others
+	if signing != nil {
+		list = append([]*Key{signing}, others...)
+	}
+	first, err := newKeys(signing, list)
+	if err != nil {
+		return nil, err
+	}
+	set := &KeySet{}
+	set.current.Store(first)
+	return set, nil
+}
+
+// Signing returns the key that signs now, or nil when the set only verifies.
+func (s *KeySet) Signing() *Key { return s.current.Load().signing }
+
+// Keys returns all keys, in the order in which they were added.
+func (s *KeySet) Keys() []*Key { return slices.Clone(s.current.Load().list) }
+
+// Add adds a key that verifies and does not sign yet. A key with the id of one in the set takes its place: so a
+// certificate is renewed under the same key. The error wraps [ErrPublicOnly] when that one signs and the new one cannot.
+func (s *KeySet) Add(key *Key) error {
+	if key == nil {
+		return fmt.Errorf("add key: %w: nil", ErrKeyUnknown)
+	}
+	return s.update("add key", func(now *keys) (*keys, error) {
+		list, signing := slices.Clone(now.list), now.signing
+		old := now.byID[key.id]
+		if old == nil {
+			return newKeys(signing, append(list, key))
+		}
+		if old == signing {
+			signing = key
+		}
+		list[slices.Index(list, old)] = key
+		return newKeys(signing, list)
+	})
+}
+
+// Promote lets the key with this id sign from now on; the one that signed is kept. The error wraps [ErrKeyUnknown], or
+// [ErrPublicOnly] when the key cannot sign.
+func (s *KeySet) Promote(id string) error {
+	return s.update("promote key", func(now *keys) (*keys, error) {
+		key := now.byID[id]
+		if key == nil {
+			return nil, fmt.Errorf("%w: %q", ErrKeyUnknown, id)
+		}
+		return newKeys(key, now.list)
+	})
+}
+
+// Retire removes the key with this id: its tokens are refused from now on. The error wraps [ErrKeyUnknown], or
+// [ErrKeyInUse] when it is the one that signs, or the last one.
+func (s *KeySet) Retire(id string) error {
+	return s.update("retire key", func(now *keys) (*keys, error) {
+		key := now.byID[id]
+		switch {
+		case key == nil:
+			return nil, fmt.Errorf("%w: %q", ErrKeyUnknown, id)
+		case key == now.signing || len(now.list) == 1:
+			return nil, fmt.Errorf("%w: %q", ErrKeyInUse, id)
+		}
+		return newKeys(now.signing, slices.DeleteFunc(slices.Clone(now.list), func(k *Key) bool { return k == key }))
+	})
+}
+
+func (s *KeySet) update(doing string, change func(*keys) (*keys, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next, err := change(s.current.Load())
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	s.current.Store(next)
+	return nil
+}
+
+func newKeys(signing *Key, list []*Key) (*keys, error) {
+	if len(list) == 0 {
+		return nil, fmt.Errorf("make key set: %w: no key", ErrKeyUnknown)
+	}
+	if signing != nil && !signing.CanSign() {
+		return nil, fmt.Errorf("make key set: %w: %v", ErrPublicOnly, signing)
+	}
+	k := &keys{signing: signing, list: slices.Clone(list), byID: make(map[string]*Key, len(list))}
+	for _, key := range list {
+		if key == nil {
+			return nil, fmt.Errorf("make key set: %w: nil", ErrKeyUnknown)
+		}
+		if k.byID[key.id] != nil {
+			return nil, fmt.Errorf("make key set: %v is there twice", key)
+		}
+		k.byID[key.id] = key
+		k.algorithms = append(k.algorithms, key.algorithm)
+	}
+	k.byKeyID = indexKeyIDs(list)
+	var err error
+	if k.jwks, err = encodeJWKS(list); err != nil {
+		return nil, fmt.Errorf("make key set: %w", err)
+	}
+	k.bundle = encodeBundle(list)
+	return k, nil
+}
+
+// indexKeyIDs maps every kid to its key. The ids that are computed from the keys come first: a name that somebody gave to
+// a key in a JWKS never hides one.
+func indexKeyIDs(list []*Key) map[string]*Key {
+	index := make(map[string]*Key, 2*len(list))
+	for _, key := range list {
+		index[key.id] = key
+		index[key.libtrustID] = key
+	}
+	for _, key := range list {
+		if _, taken := index[key.name]; key.name != "" && !taken {
+			index[key.name] = key
+		}
+	}
+	return index
+}

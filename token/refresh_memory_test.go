@@ -1,0 +1,45 @@
+package token_test
+
+import (
+	"crypto/sha256"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refreshtest"
+)
+
+func TestRefreshMemoryKeepsTheContract(t *testing.T) {
+	refreshtest.Run(t, func(*testing.T) token.RefreshStore { return token.NewRefreshMemory() })
+}
+
+// A hundred thousand tokens that live a minute, one a second, must not need the memory of a hundred thousand.
+func TestRefreshMemoryForgetsTheExpired(t *testing.T) {
+	store := token.NewRefreshMemory()
+	before := heap()
+	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	for i := range 100_000 {
+		now = now.Add(time.Second)
+		text := strconv.Itoa(i)
+		err := store.Insert(t.Context(), token.RefreshRecord{
+			ID: text, Hash: sha256.Sum256([]byte(text)), Subject: text, Service: "registry", IssuedAt: now, LastUsed: now,
+			ExpiresAt: now.Add(time.Minute), IdleAt: now.Add(time.Minute),
+		}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if grown := heap() - before; grown > 4<<20 {
+		t.Errorf("the store holds %d KiB", grown>>10)
+	}
+	runtime.KeepAlive(store)
+}
+
+func heap() int64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}

@@ -1,0 +1,84 @@
+package refreshtest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/berthpass/registry-auth/token"
+)
+
+const goroutines = 100
+
+func testConcurrentUse(t *testing.T, store token.RefreshStore) {
+	r := record(0)
+	insert(t, store, noLimit, r)
+	latest := start().Add(goroutines * time.Second)
+	var wg sync.WaitGroup
+	for i := range goroutines {
+		wg.Go(func() {
+			used, err := store.Use(t.Context(), use(r, start().Add(time.Duration(i+1)*time.Second)))
+			if err != nil || used.ID != r.ID || used.Subject != r.Subject {
+				t.Errorf("use: %+v, %v", used, err)
+			}
+		})
+	}
+	wg.Wait()
+	if used := mustUse(t, store, use(r, start())); !used.LastUsed.Equal(latest) {
+		t.Errorf("last used %v, want the latest use, %v: one was lost", used.LastUsed, latest)
+	}
+}
+
+// testDeleteRacesUse looks for a use that began after an acknowledged delete and succeeded, or that brought the record
+// back by writing what it had read before.
+func testDeleteRacesUse(t *testing.T, store token.RefreshStore) {
+	const rounds = 50
+	for round := range rounds {
+		r := record(round)
+		insert(t, store, noLimit, r)
+		var deleted atomic.Bool
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for {
+					after := deleted.Load()
+					_, err := store.Use(t.Context(), use(r, r.IssuedAt.Add(time.Hour)))
+					if err != nil && !errors.Is(err, token.ErrRefreshInvalid) {
+						t.Errorf("use: %v", err)
+						return
+					}
+					if after {
+						if err == nil {
+							t.Error("a use succeeded after the delete had returned")
+						}
+						return
+					}
+				}
+			})
+		}
+		if n, err := store.Delete(t.Context(), token.RefreshFilter{ID: r.ID}); n != 1 || err != nil {
+			t.Errorf("delete: %d, %v", n, err)
+		}
+		deleted.Store(true)
+		wg.Wait()
+		mustBeInvalid(t, store, use(r, r.IssuedAt.Add(time.Hour)))
+	}
+}
+
+func testConcurrentInsert(t *testing.T, store token.RefreshStore) {
+	const limit = 10
+	var wg sync.WaitGroup
+	for i := range goroutines {
+		wg.Go(func() {
+			if err := store.Insert(t.Context(), record(i), limit); err != nil {
+				t.Errorf("insert: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(listed(t, store, token.RefreshFilter{Subject: "alice"})); n != limit {
+		t.Errorf("%d tokens, want %d", n, limit)
+	}
+}

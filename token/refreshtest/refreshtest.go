@@ -1,0 +1,136 @@
+// Package refreshtest checks that an implementation of [token.RefreshStore] keeps the contract:
+//
+//	func TestStore(t *testing.T) {
+//		refreshtest.Run(t, func(t *testing.T) token.RefreshStore { return newStore(t.TempDir()) })
+//	}
+//
+// Run it with the race detector.
+package refreshtest
+
+import (
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/berthpass/registry-auth/token"
+)
+
+// Run runs the tests against stores that newStore makes: an empty one for each call, which nobody else uses. Clean up with
+// t.Cleanup.
+func Run(t *testing.T, newStore func(t *testing.T) token.RefreshStore) {
+	tests := []struct {
+		name string
+		test func(t *testing.T, store token.RefreshStore)
+	}{
+		{"an inserted token is used and comes back as it was", testUse},
+		{"an unknown token is invalid", testUnknown},
+		{"a token is good for its service only", testService},
+		{"a token ends when it is too old", testExpires},
+		{"a token ends when it is not used", testIdle},
+		{"a clock that goes back shortens no life", testClockGoesBack},
+		{"a filter deletes what matches and nothing else", testDelete},
+		{"an empty filter selects nothing, and All everything", testEmptyFilter},
+		{"a list is in the order of issue and has no expired tokens", testList},
+		{"the least recently used token makes room", testLimit},
+		{"the limit is for one subject, kind and service", testLimitIsPerOwner},
+		{"many uses of one token at once all succeed", testConcurrentUse},
+		{"no use succeeds after a delete has returned", testDeleteRacesUse},
+		{"insertions at once keep the limit", testConcurrentInsert},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.test(t, newStore(t)) })
+	}
+}
+
+// start is when the tests begin: whole seconds of UTC, since a store may keep no more.
+func start() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) }
+
+const (
+	day      = 24 * time.Hour
+	lifetime = 180 * day
+	idle     = 30 * day
+	noLimit  = 1000
+)
+
+// record returns the record of alice's token number n, issued n minutes after the start.
+func record(n int) token.RefreshRecord {
+	issued := start().Add(time.Duration(n) * time.Minute)
+	return token.RefreshRecord{
+		ID:           "id-" + strconv.Itoa(n),
+		Hash:         sha256.Sum256([]byte(strconv.Itoa(n))),
+		Subject:      "alice",
+		SubjectKind:  "user",
+		SubjectStamp: "stamp",
+		Service:      "registry.example.com",
+		ClientID:     "docker",
+		IssuedAt:     issued,
+		LastUsed:     issued,
+		ExpiresAt:    issued.Add(lifetime),
+		IdleAt:       issued.Add(idle),
+	}
+}
+
+func use(r token.RefreshRecord, now time.Time) token.RefreshUse {
+	return token.RefreshUse{Hash: r.Hash, Service: r.Service, Now: now, IdleAt: now.Add(idle)}
+}
+
+func insert(t *testing.T, store token.RefreshStore, limit int, records ...token.RefreshRecord) {
+	t.Helper()
+	for _, r := range records {
+		if err := store.Insert(t.Context(), r, limit); err != nil {
+			t.Fatalf("insert %s: %v", r.ID, err)
+		}
+	}
+}
+
+func mustUse(t *testing.T, store token.RefreshStore, u token.RefreshUse) token.RefreshRecord {
+	t.Helper()
+	used, err := store.Use(t.Context(), u)
+	if err != nil {
+		t.Fatalf("use: %v", err)
+	}
+	return used
+}
+
+func mustBeInvalid(t *testing.T, store token.RefreshStore, u token.RefreshUse) {
+	t.Helper()
+	used, err := store.Use(t.Context(), u)
+	if !errors.Is(err, token.ErrRefreshInvalid) {
+		t.Errorf("use: error %v, want ErrRefreshInvalid", err)
+	}
+	if used != (token.RefreshRecord{}) {
+		t.Errorf("use: record %+v beside an error", used)
+	}
+}
+
+// listed returns the ids of what the filter selects at the start.
+func listed(t *testing.T, store token.RefreshStore, filter token.RefreshFilter) []string {
+	t.Helper()
+	list, err := store.List(t.Context(), filter, start())
+	if err != nil {
+		t.Fatalf("list: %v", err)
+	}
+	var ids []string
+	for _, r := range list {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func expect(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("tokens %q, want %q", got, want)
+	}
+}
+
+// same compares with Equal for times, whose location and monotonic clock need not survive.
+func same(a, b token.RefreshRecord) bool {
+	times := a.IssuedAt.Equal(b.IssuedAt) && a.LastUsed.Equal(b.LastUsed) &&
+		a.ExpiresAt.Equal(b.ExpiresAt) && a.IdleAt.Equal(b.IdleAt)
+	b.IssuedAt, b.LastUsed, b.ExpiresAt, b.IdleAt = a.IssuedAt, a.LastUsed, a.ExpiresAt, a.IdleAt
+	return times && a == b
+}

@@ -1,0 +1,78 @@
+package token
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+	"testing"
+)
+
+// The examples of the RFCs, whose keys are public.
+const (
+	rfc7638Key = `{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}`
+	rfc7515Key = `{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`
+	rfc7515JWS = `eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q`
+	rfc8032Key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+	rfc8037JWS = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+)
+
+func readKey(t *testing.T, jwk string) *Key {
+	t.Helper()
+	keys, err := ParseJWKS([]byte(`{"keys":[` + jwk + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys.Keys()[0]
+}
+
+func ed25519Key(t *testing.T) *Key {
+	t.Helper()
+	public, err := hex.DecodeString(rfc8032Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := base64.RawURLEncoding.EncodeToString(public)
+	return readKey(t, `{"kty":"OKP","crv":"Ed25519","x":"`+x+`"}`)
+}
+
+func TestThumbprintsOfTheRFCs(t *testing.T) {
+	tests := []struct {
+		name, want string
+		key        *Key
+	}{
+		{"RFC 7638, section 3.1", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", readKey(t, rfc7638Key)},
+		{"RFC 8037, appendix A.3", "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", ed25519Key(t)},
+	}
+	for _, test := range tests {
+		if test.key.ID() != test.want {
+			t.Errorf("%s: %s, want %s", test.name, test.key.ID(), test.want)
+		}
+	}
+}
+
+func TestSignaturesOfTheRFCs(t *testing.T) {
+	tests := []struct {
+		name, jws, payload string
+		key                *Key
+	}{
+		{"RFC 7515, appendix A.3", rfc7515JWS, "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}", readKey(t, rfc7515Key)},
+		{"RFC 8037, appendix A.4", rfc8037JWS, "Example of Ed25519 signing", ed25519Key(t)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			header, err := parseHeader(test.jws)
+			if err != nil {
+				t.Fatal(err)
+			}
+			payload, err := checkSignature(test.jws, header, test.key)
+			if err != nil || !bytes.Equal(payload, []byte(test.payload)) {
+				t.Errorf("payload %q, error %v", payload, err)
+			}
+			flipped := strings.Replace(test.jws, ".", ".A", 1)
+			if payload, err := checkSignature(flipped, header, test.key); err == nil || payload != nil {
+				t.Errorf("another payload: %q, error %v", payload, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,189 @@
+package token
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+)
+
+// Why a token is refused. All of them mean 401 with a new challenge; [ErrKeyUnknown] is another one.
+var (
+	// ErrMalformed means that it is no token of the accepted form.
+	ErrMalformed = errors.New("token: malformed")
+	// ErrSignature means that it was not signed with the key that it names.
+	ErrSignature = errors.New("token: wrong signature")
+	// ErrIssuer means that somebody else issued it.
+	ErrIssuer = errors.New("token: wrong issuer")
+	// ErrAudience means that it is for another service.
+	ErrAudience = errors.New("token: wrong audience")
+	// ErrExpired means that its time is over.
+	ErrExpired = errors.New("token: expired")
+	// ErrNotYetValid means that its nbf or iat is in the future.
+	ErrNotYetValid = errors.New("token: not yet valid")
+)
+
+// DefaultLeeway is how far the clocks of issuer and verifier may differ, as in distribution.
+const DefaultLeeway = time.Minute
+
+// A VerifierConfig configures a [Verifier].
+type VerifierConfig struct {
+	// Issuer is the only "iss" that is accepted. Required.
+	Issuer string
+	// Audience is the service that tokens must be for. Required.
+	Audience string
+	// Keys are the keys whose tokens are accepted. Required, unless there are Roots.
+	Keys *KeySet
+	// Roots, if any, are CAs: a token with an x5c chain that leads to one of them is accepted too. Any certificate below
+	// these CAs can then sign tokens, whatever it was made for, so they should certify nothing else.
+	Roots *x509.CertPool
+	// Leeway is how far the clocks may differ. Zero is [DefaultLeeway], a negative one is none.
+	Leeway time.Duration
+	// Now is the clock. Nil is time.Now.
+	Now func() time.Time
+}
+
+// A Verifier checks access tokens, as a registry does. It is safe for concurrent use.
+type Verifier struct {
+	issuer, audience string
+	keys             *KeySet
+	roots            *x509.CertPool
+	leeway           time.Duration
+	now              func() time.Time
+}
+
+// NewVerifier returns a verifier, or an error that says which field of the configuration is missing.
+func NewVerifier(config VerifierConfig) (*Verifier, error) {
+	switch {
+	case config.Issuer == "":
+		return nil, errors.New("make verifier: no issuer")
+	case config.Audience == "":
+		return nil, errors.New("make verifier: no audience")
+	case config.Keys == nil && config.Roots == nil:
+		return nil, errors.New("make verifier: no keys")
+	}
+	if config.Leeway == 0 {
+		config.Leeway = DefaultLeeway
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return &Verifier{
+		issuer:   config.Issuer,
+		audience: config.Audience,
+		keys:     config.Keys,
+		roots:    config.Roots,
+		leeway:   max(config.Leeway, 0),
+		now:      config.Now,
+	}, nil
+}
+
+// Verify checks a token in compact form, without the word Bearer. With an error the Claims are the zero value; the error
+// wraps one of the sentinels of this package and contains nothing of the token.
+//
+// The key is found by kid in the set; failing that, by the first x5c certificate when its key is in the set; failing
+// that, by the x5c chain when there are roots. The header's alg must be the algorithm of that key. A critical extension
+// is refused, since none is known.
+func (v *Verifier) Verify(raw string) (Claims, error) {
+	header, err := parseHeader(raw)
+	if err != nil {
+		return Claims{}, err
+	}
+	key, err := v.findKey(header)
+	if err != nil {
+		return Claims{}, err
+	}
+	payload, err := checkSignature(raw, header, key)
+	if err != nil {
+		return Claims{}, err
+	}
+	claims, err := parseClaims(payload)
+	if err != nil {
+		return Claims{}, err
+	}
+	if err := v.checkClaims(claims); err != nil {
+		return Claims{}, err
+	}
+	return claims.verified(v.audience), nil
+}
+
+// findKey chooses by what the header names, and never takes a key out of the header: only from the set, or from a
+// certificate that the roots vouch for.
+func (v *Verifier) findKey(h *header) (*Key, error) {
+	var trusted *keys
+	if v.keys != nil {
+		trusted = v.keys.current.Load()
+		if key := trusted.byKeyID[h.KeyID]; key != nil {
+			return key, nil
+		}
+	}
+	chain, err := h.certificates()
+	if err != nil {
+		return nil, err
+	}
+	if len(chain) == 0 {
+		return nil, ErrKeyUnknown
+	}
+	leaf, err := NewPublicKey(chain[0].PublicKey)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the x5c certificate is of no key that is accepted", ErrKeyUnknown)
+	}
+	if trusted != nil {
+		if key := trusted.byID[leaf.id]; key != nil {
+			return key, nil
+		}
+	}
+	if v.roots != nil && v.leadsToRoot(chain) {
+		return leaf, nil
+	}
+	return nil, ErrKeyUnknown
+}
+
+func (v *Verifier) leadsToRoot(chain []*x509.Certificate) bool {
+	intermediates := x509.NewCertPool()
+	for _, certificate := range chain[1:] {
+		if _, err := algorithmOf(certificate.PublicKey); err != nil { // before it is used, see maxRSABits
+			return false
+		}
+		intermediates.AddCert(certificate)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{
+		Roots:         v.roots,
+		Intermediates: intermediates,
+		CurrentTime:   v.now(),
+		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	return err == nil
+}
+
+func checkSignature(raw string, h *header, key *Key) (payload []byte, err error) {
+	if h.Algorithm != string(key.algorithm) {
+		return nil, fmt.Errorf("%w: the alg is not %s, that of the key", ErrSignature, key.algorithm)
+	}
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.algorithm)})
+	if err != nil {
+		return nil, malformed("not a JWS in compact form") // the library's errors quote the token
+	}
+	if payload, err = signed.Verify(key.public); err != nil {
+		return nil, ErrSignature
+	}
+	return payload, nil
+}
+
+func (v *Verifier) checkClaims(claims *receivedClaims) error {
+	now := v.now()
+	switch {
+	case claims.Issuer != v.issuer:
+		return ErrIssuer
+	case !slices.Contains(claims.Audience, v.audience):
+		return ErrAudience
+	case !now.Before(timeOf(claims.ExpiresAt).Add(v.leeway)):
+		return ErrExpired
+	case now.Add(v.leeway).Before(timeOf(claims.NotBefore)), now.Add(v.leeway).Before(timeOf(claims.IssuedAt)):
+		return ErrNotYetValid
+	}
+	return nil
+}
