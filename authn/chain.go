@@ -48,7 +48,7 @@ func mayKnow(ctx context.Context, member Authenticator, name string) bool {
 }
 
 func (c chain) Lookup(ctx context.Context, name string) (Subject, error) {
-	notFound := error(ErrNoMatch)
+	notFound := ErrNoMatch
 	for _, member := range c {
 		subject, err := Lookup(ctx, member, name)
 		switch {

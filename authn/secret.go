@@ -8,6 +8,9 @@ import (
 
 // A Secret is a string that must not be printed: a password or a refresh token. Every verb of package fmt, log/slog and
 // encoding/json show three stars in its place; string(s) is the only way to read it, which is easy to find in a review.
+//
+// Two places are out of its reach: a map's key in JSON, and an unexported field of a struct that is printed with fmt. Do not
+// put one there.
 type Secret string
 
 const redacted = "***"

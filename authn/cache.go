@@ -1,0 +1,162 @@
+package authn
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// CacheConfig says how much [Cache] remembers, and for how long. The zero value is a good choice.
+type CacheConfig struct {
+	// TTL is how long after a password check its success is remembered. The default is one minute.
+	TTL time.Duration
+	// MaxEntries bounds what is remembered; the entry that was not used for the longest time goes first. The default is
+	// 10 000.
+	MaxEntries int
+	// Now is the clock, which tests replace. The default is time.Now.
+	Now func() time.Time
+}
+
+const (
+	defaultCacheTTL        = time.Minute
+	defaultCacheMaxEntries = 10_000
+)
+
+// Cache returns an authenticator that asks a, and for a short time remembers which user names and passwords were right. Clients
+// of registries send the password with every token request, and checking it is slow on purpose.
+//
+// Only success is remembered: a wrong password always pays for a check. Nothing remembered can be turned back into a password;
+// the key is an HMAC-SHA-256 of user name and password under a random key that this process alone has.
+//
+// a sees nothing of a request but user name and password, so that its answer cannot depend on the rest, an address for example,
+// and then be remembered for somebody else. A source that has to see the rest belongs in front of the Cache and not in it.
+// Requests without a user name go to a unchanged, and nothing is remembered of them.
+//
+// When a is a [Directory], a remembered subject is looked up before it is returned. So labels are as they are now, and a user
+// who was removed, disabled or given another password since is not let in: the remembered check is dropped and another made.
+// A lookup that is broken is an error, as a broken check is. When the lookup is not supported, what is remembered holds for TTL.
+//
+// Checks of the same credentials at the same time run once, and all get the answer. The check belongs to the request that came
+// first: when that one's context ends, another takes over; when it panics, the others get an error. None waits longer than its
+// own context lasts. Who shares a check depends on the presented credentials alone, and so tells nothing about the user.
+//
+// The Cache is a Directory; it finds what a finds, and remembers nothing of it.
+func Cache(a Authenticator, cfg CacheConfig) Authenticator {
+	if cfg.TTL <= 0 {
+		cfg.TTL = defaultCacheTTL
+	}
+	if cfg.MaxEntries <= 0 {
+		cfg.MaxEntries = defaultCacheMaxEntries
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	c := &cache{
+		source:  a,
+		now:     cfg.Now,
+		proven:  newProofs(cfg.TTL, cfg.MaxEntries),
+		flights: make(map[proofKey]*flight),
+	}
+	_, _ = rand.Read(c.secret[:]) // never fails
+	return c
+}
+
+type cache struct {
+	source Authenticator
+	now    func() time.Time
+	secret [sha256.Size]byte
+
+	mu      sync.Mutex
+	proven  *proofs
+	flights map[proofKey]*flight
+}
+
+var (
+	_ Authenticator = (*cache)(nil)
+	_ Directory     = (*cache)(nil)
+)
+
+func (c *cache) Lookup(ctx context.Context, name string) (Subject, error) {
+	return Lookup(ctx, c.source, name)
+}
+
+func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
+	if r.Username == "" {
+		return c.source.Authenticate(ctx, r)
+	}
+	credentials := &Request{Username: r.Username, Password: r.Password}
+	key := c.keyOf(credentials)
+	for {
+		known, shared, own := c.enter(key)
+		var subject Subject
+		var err error
+		switch {
+		case known != nil:
+			subject, err = c.confirm(ctx, credentials.Username, known)
+		case shared != nil:
+			subject, err = shared.wait(ctx)
+		default:
+			return c.fly(ctx, own, credentials)
+		}
+		if !errors.Is(err, errStartAnew) {
+			return subject, err
+		}
+	}
+}
+
+// errStartAnew means that what was remembered, or the check of another request, came to nothing.
+var errStartAnew = errors.New("authn: start anew")
+
+// enter returns one of three: the proof that is remembered, the check that another request is making, or one to make.
+func (c *cache) enter(key proofKey) (known *proof, shared, own *flight) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if known := c.proven.get(key, now); known != nil {
+		return known, nil, nil
+	}
+	if shared := c.flights[key]; shared != nil {
+		return nil, shared, nil
+	}
+	own = &flight{key: key, begun: now, landed: make(chan struct{})}
+	c.flights[key] = own
+	return nil, nil, own
+}
+
+// confirm returns the subject of a proof as it is now.
+func (c *cache) confirm(ctx context.Context, name string, known *proof) (Subject, error) {
+	subject, err := Lookup(ctx, c.source, name)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return known.subject, nil
+	case errors.Is(err, ErrNoMatch), errors.Is(err, ErrRejected), err == nil && !sameAccount(subject, known.subject):
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.proven.drop(known)
+		return Subject{}, errStartAnew
+	case err != nil:
+		return Subject{}, fmt.Errorf("look up %+q, whose password is remembered: %w", name, err)
+	}
+	return subject, nil
+}
+
+func sameAccount(a, b Subject) bool {
+	return a.Name == b.Name && a.Kind == b.Kind && a.Stamp == b.Stamp
+}
+
+// keyOf has the lengths in it, or "ab" with "c" would be "a" with "bc".
+func (c *cache) keyOf(r *Request) (key proofKey) {
+	mac := hmac.New(sha256.New, c.secret[:])
+	for _, part := range []string{r.Username, string(r.Password)} {
+		_, _ = mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // never fails
+		_, _ = mac.Write([]byte(part))
+	}
+	mac.Sum(key[:0])
+	return key
+}

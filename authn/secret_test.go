@@ -1,0 +1,71 @@
+package authn_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/berthpass/registry-auth/authn"
+)
+
+const hunter2 authn.Secret = "hunter2"
+
+// A value on the way to a log or an answer shows the stars and nothing of the secret, in hexadecimal neither.
+func TestSecretIsNotPrinted(t *testing.T) {
+	request := authn.Request{Username: "alice", Password: hunter2}
+	printed := map[string]string{}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%10.3s", "%t", "%T-%[1]v", "%!"} {
+		printed["Sprintf "+verb] = fmt.Sprintf(verb, hunter2)
+		printed["a Request by Sprintf "+verb] = fmt.Sprintf(verb, request)
+		printed["a *Request by Sprintf "+verb] = fmt.Sprintf(verb, &request)
+		printed["a slice by Sprintf "+verb] = fmt.Sprintf(verb, []authn.Secret{hunter2})
+		printed["a map by Sprintf "+verb] = fmt.Sprintf(verb, map[string]authn.Secret{"password": hunter2})
+	}
+	printed["Sprint"] = fmt.Sprint("password: ", hunter2)
+	printed["Errorf"] = fmt.Errorf("no such password: %v", hunter2).Error()
+	printed["Join"] = errors.Join(fmt.Errorf("%s", hunter2)).Error()
+
+	asJSON, err := json.Marshal(map[string]any{"password": hunter2, "request": request})
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed["JSON"] = string(asJSON)
+	asXML, err := xml.Marshal(hunter2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed["XML"] = string(asXML)
+
+	var out bytes.Buffer
+	for _, logger := range []*slog.Logger{slog.New(slog.NewTextHandler(&out, nil)), slog.New(slog.NewJSONHandler(&out, nil))} {
+		logger.Info("login", slog.Any("password", hunter2), slog.Any("request", request), slog.Any("pointer", &request))
+	}
+	printed["slog"] = out.String()
+	printed["a handler that knows no marshalers"] = slog.AnyValue(hunter2).Resolve().String()
+	if kind := slog.AnyValue(hunter2).Resolve().Kind(); kind != slog.KindString {
+		t.Errorf("a handler gets a %v, and not a string", kind)
+	}
+
+	for how, text := range printed {
+		if lower := strings.ToLower(text); strings.Contains(lower, "hunter2") ||
+			strings.Contains(lower, "68756e74") || strings.Contains(lower, "68 75 6e 74") || strings.Contains(lower, "104 117") {
+			t.Errorf("%s: %s", how, text)
+		}
+	}
+	for _, how := range []string{"Sprintf %v", "Sprintf %s", "Sprintf %q", "a Request by Sprintf %+v", "Sprint", "Errorf", "JSON", "XML", "slog"} {
+		if !strings.Contains(printed[how], "***") {
+			t.Errorf("%s shows no stars: %s", how, printed[how])
+		}
+	}
+}
+
+func TestSecretCanBeRead(t *testing.T) {
+	if string(hunter2) != "hunter2" {
+		t.Error("the conversion to a string is not the secret")
+	}
+}

@@ -1,0 +1,280 @@
+package static_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
+	"github.com/berthpass/registry-auth/authn/static"
+)
+
+func hash(t *testing.T, plain string) authn.Secret {
+	t.Helper()
+	encoded, err := bcrypt.GenerateFromPassword([]byte(plain), 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authn.Secret(encoded)
+}
+
+// newUsers makes a list that logs nothing, with the figures of its checker.
+func newUsers(t *testing.T, users ...static.User) (*static.Users, *password.Checker) {
+	t.Helper()
+	checker := &password.Checker{}
+	list, err := static.Config{Checker: checker, Logger: slog.New(slog.DiscardHandler)}.New(users...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list, checker
+}
+
+func TestAuthenticate(t *testing.T) {
+	labels := map[string][]string{"group": {"devs"}}
+	users, checker := newUsers(t,
+		static.User{Name: "alice", PasswordHash: hash(t, "wonderland"), Labels: labels},
+		static.User{Name: "builder", PasswordHash: hash(t, "hammer"), Kind: authn.KindServiceAccount},
+		static.User{Name: "mallory", PasswordHash: hash(t, "gone"), Disabled: true},
+	)
+	for name, test := range map[string]struct {
+		username string
+		password authn.Secret
+		want     authn.Subject
+		err      error
+		compared uint64
+	}{
+		"the right password":            {"alice", "wonderland", authn.Subject{Name: "alice", Labels: labels}, nil, 1},
+		"a service account":             {"builder", "hammer", authn.Subject{Name: "builder", Kind: authn.KindServiceAccount}, nil, 1},
+		"a wrong password":              {"alice", "looking-glass", authn.Subject{}, authn.ErrRejected, 1},
+		"another user's password":       {"alice", "hammer", authn.Subject{}, authn.ErrRejected, 1},
+		"a disabled user":               {"mallory", "gone", authn.Subject{}, authn.ErrRejected, 1},
+		"an unknown user":               {"bob", "wonderland", authn.Subject{}, authn.ErrNoMatch, 1},
+		"a name in another case":        {"Alice", "wonderland", authn.Subject{}, authn.ErrNoMatch, 1},
+		"a name with a space":           {"alice ", "wonderland", authn.Subject{}, authn.ErrNoMatch, 1},
+		"no user name":                  {"", "", authn.Subject{}, authn.ErrNoMatch, 0},
+		"an empty password":             {"alice", "", authn.Subject{}, authn.ErrRejected, 0},
+		"an empty password, unknown":    {"bob", "", authn.Subject{}, authn.ErrNoMatch, 0},
+		"an endless password":           {"alice", authn.Secret(strings.Repeat("a", 1025)), authn.Subject{}, authn.ErrRejected, 0},
+		"an endless password, unknown":  {"bob", authn.Secret(strings.Repeat("a", 1025)), authn.Subject{}, authn.ErrNoMatch, 0},
+		"too long for bcrypt":           {"alice", authn.Secret(strings.Repeat("a", 73)), authn.Subject{}, authn.ErrRejected, 1},
+		"too long for bcrypt, disabled": {"mallory", authn.Secret(strings.Repeat("a", 73)), authn.Subject{}, authn.ErrRejected, 1},
+		"too long for bcrypt, unknown":  {"bob", authn.Secret(strings.Repeat("a", 73)), authn.Subject{}, authn.ErrNoMatch, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := checker.Stats().Compared
+			got, err := users.Authenticate(t.Context(), &authn.Request{Username: test.username, Password: test.password})
+			if !errors.Is(err, test.err) {
+				t.Errorf("error is %v, want %v", err, test.err)
+			}
+			if (got.Stamp == "") != (test.err != nil) {
+				t.Errorf("stamp is %q", got.Stamp)
+			}
+			got.Stamp = ""
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("subject is %+v, want %+v", got, test.want)
+			}
+			if compared := checker.Stats().Compared - before; compared != test.compared {
+				t.Errorf("made %d comparisons, want %d", compared, test.compared)
+			}
+		})
+	}
+}
+
+func TestLookup(t *testing.T) {
+	users, checker := newUsers(t,
+		static.User{Name: "alice", PasswordHash: hash(t, "wonderland")},
+		static.User{Name: "mallory", PasswordHash: hash(t, "gone"), Disabled: true},
+	)
+	for name, want := range map[string]error{"alice": nil, "mallory": authn.ErrRejected, "bob": authn.ErrNoMatch, "": authn.ErrNoMatch} {
+		got, err := users.Lookup(t.Context(), name)
+		if !errors.Is(err, want) || got.Anonymous() != (want != nil) {
+			t.Errorf("Lookup(%q) = %+v, %v, want %v", name, got, err, want)
+		}
+	}
+	if checker.Stats().Compared != 0 {
+		t.Error("a lookup compares passwords")
+	}
+	found, _ := users.Lookup(t.Context(), "alice")
+	proven, err := users.Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "wonderland"})
+	if err != nil || !reflect.DeepEqual(found, proven) {
+		t.Errorf("found %+v, but proven %+v, %v", found, proven, err)
+	}
+}
+
+func TestABusyCheckerIsNoRefusal(t *testing.T) {
+	users, _ := newUsers(t, static.User{Name: "alice", PasswordHash: hash(t, "wonderland")})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nobody waits for the answer, so no comparison is begun
+	for _, name := range []string{"alice", "bob"} {
+		_, err := users.Authenticate(ctx, &authn.Request{Username: name, Password: "wonderland"})
+		if !errors.Is(err, password.ErrBusy) || errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := hash(t, "wonderland")
+	for name, test := range map[string]struct {
+		user static.User
+		want string
+	}{
+		"an empty name":               {static.User{PasswordHash: good}, "is empty"},
+		"a name of 256 bytes":         {static.User{Name: strings.Repeat("a", 256), PasswordHash: good}, "longer than 255 bytes"},
+		"a name that is not UTF-8":    {static.User{Name: "al\xffice", PasswordHash: good}, "UTF-8"},
+		"a name with a line break":    {static.User{Name: "al\nice", PasswordHash: good}, "control character"},
+		"a name with a C1 control":    {static.User{Name: "al\u0085ice", PasswordHash: good}, "control character"},
+		"a name with a colon":         {static.User{Name: "al:ice", PasswordHash: good}, "colon"},
+		"a name with a space before":  {static.User{Name: " alice", PasswordHash: good}, "white space"},
+		"a name with a space behind":  {static.User{Name: "alice ", PasswordHash: good}, "white space"},
+		"a name with a no-break one":  {static.User{Name: "alice\u00a0", PasswordHash: good}, "white space"},
+		"a name that is taken":        {static.User{Name: "first", PasswordHash: good}, "already"},
+		"a taken name, another kind":  {static.User{Name: "first", PasswordHash: good, Kind: authn.KindServiceAccount}, "already"},
+		"an unknown kind":             {static.User{Name: "alice", PasswordHash: good, Kind: 7}, "kind"},
+		"no hash":                     {static.User{Name: "alice"}, "empty"},
+		"a password in the clear":     {static.User{Name: "alice", PasswordHash: "correct horse"}, "in the clear"},
+		"a hash that takes half days": {static.User{Name: "alice", PasswordHash: "$2y$31$" + good[7:]}, "cost 31"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			users, err := static.New(static.User{Name: "first", PasswordHash: good}, test.user)
+			var refused *static.UserError
+			if !errors.As(err, &refused) || users != nil {
+				t.Fatalf("New = %v, %v", users, err)
+			}
+			if refused.Index != 1 || refused.Name != test.user.Name || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %v, want %q", err, test.want)
+			}
+			if secret := string(test.user.PasswordHash); secret != "" && strings.Contains(err.Error(), secret) {
+				t.Errorf("the error shows the hash: %v", err)
+			}
+		})
+	}
+}
+
+func TestNewAccepts(t *testing.T) {
+	good := hash(t, "wonderland")
+	for name, user := range map[string]string{
+		"a name of 255 bytes":     strings.Repeat("a", 255),
+		"a space within":          "Alice Liddell",
+		"an address":              "alice@example.org",
+		"letters of another sort": "алиса",
+		"a slash":                 "team/alice",
+	} {
+		t.Run(name, func(t *testing.T) {
+			users, _ := newUsers(t, static.User{Name: user, PasswordHash: good})
+			if subject, err := users.Lookup(t.Context(), user); subject.Name != user || err != nil {
+				t.Errorf("Lookup = %+v, %v", subject, err)
+			}
+		})
+	}
+}
+
+func TestNobody(t *testing.T) {
+	users, checker := newUsers(t)
+	_, err := users.Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "wonderland"})
+	if !errors.Is(err, authn.ErrNoMatch) || checker.Stats().Compared != 1 {
+		t.Errorf("an empty list answers %v after %d comparisons", err, checker.Stats().Compared)
+	}
+}
+
+func TestLabelsAreCopied(t *testing.T) {
+	labels := map[string][]string{"group": {"devs"}}
+	users, _ := newUsers(t, static.User{Name: "alice", PasswordHash: hash(t, "wonderland"), Labels: labels})
+	labels["group"][0] = "admins"
+	labels["more"] = []string{"rights"}
+	subject, err := users.Lookup(t.Context(), "alice")
+	if err != nil || !reflect.DeepEqual(subject.Labels, map[string][]string{"group": {"devs"}}) {
+		t.Errorf("labels are %v, %v", subject.Labels, err)
+	}
+}
+
+func TestStamp(t *testing.T) {
+	first, again, other := hash(t, "wonderland"), hash(t, "wonderland"), hash(t, "looking-glass")
+	stamp := func(user static.User) string {
+		users, _ := newUsers(t, user)
+		subject, err := users.Lookup(t.Context(), user.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return subject.Stamp
+	}
+	alice := stamp(static.User{Name: "alice", PasswordHash: first})
+	for name, test := range map[string]struct {
+		user static.User
+		same bool
+	}{
+		"the same user loaded again":           {static.User{Name: "alice", PasswordHash: first}, true},
+		"a user with new labels":               {static.User{Name: "alice", PasswordHash: first, Labels: map[string][]string{"a": nil}}, true},
+		"another password":                     {static.User{Name: "alice", PasswordHash: other}, false},
+		"an account made again, same password": {static.User{Name: "alice", PasswordHash: again}, false},
+		"another user with the same hash":      {static.User{Name: "bob", PasswordHash: first}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := stamp(test.user); (got == alice) != test.same || len(got) != 22 {
+				t.Errorf("stamp is %q, alice's %q, want the same: %v", got, alice, test.same)
+			}
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	weak := hash(t, "wonderland")
+	strong := "$2a$10$" + weak[7:] // of no password, but this compares none
+	for name, test := range map[string]struct {
+		users []static.User
+		want  []string
+	}{
+		"strong hashes of one cost": {[]static.User{{Name: "alice", PasswordHash: strong}, {Name: "bob", PasswordHash: strong}}, nil},
+		"a weak hash":               {[]static.User{{Name: "alice", PasswordHash: weak}}, []string{"htpasswd -nBC 10", "count=1", "users=[alice]"}},
+		"hashes of different costs": {[]static.User{{Name: "alice", PasswordHash: weak}, {Name: "bob", PasswordHash: strong}}, []string{"users=[alice]", `"[bcrypt cost 10 bcrypt cost 5]"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if _, err := (static.Config{Logger: slog.New(slog.NewTextHandler(&out, nil))}).New(test.users...); err != nil {
+				t.Fatal(err)
+			}
+			if test.want == nil && out.Len() > 0 {
+				t.Errorf("logged %s", &out)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("%q is not in the log: %s", want, &out)
+				}
+			}
+			if strings.Contains(out.String(), string(weak[7:])) {
+				t.Errorf("the log shows a hash: %s", &out)
+			}
+		})
+	}
+}
+
+func TestAWarningNamesAFewUsersOnly(t *testing.T) {
+	var list []static.User
+	for i := range 1000 {
+		list = append(list, static.User{Name: fmt.Sprintf("user%03d", i), PasswordHash: "$2y$05$vorcrmoH33azSAcbh/y8c.APv1XJNGlBnj8qEAIMU4wMKGnyItaOC"})
+	}
+	var out bytes.Buffer
+	if _, err := (static.Config{Logger: slog.New(slog.NewTextHandler(&out, nil))}).New(list...); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(out.String(), "user0"); got != 10 || !strings.Contains(out.String(), "count=1000") {
+		t.Errorf("%d users are named: %s", got, &out)
+	}
+}
+
+func TestPrintingShowsNoHash(t *testing.T) {
+	user := static.User{Name: "alice", PasswordHash: hash(t, "wonderland")}
+	users, _ := newUsers(t, user)
+	digest := string(user.PasswordHash[30:])
+	if printed := fmt.Sprintf("%v %+v %#v %v %+v %#v", user, user, user, users, users, users); strings.Contains(printed, digest) {
+		t.Errorf("printed as %s", printed)
+	}
+}
