@@ -1,0 +1,145 @@
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/scope"
+)
+
+// An AuditRecord says what a token request asked for and what became of it. It holds no secret. Texts in it that a client has
+// chosen are untrusted: print them quoted, as log/slog does.
+type AuditRecord struct {
+	// Time is when the request came, Duration the work until its answer was ready.
+	Time     time.Time
+	Duration time.Duration
+	// Status is the HTTP status of the answer; 200 means that a token was issued.
+	Status int
+	// Grant is how the token was asked for: GrantBasic, GrantPassword and so on, or empty for a request of no known form.
+	Grant string
+	// Username is the name that the client presented, which nobody need have proved.
+	Username string
+	// Subject is who was authenticated. It is the zero value for the anonymous subject, and when authentication failed.
+	Subject authn.Subject
+	// Service and ClientID are as the client sent them. A text of the client's that is very long is cut.
+	Service  string
+	ClientID string
+	// RemoteAddr is the client's address, or the zero Addr when it is not known.
+	RemoteAddr netip.Addr
+	// Decisions has one entry for each resource that was asked for, if it came to a decision.
+	Decisions []ScopeDecision
+	// Malformed are the scopes that were left out because they cannot be read.
+	Malformed []*scope.ParseError
+	// TokenID is the "jti" of the issued token.
+	TokenID string
+	// RefreshTokenIssued says that a new refresh token was given out.
+	RefreshTokenIssued bool
+	// Err is why no token was issued, with causes that the client was not told. It is nil for Status 200.
+	Err error
+}
+
+// A ScopeDecision is what was asked about one resource, what was granted, and why.
+type ScopeDecision struct {
+	Asked   scope.Scope
+	Granted []string
+	Reason  string
+}
+
+// describe notes what a request asks for.
+func (a *AuditRecord) describe(req *tokenRequest) {
+	a.Grant, a.Username = req.grant, clip(req.username)
+	a.Service, a.ClientID = clip(req.service), req.clientID
+	a.Malformed = req.malformed
+}
+
+// clip bounds what a client can write to the log with one request.
+func clip(s string) string {
+	const most = 255
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}
+
+// LogValue implements [slog.LogValuer]. Empty fields are left out.
+func (a AuditRecord) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Int("status", a.Status), slog.Duration("duration", a.Duration)}
+	text := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	text("grant", a.Grant)
+	text("subject", a.Subject.Name)
+	if !a.Subject.Anonymous() {
+		text("kind", a.Subject.Kind.String())
+	}
+	if a.Username != a.Subject.Name {
+		text("username", a.Username)
+	}
+	text("service", a.Service)
+	text("client_id", a.ClientID)
+	if a.RemoteAddr.IsValid() {
+		text("remote_addr", a.RemoteAddr.String())
+	}
+	text("token_id", a.TokenID)
+	if a.RefreshTokenIssued {
+		attrs = append(attrs, slog.Bool("refresh_token_issued", true))
+	}
+	if len(a.Decisions) > 0 {
+		attrs = append(attrs, slog.Any("decisions", decisionLog(a.Decisions)))
+	}
+	if len(a.Malformed) > 0 {
+		attrs = append(attrs, slog.Any("malformed", malformedLog(a.Malformed)))
+	}
+	if a.Err != nil {
+		text("error", a.Err.Error())
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// loggedDecision is a decision's form in the log: short, and the same in text and JSON.
+type loggedDecision struct {
+	Asked   string   `json:"asked"`
+	Granted []string `json:"granted"`
+	Reason  string   `json:"reason,omitempty"`
+}
+
+func decisionLog(decisions []ScopeDecision) []loggedDecision {
+	logged := make([]loggedDecision, len(decisions))
+	for i, d := range decisions {
+		logged[i] = loggedDecision{Asked: d.Asked.String(), Granted: d.Granted, Reason: d.Reason}
+	}
+	return logged
+}
+
+func malformedLog(malformed []*scope.ParseError) []string {
+	logged := make([]string, len(malformed))
+	for i, m := range malformed {
+		logged[i] = m.Error()
+	}
+	return logged
+}
+
+func (s *Server) audit(ctx context.Context, record AuditRecord) {
+	if s.cfg.Audit != nil {
+		s.cfg.Audit(ctx, record)
+		return
+	}
+	s.cfg.logger().LogAttrs(ctx, auditLevel(record.Status), "token request", slog.Any("request", record))
+}
+
+func auditLevel(status int) slog.Level {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return slog.LevelError
+	case status >= http.StatusBadRequest:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}

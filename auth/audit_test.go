@@ -1,0 +1,190 @@
+package auth_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/scope"
+)
+
+func TestAuditRecord(t *testing.T) {
+	f := newFixture(t)
+	r := f.get("service=registry.test&account=alice&client_id=docker&offline_token=true"+
+		"&scope=repository:alice/app:pull,push,delete&scope=repository:bob/app:pull&scope=repository:Bad:pull", "alice:wonderland").wantStatus(200)
+
+	record := f.lastRecord()
+	if record.Status != 200 || record.Err != nil || record.Grant != auth.GrantBasic || record.Username != "alice" ||
+		record.Subject.Name != "alice" || record.Service != service || record.ClientID != "docker" || !record.RefreshTokenIssued {
+		t.Errorf("the record is not complete: %+v", record)
+	}
+	if !record.RemoteAddr.IsLoopback() || record.Time.IsZero() || record.Duration <= 0 {
+		t.Errorf("address %v, time %v, duration %v", record.RemoteAddr, record.Time, record.Duration)
+	}
+	if want := r.claims(f.issuer).ID; record.TokenID != want {
+		t.Errorf("TokenID is %q, want the token's jti %q", record.TokenID, want)
+	}
+	if got := len(record.Malformed); got != 1 {
+		t.Errorf("%d malformed scopes, want 1", got)
+	}
+	var got []string
+	for _, d := range record.Decisions {
+		got = append(got, d.Asked.String()+" => "+strings.Join(d.Granted, ",")+" ("+d.Reason+")")
+	}
+	want := []string{"repository:alice/app:delete,pull,push => pull,push (own namespace)", "repository:bob/app:pull =>  (no rule matches)"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("decisions:\n got %q\nwant %q", got, want)
+	}
+}
+
+// Every request leaves exactly one record, whatever becomes of it.
+func TestEveryRequestIsAudited(t *testing.T) {
+	f := newFixture(t)
+	for i, test := range []struct {
+		send   func() *reply
+		status int
+		grant  string
+	}{
+		{func() *reply { return f.get("service=registry.test", "") }, 200, auth.GrantAnonymous},
+		{func() *reply { return f.get("service=registry.test", "alice:wrong") }, 401, auth.GrantBasic},
+		{func() *reply { return f.get("service=other.test", "alice:wonderland") }, 400, auth.GrantBasic},
+		{func() *reply { return f.get("service=registry.test&scope=%zz", "") }, 400, auth.GrantAnonymous},
+		{func() *reply { return f.post(passwordForm()) }, 200, auth.GrantPassword},
+		{func() *reply { return f.post(refreshForm("junk")) }, 401, auth.GrantRefreshToken},
+		{func() *reply { return f.post(form("grant_type", "made\nup")) }, 400, ""},
+		{func() *reply { return f.get("service=registry.test", "broken:x") }, 503, auth.GrantBasic},
+		{func() *reply {
+			return f.get("service=registry.test&scope=repository:test/panic:pull", "alice:wonderland")
+		}, 500, auth.GrantBasic},
+	} {
+		test.send().wantStatus(test.status)
+		if n := len(f.records()); n != i+1 {
+			t.Fatalf("%d records after %d requests", n, i+1)
+		}
+		record := f.lastRecord()
+		if record.Status != test.status || record.Grant != test.grant || (record.Err == nil) != (test.status == 200) {
+			t.Errorf("request %d: %+v, want status %d and grant %q", i, record, test.status, test.grant)
+		}
+	}
+}
+
+func TestAuditNamesTheCauseThatTheClientIsNotTold(t *testing.T) {
+	f := newFixture(t)
+	f.get("service=registry.test", "broken:x").wantStatus(503)
+	if err := f.lastRecord().Err; err == nil || !strings.Contains(err.Error(), errSourceDown.Error()) {
+		t.Errorf("the record's error is %v, want the cause", err)
+	}
+}
+
+func TestAuditIsLoggedByDefault(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) { cfg.Audit = nil })
+	f.get("service=registry.test&client_id=crane&scope=repository:alice/app:pull", "alice:wonderland").wantStatus(200)
+	f.get("service=registry.test", "alice:wrong").wantStatus(401)
+	f.get("service=registry.test", "broken:x").wantStatus(503)
+
+	type line struct {
+		Level   string `json:"level"`
+		Message string `json:"msg"`
+		Request struct {
+			Status    int    `json:"status"`
+			Subject   string `json:"subject"`
+			Kind      string `json:"kind"`
+			Username  string `json:"username"`
+			Service   string `json:"service"`
+			ClientID  string `json:"client_id"`
+			Decisions []struct {
+				Asked   string   `json:"asked"`
+				Granted []string `json:"granted"`
+				Reason  string   `json:"reason"`
+			} `json:"decisions"`
+			TokenID string `json:"token_id"`
+			Error   string `json:"error"`
+		} `json:"request"`
+	}
+	var lines []line
+	for text := range strings.Lines(f.log.String()) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		lines = append(lines, l)
+	}
+	if len(lines) != 3 {
+		t.Fatalf("%d lines for 3 requests:\n%s", len(lines), f.log.String())
+	}
+	good := lines[0].Request
+	if lines[0].Level != "INFO" || lines[0].Message != "token request" || good.Status != 200 || good.Subject != "alice" || good.Kind != "user" ||
+		good.Service != service || good.ClientID != "crane" || good.TokenID == "" || len(good.Decisions) != 1 || good.Decisions[0].Reason != "own namespace" {
+		t.Errorf("granted: %+v", lines[0])
+	}
+	if wrong := lines[1]; wrong.Level != "WARN" || wrong.Request.Username != "alice" || wrong.Request.Subject != "" || wrong.Request.Error == "" {
+		t.Errorf("refused: %+v", wrong)
+	}
+	if broken := lines[2]; broken.Level != "ERROR" || broken.Request.Status != 503 {
+		t.Errorf("broken: %+v", broken)
+	}
+}
+
+// What a client sends may be anything; in the log it is quoted, one line a request, and bounded.
+func TestLogHoldsNoSecretAndNoForgedLine(t *testing.T) {
+	const marker = "s3cr3t-marker"
+	var text lockedBuffer
+	for name, handler := range map[string]slog.Handler{
+		"JSON": slog.NewJSONHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}),
+		"text": slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, func(cfg *auth.Config) {
+				cfg.Audit, cfg.Logger = nil, slog.New(handler)
+				cfg.Authenticator.(users)["bob"] = marker
+			})
+			before := strings.Count(text.String(), "\n")
+			f.get("service=registry.test&offline_token=true", "bob:"+marker).wantStatus(200)
+			f.get("service=registry.test", "alice:"+marker).wantStatus(401)
+			f.get("service=registry.test&scope=repository:test/panic:pull", "bob:"+marker).wantStatus(500)
+			f.get("service=registry.test", "alice\nlevel=INFO msg=forged:"+marker).wantStatus(401)
+			f.get("service="+strings.Repeat("x", 10_000), "alice:"+marker).wantStatus(400)
+			f.post(passwordForm("password", marker)).wantStatus(400)
+			f.post(form("grant_type", "password", "service", service, "username", "bob", "password", marker)).wantStatus(200)
+			f.post(refreshForm(marker)).wantStatus(401)
+			refreshToken := f.post(form("grant_type", "password", "service", service, "username", "bob", "password", marker, "access_type", "offline")).body.RefreshToken
+			f.post(refreshForm(refreshToken)).wantStatus(200)
+
+			logged := text.String()
+			if strings.Contains(logged, marker) || strings.Contains(logged, refreshToken) || strings.Contains(logged, "eyJ") {
+				t.Errorf("a secret is in the log:\n%s", logged)
+			}
+			if lines := strings.Count(logged, "\n") - before; lines != 11 { // ten requests, and the panic with its stack
+				t.Errorf("%d lines, want 11:\n%s", lines, logged)
+			}
+			for line := range strings.Lines(logged) {
+				if len(line) > 8000 {
+					t.Errorf("a line of %d bytes: %.200s…", len(line), line)
+				}
+			}
+		})
+	}
+}
+
+func TestAuditRecordLeavesEmptyFieldsOut(t *testing.T) {
+	var b bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	logger.Info("x", "r", auth.AuditRecord{
+		Status: 200, Grant: auth.GrantAnonymous, Service: service, RemoteAddr: netip.MustParseAddr("192.0.2.1"),
+		Decisions: []auth.ScopeDecision{{Asked: scope.Scope{Type: "repository", Name: "a", Actions: []string{"pull"}}, Granted: []string{}, Reason: "no"}},
+	})
+	want := `level=INFO msg=x r.status=200 r.duration=0s r.grant=anonymous r.service=registry.test r.remote_addr=192.0.2.1 ` +
+		`r.decisions="[{Asked:repository:a:pull Granted:[] Reason:no}]"` + "\n"
+	if b.String() != want {
+		t.Errorf("got  %swant %s", b.String(), want)
+	}
+}

@@ -1,0 +1,215 @@
+package auth_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authz"
+)
+
+// A panic costs its own request, and nothing else.
+func TestPanicIsOneRequestsTrouble(t *testing.T) {
+	f := newFixture(t)
+	f.get("service=registry.test&scope=repository:test/panic:pull", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
+	if log := f.log.String(); !strings.Contains(log, "a bug in the policy") || !strings.Contains(log, "auth_test.policy") {
+		t.Errorf("the log has not the panic with its stack: %s", log)
+	}
+	f.get("service=registry.test&scope=repository:alice/app:pull", "alice:wonderland").wantStatus(200)
+}
+
+func TestPanicOfAnAuthenticator(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.RefreshTokens = nil
+		cfg.Authenticator = authn.Func(func(context.Context, *authn.Request) (authn.Subject, error) { panic("a bug in the source") })
+	})
+	f.get("service=registry.test", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
+}
+
+func TestHangingAuthorizerMeetsTheDeadline(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) { cfg.Timeout = 20 * time.Millisecond })
+	f.get("service=registry.test&scope=repository:test/hang:pull", "alice:wonderland").wantError(503, "UNAVAILABLE", "temporarily_unavailable")
+	f.get("service=registry.test&scope=repository:alice/app:pull", "alice:wonderland").wantStatus(200)
+}
+
+// A client that sends half a body keeps its connection only until the deadline.
+func TestHalfABodyMeetsTheDeadline(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) { cfg.Timeout = 20 * time.Millisecond })
+	host := strings.TrimSuffix(strings.TrimPrefix(f.url, "http://"), "/token")
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	if _, err := fmt.Fprintf(connection, "POST /token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngrant_type=", host); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusBadRequest {
+		t.Errorf("status %d, want 400", response.StatusCode)
+	}
+	if _, err := io.Copy(io.Discard, connection); err != nil {
+		t.Errorf("the connection was not closed: %v", err)
+	}
+}
+
+// An authenticator that forgets the name would make everybody anonymous.
+func TestAuthenticatorWithoutASubjectIsABug(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.RefreshTokens = nil
+		cfg.Authenticator = authn.Func(func(context.Context, *authn.Request) (authn.Subject, error) { return authn.Subject{}, nil })
+	})
+	f.get("service=registry.test&scope=repository:public/app:pull", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
+}
+
+// What an authenticator returns beside an error does not count.
+func TestSubjectBesideAnErrorIsDropped(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.RefreshTokens = nil
+		cfg.Authenticator = authn.Func(func(context.Context, *authn.Request) (authn.Subject, error) {
+			return authn.Subject{Name: "admin"}, authn.ErrNoMatch
+		})
+	})
+	if got := f.get("service=registry.test&scope=registry:catalog:*", "").wantStatus(200).claims(f.issuer); got.Subject != "" || len(got.Access) > 0 {
+		t.Errorf("a token for %q with %v", got.Subject, got.Access)
+	}
+}
+
+// An authenticator may know a client by something else than a password, such as its certificate.
+func TestAuthenticatorSeesTheWholeRequest(t *testing.T) {
+	address := netip.MustParseAddr("192.0.2.7")
+	var seen authn.Request
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.RefreshTokens = nil
+		cfg.AnonymousAllowed = false
+		cfg.RemoteAddr = func(*http.Request) netip.Addr { return address }
+		cfg.Authenticator = authn.Func(func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+			seen = *r
+			return authn.Subject{Name: "node-1", Kind: authn.KindServiceAccount}, nil
+		})
+	})
+	r := f.get("service=registry.test&client_id=containerd", "").wantStatus(200)
+	if got := r.claims(f.issuer).Subject; got != "node-1" {
+		t.Errorf("sub is %q", got)
+	}
+	if seen.Username != "" || seen.Password != "" || seen.RemoteAddr != address || seen.Service != service || seen.ClientID != "containerd" {
+		t.Errorf("the authenticator saw %+v", seen)
+	}
+	f.get("service=registry.test&account=node-1", "").wantStatus(200)
+	f.get("service=registry.test&account=alice", "").wantError(400, "INVALID_REQUEST", "invalid_request")
+}
+
+func TestAuthorizerSeesTheWholeQuestion(t *testing.T) {
+	var seen authz.Request
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.Authorizer = authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
+			seen = r
+			r.Scope.Actions[0] = "push" // must not change what was asked
+			return authz.Decision{Actions: []string{"pull", "push"}}, nil
+		})
+	})
+	r := f.get("service=registry.test&client_id=crane&scope=repository:a:pull", "alice:wonderland").wantStatus(200)
+	if seen.Subject.Name != "alice" || seen.Service != service || seen.ClientID != "crane" || !seen.RemoteAddr.IsLoopback() || seen.Scope.Name != "a" {
+		t.Errorf("the authorizer saw %+v", seen)
+	}
+	if got := r.granted(f.issuer); got != "repository:a:pull" {
+		t.Errorf("granted %q, want pull alone, which was asked", got)
+	}
+}
+
+// Groups are read at each use of a refresh token, so that losing one takes effect with the next access token.
+func TestRefreshReadsTheSubjectAnew(t *testing.T) {
+	source := &labelled{groups: []string{"staff"}}
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.Authenticator = source
+		cfg.Authorizer = authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
+			if len(r.Subject.Labels["group"]) > 0 {
+				return authz.Decision{Actions: []string{"pull"}}, nil
+			}
+			return authz.Decision{}, nil
+		})
+	})
+	refreshToken := f.login()
+	if got := f.post(refreshForm(refreshToken, "scope", "repository:a:pull")).wantStatus(200).granted(f.issuer); got != "repository:a:pull" {
+		t.Fatalf("granted %q with the group", got)
+	}
+	source.groups = nil
+	if got := f.post(refreshForm(refreshToken, "scope", "repository:a:pull")).wantStatus(200).granted(f.issuer); got != "" {
+		t.Errorf("granted %q without the group", got)
+	}
+	source.disabled = true
+	f.post(refreshForm(refreshToken, "scope", "repository:a:pull")).wantError(401, "UNAUTHORIZED", "invalid_grant")
+}
+
+// labelled is a source of one user with groups.
+type labelled struct {
+	groups   []string
+	disabled bool
+}
+
+func (l *labelled) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+	return l.Lookup(ctx, r.Username)
+}
+
+func (l *labelled) Lookup(_ context.Context, name string) (authn.Subject, error) {
+	if l.disabled {
+		return authn.Subject{}, fmt.Errorf("%w: the account is disabled", authn.ErrRejected)
+	}
+	return authn.Subject{Name: name, Labels: map[string][]string{"group": l.groups}}, nil
+}
+
+// A source that authenticates somebody whom it cannot look up gets no refresh token, which nobody could redeem.
+func TestNoRefreshTokenWithoutLookup(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.Authenticator = authn.Chain(authn.Func(func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+			return authn.Subject{Name: r.Username}, nil
+		}))
+	})
+	if r := f.get("service=registry.test&offline_token=true", "alice:x").wantStatus(200); r.body.RefreshToken != "" {
+		t.Error("a refresh token")
+	}
+}
+
+// A client that leaves does not stay in the server: what it waits for is cancelled.
+func TestClientThatLeavesIsNotWaitedFor(t *testing.T) {
+	entered, left := make(chan struct{}), make(chan error, 1)
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.Authorizer = authz.Func(func(ctx context.Context, _ authz.Request) (authz.Decision, error) {
+			close(entered)
+			<-ctx.Done()
+			left <- ctx.Err()
+			return authz.Decision{}, ctx.Err()
+		})
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"?scope=repository:a:pull", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-entered
+		cancel()
+	}()
+	response, err := http.DefaultClient.Do(r)
+	if err == nil {
+		_ = response.Body.Close()
+		t.Fatal("the request was answered")
+	}
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("the authorizer's context ended with %v", err)
+	}
+}

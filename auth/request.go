@@ -1,0 +1,231 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/scope"
+)
+
+// The largest request that is read. Real ones are a hundredth of it.
+const (
+	maxQueryBytes = 32 << 10
+	maxBodyBytes  = 64 << 10
+	maxScopes     = 100
+)
+
+// How a client asks for a token, as [AuditRecord] names it.
+const (
+	GrantAnonymous    = "anonymous"     // GET without credentials
+	GrantBasic        = "basic"         // GET with a user name and a password (RFC 7617)
+	GrantPassword     = "password"      // POST, RFC 6749, section 4.3
+	GrantRefreshToken = "refresh_token" // POST, RFC 6749, section 6
+)
+
+// A tokenRequest is what a client asks for, however it was sent.
+type tokenRequest struct {
+	grant     string
+	service   string
+	clientID  string
+	account   string
+	scopes    []scope.Scope // merged
+	malformed []*scope.ParseError
+	// username and password are empty for the grants anonymous and refresh_token.
+	username     string
+	password     authn.Secret
+	refreshToken authn.Secret
+	// offline asks for a refresh token in the answer.
+	offline bool
+}
+
+// parseRequest reads a token request. With an error, what was read until then is returned for the audit.
+func parseRequest(w http.ResponseWriter, r *http.Request, deadline time.Time) (*tokenRequest, error) {
+	switch r.Method {
+	case http.MethodGet:
+		return parseGet(r)
+	case http.MethodPost:
+		return parsePost(w, r, deadline)
+	default:
+		return &tokenRequest{}, methodNotAllowed()
+	}
+}
+
+// parseGet reads the specification's own form: parameters in the query, credentials by HTTP Basic.
+func parseGet(r *http.Request) (*tokenRequest, error) {
+	req := &tokenRequest{grant: GrantAnonymous}
+	if len(r.URL.RawQuery) > maxQueryBytes {
+		return req, tooLarge(http.StatusRequestURITooLong, "query", maxQueryBytes)
+	}
+	// ParseQuery and not r.URL.Query, which drops what it cannot read: "service=a;scope=b" would become another request.
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return req, invalidRequest("the query is not well-formed")
+	}
+	p := parameters{values: query}
+	req.clientID = p.clientID()
+	req.service = p.service()
+	req.account = p.single("account")
+	req.offline = p.boolean("offline_token")
+	req.readScopes(&p)
+	if err := req.readBasic(r); err != nil {
+		return req, err
+	}
+	if req.account != "" && req.username != "" && req.account != req.username {
+		p.fail(invalidRequest("the account parameter is not the user who authenticates"))
+	}
+	return req, p.err
+}
+
+// parsePost reads the OAuth2 form: everything in the body. Neither the query nor HTTP Basic is looked at for credentials, and
+// a client that sends the latter as well is refused, since it is not clear who it is.
+func parsePost(w http.ResponseWriter, r *http.Request, deadline time.Time) (*tokenRequest, error) {
+	req := &tokenRequest{}
+	form, err := readForm(w, r, deadline)
+	if err != nil {
+		return req, err
+	}
+	p := parameters{values: form}
+	req.grant = p.single("grant_type")
+	req.clientID = p.clientID()
+	req.service = p.service()
+	req.offline = p.offlineAccess()
+	req.readScopes(&p)
+	if len(r.Header.Values("Authorization")) > 0 {
+		p.fail(invalidRequest("credentials in the Authorization header and in the form"))
+	}
+	switch req.grant {
+	case GrantPassword:
+		req.username = p.required("username")
+		req.password = authn.Secret(p.required("password"))
+	case GrantRefreshToken:
+		req.refreshToken = authn.Secret(p.required("refresh_token"))
+	case "":
+		p.fail(invalidRequest("the parameter grant_type is missing"))
+	default:
+		req.grant = "" // the client's text stays out of the audit, where grants are a closed set
+		p.fail(unsupportedGrantType())
+	}
+	return req, p.err
+}
+
+func readForm(w http.ResponseWriter, r *http.Request, deadline time.Time) (url.Values, error) {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" {
+		return nil, unsupportedMediaType()
+	}
+	// A client that sends its body drop by drop is not waited for. The server sets the deadline anew for the connection's
+	// next request; where a wrapped ResponseWriter cannot do it, http.Server.ReadTimeout is what is left.
+	_ = http.NewResponseController(w).SetReadDeadline(deadline)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if tooBig := new(http.MaxBytesError); errors.As(err, &tooBig) {
+		return nil, tooLarge(http.StatusRequestEntityTooLarge, "body", maxBodyBytes)
+	}
+	if err != nil {
+		return nil, invalidRequest("the body could not be read")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, invalidRequest("the body is not a well-formed form")
+	}
+	return form, nil
+}
+
+// readScopes reads the scopes that are asked for. Malformed ones are left out when there are others: crane sends lists with
+// both. Only a request of which nothing is left is refused.
+func (req *tokenRequest) readScopes(p *parameters) {
+	values := p.values["scope"]
+	if n := len(scope.Split(values...)); n > maxScopes {
+		p.fail(invalidScope(fmt.Sprintf("%d scopes are too many, %d are allowed", n, maxScopes)))
+		return
+	}
+	list, malformed := scope.ParseList(values...)
+	req.scopes, req.malformed = scope.Merge(list), malformed
+	if len(list) == 0 && len(malformed) > 0 {
+		p.fail(invalidScope(malformed[0].Error()))
+	}
+}
+
+// parameters reads the values of a query or a form and keeps the first error.
+type parameters struct {
+	values url.Values
+	err    error
+}
+
+func (p *parameters) fail(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+// single returns the value of a parameter that may be sent once (RFC 6749, section 3.2).
+func (p *parameters) single(name string) string {
+	values := p.values[name]
+	if len(values) > 1 {
+		p.fail(invalidRequest("the parameter " + name + " is sent more than once"))
+	}
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+func (p *parameters) required(name string) string {
+	value := p.single(name)
+	if value == "" {
+		p.fail(invalidRequest("the parameter " + name + " is missing"))
+	}
+	return value
+}
+
+// service tells a missing parameter, for which a server of one service has a default, from an empty one.
+func (p *parameters) service() string {
+	service := p.single("service")
+	if service == "" && len(p.values["service"]) > 0 {
+		p.fail(invalidRequest("the parameter service is empty"))
+	}
+	return service
+}
+
+// clientID returns the client's name for itself, VSCHAR only (RFC 6749, appendix A.1).
+func (p *parameters) clientID() string {
+	id := p.single("client_id")
+	if len(id) > maxClientIDBytes || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+		p.fail(invalidRequest("the parameter client_id is too long or contains other than printable ASCII characters"))
+		return ""
+	}
+	return id
+}
+
+const maxClientIDBytes = 255
+
+func (p *parameters) boolean(name string) bool {
+	text := p.single(name)
+	if text == "" {
+		return false
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		p.fail(invalidRequest("the parameter " + name + " is neither true nor false"))
+	}
+	return value
+}
+
+func (p *parameters) offlineAccess() bool {
+	switch p.single("access_type") {
+	case "offline":
+		return true
+	case "", "online":
+		return false
+	default:
+		p.fail(invalidRequest("the parameter access_type is neither online nor offline"))
+		return false
+	}
+}
