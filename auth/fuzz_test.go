@@ -1,7 +1,6 @@
 package auth_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -84,7 +83,7 @@ func (s *fuzzServer) check(t *testing.T, r *http.Request, asked []string, mayBeA
 		if !coveredBy(granted, scope.Merge(list)) {
 			t.Fatalf("granted %s, asked %q", granted, asked)
 		}
-		d, err := fuzzPolicy().Authorize(context.Background(), authz.Request{Subject: authn.Subject{Name: claims.Subject}, Scope: granted})
+		d, err := fuzzPolicy().Authorize(t.Context(), authz.Request{Subject: authn.Subject{Name: claims.Subject}, Scope: granted})
 		if err != nil || d.NoMatch || !slices.Equal(d.Actions, granted.Actions) {
 			t.Fatalf("granted %s to %q, where the policy says %+v, %v", granted, claims.Subject, d, err)
 		}

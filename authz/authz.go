@@ -24,8 +24,9 @@ type Request struct {
 
 // A Decision is the answer to a [Request]. Its zero value refuses.
 type Decision struct {
-	// Actions are those of the requested actions that are granted. An action that was not asked for is dropped by the
-	// token server; "*" is granted only where "*" was asked for.
+	// Actions are those of the requested actions that are granted: never one that was not asked for, which
+	// [scope.Scope.Intersect] sees to. The token server drops others, and package authztest complains of them. "*" is an
+	// action like others, granted only where it was asked for.
 	Actions []string
 	// Reason names the rule or the cause, for the audit log and for failing tests. It is not shown to the client.
 	Reason string
