@@ -1,0 +1,7 @@
+// Package examples holds programs built from the public packages, and the end-to-end tests:
+//
+//   - quickstart: a private registry with token authorization in one process
+//   - embed: a web service with users of its own that is also a token server
+//   - authorizer: a custom authorizer, with its policy test
+//   - e2e: real registries and real clients
+package examples

@@ -1,0 +1,92 @@
+// Command embed is a web service with users of its own that is also the token server of a registry.
+package main
+
+import (
+	"context"
+	"errors"
+	"log"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/token"
+)
+
+func main() {
+	key, err := loadOrMakeKey("portal.key", "portal.crt")
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler, err := newHandler(key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &http.Server{
+		Addr:              "localhost:8080",
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    32 << 10,
+	}
+	log.Printf("portal at http://%s/, token server at http://%s/token", server.Addr, server.Addr)
+	log.Fatal(server.ListenAndServe())
+}
+
+// newHandler is the service: its pages, and the token endpoint beside them.
+func newHandler(key *token.Key) (http.Handler, error) {
+	portal, err := newPortal()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := token.NewKeySet(key)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "portal", Keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := auth.NewServer(auth.Config{
+		Services:      map[string]*token.Issuer{"registry.example.com": issuer},
+		Authenticator: authn.Cache(portalUsers(portal), authn.CacheConfig{}),
+		Authorizer:    authz.First(authz.OwnNamespace(), teamNamespaces(), authz.DenyAll()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", portal.home)
+	mux.Handle("/token", tokens)
+	return mux, nil
+}
+
+// portalUsers says in the library's words what the portal knows about its users.
+func portalUsers(portal *portal) authn.Authenticator {
+	return authn.Func(func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+		account, err := portal.login(ctx, r.Username, r.Password)
+		switch {
+		case errors.Is(err, errNoAccount):
+			return authn.Subject{}, authn.ErrNoMatch // 401, unless another source of users knows the name
+		case errors.Is(err, errWrongPassword):
+			return authn.Subject{}, authn.ErrRejected // 401
+		case err != nil:
+			return authn.Subject{}, err // 503: the client keeps its password and tries again
+		}
+		return authn.Subject{Name: r.Username, Labels: map[string][]string{"team": account.teams}}, nil
+	})
+}
+
+// teamNamespaces lets the members of a team pull and push what is below teams/<team>/.
+func teamNamespaces() authz.Authorizer {
+	return authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
+		path := strings.Split(r.Scope.Name, "/")
+		if r.Scope.Type != "repository" || len(path) < 3 || path[0] != "teams" || !slices.Contains(r.Subject.Labels["team"], path[1]) {
+			return authz.Decision{NoMatch: true}, nil
+		}
+		return authz.Decision{Actions: r.Scope.Intersect([]string{"pull", "push"}).Actions, Reason: "member of " + path[1]}, nil
+	})
+}

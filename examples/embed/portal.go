@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
+)
+
+// A portal is a web service that was there before: it has accounts and pages of its own.
+type portal struct {
+	accounts map[string]account // stands for its database
+	checker  password.Checker
+}
+
+// An account is a row of the portal's users.
+type account struct {
+	passwordHash password.Parsed
+	teams        []string
+}
+
+var (
+	errNoAccount     = errors.New("no such account")
+	errWrongPassword = errors.New("wrong password")
+)
+
+// login is the portal's own check of a password. It takes as long for a name that does not exist.
+func (p *portal) login(ctx context.Context, name string, secret authn.Secret) (account, error) {
+	found, exists := p.accounts[name]
+	if !exists {
+		found.passwordHash = password.Decoy()
+	}
+	matches, err := p.checker.Check(ctx, found.passwordHash, secret)
+	switch {
+	case err != nil:
+		return account{}, err
+	case !exists:
+		return account{}, errNoAccount
+	case !matches:
+		return account{}, errWrongPassword
+	}
+	return found, nil
+}
+
+// home is one of the portal's pages.
+func (p *portal) home(w http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(w, "Welcome to the portal.\n")
+}
+
+// newPortal has one account: alice, password wonderland, of the team web.
+func newPortal() (*portal, error) {
+	encoded, err := password.Hash("wonderland")
+	if err != nil {
+		return nil, fmt.Errorf("hash the password: %w", err)
+	}
+	hash, err := password.Parse(encoded)
+	if err != nil {
+		return nil, fmt.Errorf("read the password hash: %w", err)
+	}
+	return &portal{accounts: map[string]account{"alice": {passwordHash: hash, teams: []string{"web"}}}}, nil
+}
