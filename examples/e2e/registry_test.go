@@ -24,14 +24,25 @@ import (
 	_ "github.com/distribution/distribution/v3/registry/auth/token" // what the configuration names
 	"github.com/distribution/distribution/v3/registry/handlers"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory" // likewise
+	ggcrregistry "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/sirupsen/logrus"
+
+	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/token"
 )
 
 // A registry is one under test.
 type registry struct {
 	host    string // localhost:port
 	traffic *traffic
+	// denied is what the registry says to somebody whose token grants too little.
+	denied string
+	// shares says that all repositories share their layers, so that there is nothing to mount.
+	shares bool
 }
+
+// distributionDenied is what distribution says.
+const distributionDenied = "authentication required"
 
 // A registryKind is a registry that can be started.
 type registryKind struct {
@@ -48,6 +59,7 @@ func registryKinds() []registryKind {
 		{"distribution 2.8", func(t *testing.T, tokens *tokenServer) *registry {
 			return startProcess(t, tokens, "docker-registry", "apt-get install docker-registry")
 		}},
+		{"go-containerregistry behind auth.Require", startRequire},
 	}
 }
 
@@ -69,6 +81,21 @@ func startInProcess(t *testing.T, tokens *tokenServer) *registry {
 	})
 	t.Cleanup(func() { _ = app.Shutdown() })
 	return serveRegistry(t, app)
+}
+
+// startRequire protects a registry that knows nothing of tokens.
+func startRequire(t *testing.T, tokens *tokenServer) *registry {
+	t.Helper()
+	bundle := must(os.ReadFile(tokens.bundle))(t)
+	verifier := must(token.NewVerifier(token.VerifierConfig{
+		Issuer:   issuerName,
+		Audience: serviceName,
+		Keys:     must(token.ParseBundle(bundle))(t),
+	}))(t)
+	open := ggcrregistry.New(ggcrregistry.Logger(log.New(io.Discard, "", 0)))
+	registry := serveRegistry(t, auth.Require(verifier, auth.Challenge{Realm: tokens.realm, Service: serviceName}, open))
+	registry.denied, registry.shares = "requested access to the resource is denied", true
+	return registry
 }
 
 // startProcess runs a registry's own program behind a proxy that records what the clients do. The program listens on a Unix
@@ -156,7 +183,7 @@ func serveRegistry(t *testing.T, handler http.Handler) *registry {
 	traffic := &traffic{next: handler}
 	server := httptest.NewServer(traffic)
 	t.Cleanup(server.Close)
-	return &registry{host: localhost(server), traffic: traffic}
+	return &registry{host: localhost(server), traffic: traffic, denied: distributionDenied}
 }
 
 // ref is the reference of a repository, with ":tag" or "@digest" as its end.
