@@ -72,8 +72,8 @@ func asked(record auth.AuditRecord) string {
 
 // printable quotes a text of the client's that could play tricks on a terminal.
 func printable(text string) string {
-	if quoted := strconv.QuoteToASCII(text); quoted[1:len(quoted)-1] != text {
-		return quoted
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return strconv.QuoteToASCII(text)
 	}
 	return text
 }
