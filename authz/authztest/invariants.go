@@ -34,11 +34,7 @@ func questions(subjects []authn.Subject, options []Option) []authz.Request {
 	var requests []authz.Request
 	for _, subject := range append(slices.Clone(subjects), hostileSubjects()...) {
 		for _, asked := range scopesFor(subject) {
-			r := authz.Request{Subject: subject, Scope: asked}
-			for _, change := range options {
-				change(&r)
-			}
-			requests = append(requests, r)
+			requests = append(requests, request(subject, asked, options))
 		}
 	}
 	return requests

@@ -70,24 +70,35 @@ func check(ctx context.Context, policy authz.Authorizer, subject authn.Subject, 
 	if err != nil {
 		return "the table is wrong: " + err.Error()
 	}
-	r := authz.Request{Subject: subject, Scope: asked}
-	for _, change := range options {
-		change(&r)
-	}
-	d, err := policy.Authorize(ctx, r)
+	granted, reason, err := decide(ctx, policy, request(subject, asked, options))
 	if err != nil {
 		return fmt.Sprintf("%s asks %s: no decision: %v", subjectName(subject), text, err)
 	}
-	reason := d.Reason
-	if d.NoMatch {
-		d.Actions, reason = nil, "no match"
-	}
-	granted := asked.Intersect(d.Actions).Actions
 	if slices.Equal(granted, want) {
 		return ""
 	}
 	return fmt.Sprintf("%s asks %s\n   granted: %s\n  expected: %s\n%s    reason: %s", subjectName(subject), text,
 		list(granted), list(want), difference(granted, want), orNone(reason))
+}
+
+func request(subject authn.Subject, asked scope.Scope, options []Option) authz.Request {
+	r := authz.Request{Subject: subject, Scope: asked}
+	for _, change := range options {
+		change(&r)
+	}
+	return r
+}
+
+// decide returns what a token would contain, and why.
+func decide(ctx context.Context, policy authz.Authorizer, r authz.Request) (granted []string, reason string, err error) {
+	d, err := policy.Authorize(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	if d.NoMatch {
+		return []string{}, "no match", nil
+	}
+	return r.Scope.Intersect(d.Actions).Actions, d.Reason, nil
 }
 
 // wanted reads the expected actions. A table that expects what was not asked for could never hold.

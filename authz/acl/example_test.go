@@ -1,0 +1,59 @@
+package acl_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/authz/acl"
+	"github.com/berthpass/registry-auth/scope"
+)
+
+func Example() {
+	rules, err := acl.ParseJSON([]byte(`[
+		{"match": {"name": "public/*"}, "actions": ["pull"], "comment": "anybody may pull these"},
+		{"match": {"account": "/.+/", "name": "${account}/*"}, "actions": ["*"], "comment": "one's own namespace"}
+	]`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	list, warnings, err := acl.Compile(rules)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, w := range warnings {
+		fmt.Println("warning:", w)
+	}
+
+	for _, text := range []string{"repository:public/app:pull,push", "repository:alice/app:pull,push", "repository:bob/app:pull"} {
+		asked, _ := scope.Parse(text)
+		d, _ := list.Authorize(context.Background(), authz.Request{Subject: authn.Subject{Name: "alice"}, Scope: asked})
+		fmt.Printf("%s: %v %s\n", text, d.Actions, d.Reason)
+	}
+	// Output:
+	// repository:public/app:pull,push: [pull] rule 1: anybody may pull these
+	// repository:alice/app:pull,push: [pull push] rule 2: one's own namespace
+	// repository:bob/app:pull: []
+}
+
+func ExampleList_Explain() {
+	public, pattern := "public/*", "team/*"
+	list, _, err := acl.Compile([]acl.Rule{
+		{Match: &acl.Match{Name: &public}, Actions: []string{"pull"}},
+		{Match: &acl.Match{Name: &pattern, Labels: map[string]string{"group": "devs"}}, Actions: []string{"*"}, Comment: "the team's own"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	asked, _ := scope.Parse("repository:team/app:push")
+	alice := authn.Subject{Name: "alice", Labels: map[string][]string{"group": {"ops"}}}
+	fmt.Print(list.Explain(authz.Request{Subject: alice, Scope: asked}))
+	// Output:
+	// user "alice" asks "repository:team/app:push"
+	// no rule matches, so nothing is granted
+	// close: rule 2 (the team's own): the label "group" is "ops", not "devs"
+}

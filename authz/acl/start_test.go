@@ -1,0 +1,61 @@
+package acl
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestStarts is about what the index may rely on. A pattern about which it knows nothing is tried every time.
+func TestStarts(t *testing.T) {
+	for text, want := range map[string]string{
+		"team/app":                         "whole team/app",
+		"":                                 "whole ",
+		"team/*":                           "team/",
+		`te\am/?pp`:                        "team/",
+		`a\*b`:                             "whole a*b",
+		"*/app":                            "",
+		"[ab]/app":                         "",
+		"${account}/*":                     "${account} /",
+		"${account}":                       "whole ${account} ",
+		"${labels:group}-shared/*":         "${labels:group} -shared/",
+		"${labels:group}-${labels:tier}/x": "${labels:group} -",
+		"team-${account}/*":                "team-",
+		"/^team\\/app$/":                   "whole team/app",
+		"/^team\\/.+$/":                    "team/",
+		"/^teams?/":                        "team",
+		"/^${account}\\/.+/":               "${account} /",
+		"/^${account}${type}$/":            "${account} ",
+		"/^${account}+x/":                  "",
+		"/^${account}$/":                   "whole ${account} ",
+		"/team/":                           "",
+		"/^(a|b)/":                         "",
+		"/^a|^b/":                          "",
+		"/^a|b/":                           "",
+		"/(?i)^team/":                      "",
+		"/(?m)^team/":                      "",
+		"/^/":                              "",
+		"/^team$|x/":                       "",
+		"/^a\ufffdb$/":                     "a",
+		`/^\x{F0000}$/`:                    "",
+		"/^\U000F0000${account}/":          "",
+		`/^\x{F0000}${account}/`:           "",
+	} {
+		c := compiler{patterns: make(map[string]*pattern), about: make(map[*pattern]about)}
+		p, err := c.pattern(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		begin := c.start(p)
+		got := begin.text
+		if begin.has {
+			got = fmt.Sprintf("%s %s", begin.variable, got)
+		}
+		if begin.whole {
+			got = "whole " + got
+		}
+		if got != want {
+			t.Errorf("%s begins with %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package acl
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/berthpass/registry-auth/scope"
+)
+
+// warnings returns what is odd about the rules of l.
+func warnings(l *List) []Warning {
+	var found []Warning
+	warn := func(number int, format string, args ...any) {
+		found = append(found, Warning{Number: number, Text: fmt.Sprintf(format, args...)})
+	}
+	cover := newCoverage(l)
+	for i := range l.rules {
+		r, number := &l.rules[i], i+1
+		if r.everybodyPushes() {
+			warn(number, "allows everybody to push: it has no condition on account, labels or ip, as when a match is misspelt or missing")
+		}
+		if p := r.fields[fieldName]; p != nil && p.literal() && !isName(p.text) {
+			warn(number, "can never match: no resource has the name %q", p.text)
+		}
+		for _, action := range r.actions.names {
+			if !isAction(action) {
+				warn(number, "the action %q is never asked for: actions are lower-case letters, or \"*\"", action)
+			}
+		}
+		if !r.actions.whatever && slices.Contains(r.actions.names, scope.ActionAll) {
+			warn(number, `"*" beside other actions grants only the action "*" itself; alone it grants what is asked`)
+		}
+		if earlier := cover.find(numberOf(i)); earlier != 0 {
+			warn(number, "can never match: rule %d covers it", earlier)
+		}
+	}
+	return found
+}
+
+func isAction(s string) bool {
+	return s == scope.ActionAll || s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// everybodyPushes reports whether the rule lets the anonymous subject push, and so everybody. A template is a condition on the
+// subject.
+func (r *rule) everybodyPushes() bool {
+	pushes := r.actions.whatever || slices.Contains(r.actions.names, scope.ActionPush) || slices.Contains(r.actions.names, scope.ActionAll)
+	if !pushes || r.requireAccount || r.addresses != nil || len(r.labels) > 0 || r.excludesAnonymous() {
+		return false
+	}
+	for _, p := range r.fields {
+		if p != nil && p.isTemplate() {
+			return false
+		}
+	}
+	typ := r.fields[fieldType]
+	return typ == nil || typ.matches(scope.TypeRepository, r, &question{})
+}
+
+// excludesAnonymous reports whether it is sure that the rule does not match the anonymous subject.
+func (r *rule) excludesAnonymous() bool {
+	account := r.fields[fieldAccount]
+	return r.requireAccount || account != nil && !account.isTemplate() && !account.matches("", r, &question{})
+}
+
+func (p *pattern) isTemplate() bool {
+	switch p.program.(type) {
+	case *globTemplate, *regexTemplate:
+		return true
+	default:
+		return false
+	}
+}
