@@ -5,7 +5,7 @@
 //
 //	staff := authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
 //		if slices.Contains(r.Subject.Labels["group"], "staff") {
-//			return authz.Decision{Actions: []string{"pull"}, Reason: "staff may pull"}, nil
+//			return authz.Decision{Actions: r.Scope.Intersect([]string{"pull"}).Actions, Reason: "staff may pull"}, nil
 //		}
 //		return authz.Decision{NoMatch: true}, nil
 //	})
@@ -13,9 +13,11 @@
 // Combinators make one policy of several, and have the type that they combine, so that a policy reads as a sentence:
 //
 //	policy := authz.ByType{
-//		"repository": authz.First(authz.OwnNamespace(), authz.PublicPull("public"), staff),
+//		"repository": authz.First(authz.PublicPull("public"), authz.OwnNamespace(), staff),
 //		"registry":   authz.Catalog("admin"),
 //	}
+//
+// The order matters: what several share is decided before what belongs to a user by name, or a user named public would own it.
 //
 // # Three kinds of answer
 //

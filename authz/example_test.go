@@ -13,12 +13,12 @@ import (
 func Example() {
 	staff := authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
 		if slices.Contains(r.Subject.Labels["group"], "staff") {
-			return authz.Decision{Actions: []string{"pull"}, Reason: "staff may pull"}, nil
+			return authz.Decision{Actions: r.Scope.Intersect([]string{"pull"}).Actions, Reason: "staff may pull"}, nil
 		}
 		return authz.Decision{NoMatch: true}, nil
 	})
 	policy := authz.ByType{
-		"repository": authz.First(authz.OwnNamespace(), authz.PublicPull("public"), staff),
+		"repository": authz.First(authz.PublicPull("public"), authz.OwnNamespace(), staff),
 		"registry":   authz.Catalog("admin"),
 	}
 

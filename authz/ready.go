@@ -38,6 +38,9 @@ func ReadOnly() Authorizer {
 // OwnNamespace grants a user the actions on all repositories below its own name: alice may use alice/app and alice/team/app,
 // and neither the repository alice nor alicex/app. Without actions it grants pull, push and delete.
 //
+// A namespace that several share has to be decided before: in First(PublicPull("public"), OwnNamespace()) nobody owns public/*, and
+// in the other order a user whose name is public would.
+//
 // It has nothing to say about repositories elsewhere, about anonymous subjects, and about service accounts: one of those may
 // have a user's name. The user's name is compared with the first path component as a whole, so a name with a slash owns nothing.
 func OwnNamespace(actions ...string) Authorizer {

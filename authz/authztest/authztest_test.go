@@ -74,7 +74,7 @@ func TestViolations(t *testing.T) {
 		policy authz.Authorizer
 		want   string // in some message; empty means that there is none
 	}{
-		"a sound policy": {authz.First(authz.OwnNamespace(), authz.PublicPull("public")), ""},
+		"a sound policy": {authz.First(authz.PublicPull("public"), authz.OwnNamespace()), ""},
 		"one that grants more than asked": {policyFunc(func(authz.Request) authz.Decision {
 			return authz.Decision{Actions: []string{"pull", "push"}, Reason: "generous"}
 		}), `granted ["push"], which was not asked for (generous)`},
@@ -104,7 +104,8 @@ func TestViolations(t *testing.T) {
 			}
 			return authz.Decision{}
 		}), "changed the labels"},
-		"a batch that answers otherwise": {sloppyBatch{}, "alone and"},
+		"a batch that answers otherwise": {sloppyBatch{}, "answered pull ((none)) alone, (none) ((none)) in a batch of one"},
+		"a batch that panics":            {panickingBatch{}, "asked about everything at once: panic"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := violations(t.Context(), test.policy, questions([]authn.Subject{{}, alice}, nil))
@@ -127,6 +128,24 @@ func (sloppyBatch) Authorize(_ context.Context, r authz.Request) (authz.Decision
 
 func (sloppyBatch) AuthorizeBatch(_ context.Context, requests []authz.Request) ([]authz.Decision, error) {
 	return make([]authz.Decision, len(requests)), nil
+}
+
+// panickingBatch refuses alone and panics in a batch.
+type panickingBatch struct{ sloppyBatch }
+
+func (panickingBatch) AuthorizeBatch(context.Context, []authz.Request) ([]authz.Decision, error) {
+	panic("a bug")
+}
+
+// The token server asks for batches, so a table has to as well.
+func TestTableAsksAsTheServerDoes(t *testing.T) {
+	if got := check(t.Context(), sloppyBatch{}, alice, "repository:a:pull", "pull", nil); !strings.Contains(got, "missing: pull") {
+		t.Errorf("a batch that grants nothing passes: %q", got)
+	}
+	table := Table{As(alice, Grants{"repository:a:pull": "", "repository:b:pull": ""})}
+	if found := batchViolations(t.Context(), sloppyBatch{}, table.requests(nil)); len(found) != 2 {
+		t.Errorf("found %q, want one for each question", found)
+	}
 }
 
 func TestLongNamesAreCutInMessages(t *testing.T) {

@@ -11,10 +11,11 @@ import (
 // A policy and its test, as one writes them.
 func TestPolicy(t *testing.T) {
 	policy := authz.ByType{
-		"repository": authz.First(authz.OwnNamespace(), authz.PublicPull("public")),
+		"repository": authz.First(authz.PublicPull("public"), authz.OwnNamespace()),
 		"registry":   authz.Catalog("admin"),
 	}
 	anonymous, alice, admin := authn.Subject{}, authn.Subject{Name: "alice"}, authn.Subject{Name: "admin"}
+	public := authn.Subject{Name: "public"} // whose name is that of a shared namespace
 
 	authztest.Run(t, policy, authztest.Table{
 		authztest.As(anonymous, authztest.Grants{
@@ -29,6 +30,9 @@ func TestPolicy(t *testing.T) {
 		authztest.As(admin, authztest.Grants{
 			"registry:catalog:*": "*",
 			"repository::pull":   "pull",
+		}),
+		authztest.As(public, authztest.Grants{
+			"repository:public/app:pull,push": "pull",
 		}),
 	}, authztest.ForService("registry.test"))
 

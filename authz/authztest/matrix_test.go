@@ -14,7 +14,7 @@ import (
 
 func exampleMatrix() (authz.Authorizer, Matrix) {
 	policy := authz.ByType{
-		"repository": authz.First(authz.OwnNamespace(), authz.PublicPull("public")),
+		"repository": authz.First(authz.PublicPull("public"), authz.OwnNamespace()),
 		"registry":   authz.Catalog("alice"),
 	}
 	return policy, Matrix{

@@ -45,9 +45,18 @@ func ForService(service string) Option {
 func With(change func(*authz.Request)) Option { return change }
 
 // Run asks the policy each question of the table, as a subtest, and compares what a token would contain: the policy's answer cut
-// down to what was asked, as the token server does, and nothing where the policy has nothing to say.
+// down to what was asked, as the token server does, and nothing where the policy has nothing to say. A policy that can answer many
+// questions at once is asked the whole table as well, and has to answer as it did before.
 func Run(t *testing.T, policy authz.Authorizer, table Table, options ...Option) {
 	t.Helper()
+	if batch, ok := policy.(authz.BatchAuthorizer); ok {
+		t.Run("all at once", func(t *testing.T) {
+			t.Helper()
+			for _, failure := range batchViolations(t.Context(), batch, table.requests(options)) {
+				t.Error(failure)
+			}
+		})
+	}
 	for _, entry := range table {
 		for _, asked := range slices.Sorted(maps.Keys(entry.Grants)) {
 			t.Run(subjectName(entry.Subject)+" asks "+asked, func(t *testing.T) {
@@ -58,6 +67,19 @@ func Run(t *testing.T, policy authz.Authorizer, table Table, options ...Option) 
 			})
 		}
 	}
+}
+
+// requests are all well-formed questions of the table.
+func (table Table) requests(options []Option) []authz.Request {
+	var requests []authz.Request
+	for _, entry := range table {
+		for _, text := range slices.Sorted(maps.Keys(entry.Grants)) {
+			if asked, err := scope.Parse(text); err == nil {
+				requests = append(requests, request(entry.Subject, asked, options))
+			}
+		}
+	}
+	return requests
 }
 
 // check returns what is wrong with the policy's answer to one question, or nothing.
@@ -89,16 +111,21 @@ func request(subject authn.Subject, asked scope.Scope, options []Option) authz.R
 	return r
 }
 
-// decide returns what a token would contain, and why.
+// decide returns what a token would contain, and why. It asks as the token server does, which is by a batch where the policy can.
 func decide(ctx context.Context, policy authz.Authorizer, r authz.Request) (granted []string, reason string, err error) {
-	d, err := policy.Authorize(ctx, r)
+	decisions, err := authz.AuthorizeBatch(ctx, policy, []authz.Request{r})
 	if err != nil {
 		return nil, "", err
 	}
+	granted, reason = outcome(r, decisions[0])
+	return granted, reason, nil
+}
+
+func outcome(r authz.Request, d authz.Decision) (granted []string, reason string) {
 	if d.NoMatch {
-		return []string{}, "no match", nil
+		return []string{}, "no match"
 	}
-	return r.Scope.Intersect(d.Actions).Actions, d.Reason, nil
+	return r.Scope.Intersect(d.Actions).Actions, d.Reason
 }
 
 // wanted reads the expected actions. A table that expects what was not asked for could never hold.
