@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/netip"
 )
 
@@ -14,14 +15,16 @@ var (
 	// ErrRejected means that the proof is for this authenticator and wrong: a bad password, a disabled account. No other
 	// authenticator is asked, and the client reads 401.
 	ErrRejected = errors.New("authn: credentials rejected")
+	// ErrNoLookup means that an authenticator cannot say who somebody is without a proof.
+	ErrNoLookup = errors.New("authn: lookup not supported")
 )
 
 // A Request is what a client presents to prove who it is, and where it comes from. Authenticators must not change or
 // keep it.
 type Request struct {
 	// Username and Password are set together, or both empty: then the client presented no password, and an authenticator
-	// of passwords answers ErrNoMatch. The HTTP layer has already refused an empty password, invalid UTF-8, control
-	// characters and over-long values.
+	// of passwords answers ErrNoMatch. The HTTP layer has already refused what is empty, not UTF-8 or very long, NUL bytes,
+	// and in the name control characters and colons.
 	Username string
 	Password Secret
 	// TLS is the connection's state, or nil for a connection in the clear.
@@ -54,17 +57,31 @@ func (f Func) Authenticate(ctx context.Context, r *Request) (Subject, error) { r
 //
 // Lookup returns the subject as it is now, without a proof. It takes the name as a user types it or as the Subject has it.
 // It returns an error that wraps [ErrNoMatch] when there is no subject of that name, one that wraps [ErrRejected] when
-// there is one that may not log in now, one that wraps [errors.ErrUnsupported] when it cannot tell, and any other error
-// when it could not find out. Implementations are safe for concurrent use, and quick: a lookup is made for every request
-// with remembered credentials.
+// there is one that may not log in now, one that wraps [ErrNoLookup] when it cannot tell, and any other error when it could
+// not find out. Implementations are safe for concurrent use, and quick: a lookup is made for every request with remembered
+// credentials.
 type Directory interface {
 	Lookup(ctx context.Context, name string) (Subject, error)
 }
 
-// Lookup asks a for the subject of that name. When a is no [Directory] the error is [errors.ErrUnsupported].
+// Lookup asks a for the subject of that name. When a is no [Directory] the error is [ErrNoLookup].
 func Lookup(ctx context.Context, a Authenticator, name string) (Subject, error) {
 	if d, ok := a.(Directory); ok {
 		return d.Lookup(ctx, name)
 	}
-	return Subject{}, errors.ErrUnsupported
+	return Subject{}, ErrNoLookup
+}
+
+// Confirm returns a subject that was remembered, by a cache or with a refresh token, as it is now. Beyond the errors of Lookup,
+// the error wraps [ErrRejected] when the subject is not the same any more, or when its Stamp says that earlier proofs no longer
+// count.
+func Confirm(ctx context.Context, a Authenticator, remembered Subject) (Subject, error) {
+	now, err := Lookup(ctx, a, remembered.Name)
+	if err != nil {
+		return Subject{}, err
+	}
+	if now.Name != remembered.Name || now.Kind != remembered.Kind || now.Stamp != remembered.Stamp {
+		return Subject{}, fmt.Errorf("%w: the credentials of %+q have changed", ErrRejected, remembered.Name)
+	}
+	return now, nil
 }

@@ -98,7 +98,7 @@ func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
 		var err error
 		switch {
 		case known != nil:
-			subject, err = c.confirm(ctx, credentials.Username, known)
+			subject, err = c.confirm(ctx, known)
 		case shared != nil:
 			subject, err = shared.wait(ctx)
 		default:
@@ -130,24 +130,20 @@ func (c *cache) enter(key proofKey) (known *proof, shared, own *flight) {
 }
 
 // confirm returns the subject of a proof as it is now.
-func (c *cache) confirm(ctx context.Context, name string, known *proof) (Subject, error) {
-	subject, err := Lookup(ctx, c.source, name)
+func (c *cache) confirm(ctx context.Context, known *proof) (Subject, error) {
+	subject, err := Confirm(ctx, c.source, known.subject)
 	switch {
-	case errors.Is(err, errors.ErrUnsupported):
+	case errors.Is(err, ErrNoLookup):
 		return known.subject, nil
-	case errors.Is(err, ErrNoMatch), errors.Is(err, ErrRejected), err == nil && !sameAccount(subject, known.subject):
+	case errors.Is(err, ErrNoMatch), errors.Is(err, ErrRejected):
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.proven.drop(known)
 		return Subject{}, errStartAnew
 	case err != nil:
-		return Subject{}, fmt.Errorf("look up %+q, whose password is remembered: %w", name, err)
+		return Subject{}, fmt.Errorf("look up %+q, whose password is remembered: %w", known.subject.Name, err)
 	}
 	return subject, nil
-}
-
-func sameAccount(a, b Subject) bool {
-	return a.Name == b.Name && a.Kind == b.Kind && a.Stamp == b.Stamp
 }
 
 // keyOf has the lengths in it, or "ab" with "c" would be "a" with "bc".

@@ -10,7 +10,11 @@ import (
 // speak for its users.
 //
 // A member that is a [Directory] and does not know the user name is passed over without a password check. When no member
-// knows the name, one of those is asked nevertheless, so that an unknown user takes as long as a known one.
+// knows the name, one of those is asked nevertheless, so that an unknown user costs a check as a known one does. Where the
+// checks of the members take different times, the time still tells in which of them a user is.
+//
+// A name belongs to the first member that knows it: a user and a service account of one name, in two members, cannot both log
+// in.
 //
 // The chain is itself a Directory; it finds what its members find.
 func Chain(members ...Authenticator) Authenticator { return chain(members) }
@@ -53,7 +57,7 @@ func (c chain) Lookup(ctx context.Context, name string) (Subject, error) {
 		subject, err := Lookup(ctx, member, name)
 		switch {
 		case errors.Is(err, ErrNoMatch):
-		case errors.Is(err, errors.ErrUnsupported):
+		case errors.Is(err, ErrNoLookup):
 			notFound = err
 		default:
 			return subject, err

@@ -161,8 +161,8 @@ func TestChainLookup(t *testing.T) {
 		"in none":                           {[]authn.Authenticator{first, second}, "bob", 0, authn.ErrNoMatch},
 		"disabled in the first":             {[]authn.Authenticator{first, second}, "mallory", 0, authn.ErrRejected},
 		"behind one that is no directory":   {[]authn.Authenticator{opaque, second}, "builder", authn.KindServiceAccount, nil},
-		"perhaps in one that cannot tell":   {[]authn.Authenticator{opaque, second}, "bob", 0, errors.ErrUnsupported},
-		"perhaps in the last, cannot tell":  {[]authn.Authenticator{first, opaque}, "bob", 0, errors.ErrUnsupported},
+		"perhaps in one that cannot tell":   {[]authn.Authenticator{opaque, second}, "bob", 0, authn.ErrNoLookup},
+		"perhaps in the last, cannot tell":  {[]authn.Authenticator{first, opaque}, "bob", 0, authn.ErrNoLookup},
 		"in a chain of nobody, all unknown": {nil, "bob", 0, authn.ErrNoMatch},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,6 +29,7 @@
 // # Timing
 //
 // A source that compares password hashes must take as long for a user it does not know as for one it knows, or the time
-// tells who exists. Package password has the means; the sources here use it. [Chain] asks only one password source per
-// request, so that the time does not tell in which of several a user is.
+// tells who exists. Package password has the means; the sources here use it. [Chain] has one password checked per request, so
+// that neither the number of sources tells. Sources whose checks take different times are told apart by the time, as hashes of
+// different costs are in one source.
 package authn
