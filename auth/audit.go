@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -36,7 +37,9 @@ type AuditRecord struct {
 	Malformed []*scope.ParseError
 	// TokenID is the "jti" of the issued token.
 	TokenID string
-	// RefreshTokenIssued says that a new refresh token was given out.
+	// RefreshTokenID names the refresh token that was used or given out, for the one who has to revoke it.
+	RefreshTokenID string
+	// RefreshTokenIssued says that the refresh token is a new one.
 	RefreshTokenIssued bool
 	// Err is why no token was issued, with causes that the client was not told. It is nil for Status 200.
 	Err error
@@ -54,6 +57,12 @@ func (a *AuditRecord) describe(req *tokenRequest) {
 	a.Grant, a.Username = req.grant, clip(req.username)
 	a.Service, a.ClientID = clip(req.service), req.clientID
 	a.Malformed = req.malformed
+}
+
+// refuse notes why there is no token.
+func (a *AuditRecord) refuse(err error) {
+	refused := asProblem(err)
+	a.Status, a.Err = refused.status, refused
 }
 
 // clip bounds what a client can write to the log with one request.
@@ -87,6 +96,7 @@ func (a AuditRecord) LogValue() slog.Value {
 		text("remote_addr", a.RemoteAddr.String())
 	}
 	text("token_id", a.TokenID)
+	text("refresh_token_id", a.RefreshTokenID)
 	if a.RefreshTokenIssued {
 		attrs = append(attrs, slog.Bool("refresh_token_issued", true))
 	}
@@ -117,10 +127,15 @@ func decisionLog(decisions []ScopeDecision) []loggedDecision {
 	return logged
 }
 
+// malformedLog names the first malformed scopes and counts the others: a client can send many.
 func malformedLog(malformed []*scope.ParseError) []string {
-	logged := make([]string, len(malformed))
+	const most = 5
+	logged := make([]string, 0, most+1)
 	for i, m := range malformed {
-		logged[i] = m.Error()
+		if i == most {
+			return append(logged, fmt.Sprintf("and %d more", len(malformed)-most))
+		}
+		logged = append(logged, m.Error())
 	}
 	return logged
 }

@@ -148,6 +148,7 @@ func TestLogHoldsNoSecretAndNoForgedLine(t *testing.T) {
 			f.get("service=registry.test&scope=repository:test/panic:pull", "bob:"+marker).wantStatus(500)
 			f.get("service=registry.test", "alice\nlevel=INFO msg=forged:"+marker).wantStatus(401)
 			f.get("service="+strings.Repeat("x", 10_000), "alice:"+marker).wantStatus(400)
+			f.get("service=registry.test&scope=repository:a:pull"+strings.Repeat("&scope=repository:"+strings.Repeat("X", 280)+":pull", 99), "bob:"+marker).wantStatus(200)
 			f.post(passwordForm("password", marker)).wantStatus(400)
 			f.post(form("grant_type", "password", "service", service, "username", "bob", "password", marker)).wantStatus(200)
 			f.post(refreshForm(marker)).wantStatus(401)
@@ -158,8 +159,8 @@ func TestLogHoldsNoSecretAndNoForgedLine(t *testing.T) {
 			if strings.Contains(logged, marker) || strings.Contains(logged, refreshToken) || strings.Contains(logged, "eyJ") {
 				t.Errorf("a secret is in the log:\n%s", logged)
 			}
-			if lines := strings.Count(logged, "\n") - before; lines != 11 { // ten requests, and the panic with its stack
-				t.Errorf("%d lines, want 11:\n%s", lines, logged)
+			if lines := strings.Count(logged, "\n") - before; lines != 12 { // eleven requests, and the panic with its stack
+				t.Errorf("%d lines, want 12:\n%s", lines, logged)
 			}
 			for line := range strings.Lines(logged) {
 				if len(line) > 8000 {

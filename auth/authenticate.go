@@ -14,7 +14,7 @@ import (
 // authenticate finds out who asks, by whatever the request presents.
 func (s *Server) authenticate(ctx context.Context, r *http.Request, req *tokenRequest, record *AuditRecord) (authn.Subject, error) {
 	if req.grant == GrantRefreshToken {
-		return s.redeem(ctx, req)
+		return s.redeem(ctx, req, record)
 	}
 	withPassword := req.grant != GrantAnonymous
 	if withPassword && !wellFormed(req.username, req.password) {
@@ -39,6 +39,9 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request, req *tokenRe
 	if err != nil {
 		return authn.Subject{}, err
 	}
+	if !withPassword && !subject.Anonymous() {
+		record.Grant = GrantConnection
+	}
 	// With a password the account was compared with the user name already, which the source of users may spell otherwise.
 	if !withPassword && req.account != "" && req.account != subject.Name {
 		return authn.Subject{}, invalidRequest("the account parameter is not the user who authenticates")
@@ -56,20 +59,24 @@ func (s *Server) anonymousRefused() error {
 
 // redeem finds the subject of a refresh token. The subject is looked up anew, so that one who was removed, disabled or given
 // another password since gets nothing, and one who lost a group loses what it allowed.
-func (s *Server) redeem(ctx context.Context, req *tokenRequest) (authn.Subject, error) {
+func (s *Server) redeem(ctx context.Context, req *tokenRequest, record *AuditRecord) (authn.Subject, error) {
 	if s.cfg.RefreshTokens == nil {
 		return authn.Subject{}, unsupportedGrantType()
 	}
-	record, err := s.cfg.RefreshTokens.Redeem(ctx, token.Secret(req.refreshToken), req.service)
-	if err != nil {
-		return authn.Subject{}, refreshProblem(err)
+	redeemed, err := s.cfg.RefreshTokens.Redeem(ctx, token.Secret(req.refreshToken), req.service)
+	switch {
+	case errors.Is(err, token.ErrRefreshInvalid):
+		return authn.Subject{}, unauthorized(messageRefreshToken, err)
+	case err != nil:
+		return authn.Subject{}, unavailable(messageRefreshBroken, err)
 	}
-	subject, err := authn.Lookup(ctx, s.cfg.Authenticator, record.Subject)
-	if err != nil {
-		return authn.Subject{}, refreshProblem(fmt.Errorf("look up %q: %w", record.Subject, err))
+	record.RefreshTokenID = redeemed.ID
+	subject, err := authn.Lookup(ctx, s.cfg.Authenticator, redeemed.Subject)
+	if err == nil && (subject.Name != redeemed.Subject || subject.Stamp != redeemed.SubjectStamp || subject.Kind.String() != redeemed.SubjectKind) {
+		err = fmt.Errorf("%w: the credentials of %+q have changed", authn.ErrRejected, redeemed.Subject)
 	}
-	if subject.Name != record.Subject || subject.Stamp != record.SubjectStamp || subject.Kind.String() != record.SubjectKind {
-		return authn.Subject{}, refreshProblem(fmt.Errorf("%w: the credentials of %q have changed", token.ErrRefreshInvalid, record.Subject))
+	if err != nil {
+		return authn.Subject{}, lookupProblem(err)
 	}
 	return subject, nil
 }
@@ -84,13 +91,12 @@ func (s *Server) refreshToken(ctx context.Context, req *tokenRequest, subject au
 		return req.refreshToken, nil
 	}
 	// A token that no later lookup could redeem is not given out: the client would drop the password for it.
-	known, err := authn.Lookup(ctx, s.cfg.Authenticator, subject.Name)
-	if err != nil || known.Kind != subject.Kind || known.Stamp != subject.Stamp {
+	if _, err := authn.Confirm(ctx, s.cfg.Authenticator, subject); err != nil {
 		s.cfg.logger().LogAttrs(ctx, slog.LevelWarn, "no refresh token: the subject cannot be looked up",
 			slog.String("subject", subject.Name), slog.Any("error", err))
 		return "", nil
 	}
-	issued, _, err := s.cfg.RefreshTokens.Issue(ctx, token.RefreshGrant{
+	issued, kept, err := s.cfg.RefreshTokens.Issue(ctx, token.RefreshGrant{
 		Subject:      subject.Name,
 		SubjectKind:  subject.Kind.String(),
 		SubjectStamp: subject.Stamp,
@@ -100,6 +106,6 @@ func (s *Server) refreshToken(ctx context.Context, req *tokenRequest, subject au
 	if err != nil {
 		return "", unavailable("a refresh token cannot be stored at the moment", err)
 	}
-	record.RefreshTokenIssued = true
+	record.RefreshTokenIssued, record.RefreshTokenID = true, kept.ID
 	return authn.Secret(issued), nil
 }

@@ -16,7 +16,8 @@ type Challenge struct {
 	Realm string
 	// Service is the name of the resource side, which the token must have as its audience.
 	Service string
-	// Scopes says which scopes a request needs; none means that any valid token will do. An error is answered with 400. When
+	// Scopes says which scopes a request needs; none means that any valid token will do. An error that wraps
+	// [ErrMalformedRequest] or a *[scope.ParseError] is answered with 400 and its text, any other with 503 and no more. When
 	// Scopes is nil, it is [RegistryScopes].
 	Scopes func(r *http.Request) ([]scope.Scope, error)
 }

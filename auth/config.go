@@ -24,7 +24,8 @@ type Config struct {
 	// Each service has an issuer of its own, with a key set of its own: zot checks neither issuer nor audience, so a token
 	// for one registry opens every zot that trusts the same key.
 	Services map[string]*token.Issuer
-	// SharedKeysAllowed permits services whose key sets have a key in common. A token for one of them is then as good as a
+	// SharedKeysAllowed permits services whose key sets have a key in common when the server is made; later changes of the sets
+	// are not compared. A token for one of them is then as good as a
 	// token for another wherever the registry does not compare the audience.
 	SharedKeysAllowed bool
 	// InsecureAnyService, if set, issues the tokens for every service that is not among Services: the client's word for it
@@ -56,7 +57,8 @@ type Config struct {
 	// Logger receives faults, and the audit unless Audit is set. The default is slog.Default(), looked up at each use.
 	Logger *slog.Logger
 	// Audit receives one record for each request, before the answer is sent. It is called concurrently, and is part of the
-	// request: a slow one makes requests slow. The default writes the record to Logger.
+	// request: a slow one makes requests slow, and after a panic in it the client reads 500 and gets no token. Its context is
+	// not ended by the request's timeout, nor by a client that leaves. The default writes the record to Logger.
 	Audit func(ctx context.Context, record AuditRecord)
 }
 

@@ -12,7 +12,7 @@ import (
 // The longest credentials that an authenticator is asked about, in bytes.
 const (
 	maxUsernameBytes = 255
-	maxPasswordBytes = 1024
+	maxPasswordBytes = 8 << 10 // a JWT or a cloud's JSON key may be the password; package password takes less
 )
 
 // readBasic reads HTTP Basic credentials (RFC 7617). None at all is an anonymous request; credentials that are there but
@@ -36,7 +36,7 @@ func (req *tokenRequest) readBasic(r *http.Request) error {
 }
 
 // wellFormed reports whether a user name and a password may be shown to an authenticator. It spares each of them from empty
-// passwords (an LDAP bind with one succeeds), from characters that other systems cut, fold or split at, and from giants.
+// passwords (an LDAP bind with one succeeds), from characters that other systems cut, fold, replace or split at, and from giants.
 func wellFormed(username string, password authn.Secret) bool {
 	return wellFormedUsername(username) && wellFormedPassword(string(password))
 }
@@ -47,5 +47,5 @@ func wellFormedUsername(name string) bool {
 }
 
 func wellFormedPassword(password string) bool {
-	return password != "" && len(password) <= maxPasswordBytes && !strings.ContainsRune(password, 0)
+	return password != "" && len(password) <= maxPasswordBytes && utf8.ValidString(password) && !strings.ContainsRune(password, 0)
 }

@@ -18,7 +18,7 @@
 //	server, err := auth.NewServer(auth.Config{
 //		Services:      map[string]*token.Issuer{"registry.example.com": issuer},
 //		Authenticator: authn.Cache(users, authn.CacheConfig{}),
-//		Authorizer:    authz.First(authz.OwnNamespace(), authz.PublicPull("public")),
+//		Authorizer:    authz.First(authz.PublicPull("public"), authz.OwnNamespace()),
 //	})
 //	http.Handle("/token", server)
 //

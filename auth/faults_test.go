@@ -42,28 +42,72 @@ func TestHangingAuthorizerMeetsTheDeadline(t *testing.T) {
 	f.get("service=registry.test&scope=repository:alice/app:pull", "alice:wonderland").wantStatus(200)
 }
 
-// A client that sends half a body keeps its connection only until the deadline.
+// A client that sends half a body, or announces one and sends none, keeps its connection only until the deadline, whatever it
+// asks for: package net/http reads the body of every request before it is done with it.
 func TestHalfABodyMeetsTheDeadline(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Timeout = 20 * time.Millisecond })
-	host := strings.TrimSuffix(strings.TrimPrefix(f.url, "http://"), "/token")
-	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", host)
-	if err != nil {
-		t.Fatal(err)
+	for request, status := range map[string]int{
+		"POST /token HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n": 400,
+		"POST /token HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n":                  415,
+		"DELETE /token HTTP/1.1\r\nContent-Length: 100\r\n":                                                  405,
+		"GET /token?service=registry.test HTTP/1.1\r\nContent-Length: 100\r\n":                               200,
+		"GET /token?service=registry.test HTTP/1.1\r\nTransfer-Encoding: chunked\r\n":                        200,
+	} {
+		t.Run(request[:strings.Index(request, "\r")], func(t *testing.T) {
+			host := strings.TrimSuffix(strings.TrimPrefix(f.url, "http://"), "/token")
+			connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", host)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = connection.Close() }()
+			if _, err := fmt.Fprintf(connection, "%sHost: %s\r\n\r\n", request, host); err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != status {
+				t.Errorf("status %d, want %d", response.StatusCode, status)
+			}
+			if _, err := io.Copy(io.Discard, connection); err != nil {
+				t.Errorf("the connection was not closed: %v", err)
+			}
+		})
 	}
-	defer func() { _ = connection.Close() }()
-	if _, err := fmt.Fprintf(connection, "POST /token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngrant_type=", host); err != nil {
-		t.Fatal(err)
+}
+
+// No token leaves without its record.
+func TestPanicOfTheAuditHook(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.Audit = func(context.Context, auth.AuditRecord) { panic("the audit's disk is full") }
+	})
+	f.get("service=registry.test", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
+}
+
+// The record of a timeout has to be written after it.
+func TestAuditContextOutlivesTheTimeout(t *testing.T) {
+	seen := make(chan error, 1)
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.Timeout = 20 * time.Millisecond
+		cfg.Audit = func(ctx context.Context, _ auth.AuditRecord) { seen <- ctx.Err() }
+	})
+	f.get("service=registry.test&scope=repository:test/hang:pull", "alice:wonderland").wantStatus(503)
+	if err := <-seen; err != nil {
+		t.Errorf("the hook's context has ended: %v", err)
 	}
-	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusBadRequest {
-		t.Errorf("status %d, want 400", response.StatusCode)
-	}
-	if _, err := io.Copy(io.Discard, connection); err != nil {
-		t.Errorf("the connection was not closed: %v", err)
+}
+
+// What an authorizer says beside NoMatch does not count.
+func TestNoMatchGrantsNothing(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.Authorizer = authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
+			return authz.Decision{Actions: r.Scope.Actions, NoMatch: true}, nil
+		})
+	})
+	if got := f.get("service=registry.test&scope=repository:a:pull", "alice:wonderland").wantStatus(200).granted(f.issuer); got != "" {
+		t.Errorf("granted %q", got)
 	}
 }
 
@@ -110,6 +154,9 @@ func TestAuthenticatorSeesTheWholeRequest(t *testing.T) {
 		t.Errorf("the authenticator saw %+v", seen)
 	}
 	f.get("service=registry.test&account=node-1", "").wantStatus(200)
+	if record := f.lastRecord(); record.Grant != auth.GrantConnection || record.Subject.Name != "node-1" {
+		t.Errorf("audited as %+v", record)
+	}
 	f.get("service=registry.test&account=alice", "").wantError(400, "INVALID_REQUEST", "invalid_request")
 }
 

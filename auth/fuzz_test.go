@@ -45,7 +45,7 @@ func newFuzzServer(f *testing.F) *fuzzServer {
 }
 
 func fuzzPolicy() authz.Authorizer {
-	return authz.First(authz.OwnNamespace(), authz.PublicPull("public"))
+	return authz.First(authz.PublicPull("public"), authz.OwnNamespace())
 }
 
 // check is the property of all answers: a known status, JSON that nobody caches, and a token only with 200; the token verifies, is

@@ -1,12 +1,15 @@
 package auth_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -87,7 +90,7 @@ func TestGetRefuses(t *testing.T) {
 		"a NUL in the password":           {"service=registry.test", "alice:wonderland\x00", 401, "UNAUTHORIZED", "invalid_grant", "incorrect"},
 		"invalid UTF-8 in the user name":  {"service=registry.test", "alice\xff:wonderland", 401, "UNAUTHORIZED", "invalid_grant", "incorrect"},
 		"a user name that is too long":    {"service=registry.test", strings.Repeat("a", 256) + ":x", 401, "UNAUTHORIZED", "invalid_grant", "incorrect"},
-		"a password that is too long":     {"service=registry.test", "alice:" + strings.Repeat("a", 1025), 401, "UNAUTHORIZED", "invalid_grant", "incorrect"},
+		"a password that is too long":     {"service=registry.test", "alice:" + strings.Repeat("a", 8<<10+1), 401, "UNAUTHORIZED", "invalid_grant", "incorrect"},
 		"an unknown service":              {"service=other.test", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "service"},
 		"an empty service":                {"service=&scope=repository:alice/app:pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "service is empty"},
 		"a service twice":                 {"service=registry.test&service=registry.test", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "more than once"},
@@ -98,6 +101,7 @@ func TestGetRefuses(t *testing.T) {
 		"a bad escape in the query":       {"service=registry.test&scope=%zz", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "query"},
 		"a semicolon in the query":        {"service=registry.test;scope=repository:alice/app:pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "query"},
 		"a query that is too long":        {"service=registry.test&x=" + strings.Repeat("a", 32<<10), "", 414, "INVALID_REQUEST", "invalid_request", "query is larger"},
+		"a client_id that is too long":    {"service=registry.test&client_id=" + strings.Repeat("a", 256), "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "client_id"},
 		"a control character in the id":   {"service=registry.test&client_id=a%0ab", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "client_id"},
 		"an offline_token of neither":     {"service=registry.test&offline_token=yes", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "offline_token"},
 		"a broken source of users":        {"service=registry.test", "broken:x", 503, "UNAVAILABLE", "temporarily_unavailable", "try again later"},
@@ -154,6 +158,42 @@ func TestUnreadableCredentialsAreNeverAnonymous(t *testing.T) {
 			r.Header["Authorization"] = test.values
 			f.do(r).wantStatus(test.status)
 		})
+	}
+}
+
+// Some sources say yes to an empty password, or cut, fold or replace characters. They are not asked.
+func TestMalformedCredentialsNeverReachASource(t *testing.T) {
+	var asked atomic.Int64
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.RefreshTokens = nil
+		cfg.Authenticator = authn.Func(func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+			asked.Add(1)
+			return authn.Subject{Name: "trusting"}, nil
+		})
+	})
+	for name, credentials := range map[string][2]string{
+		"an empty password":              {"alice", ""},
+		"an empty user name":             {"", "wonderland"},
+		"a NUL in the user name":         {"alice\x00", "wonderland"},
+		"a NUL in the password":          {"alice", "wonder\x00land"},
+		"a line break in the user name":  {"alice\n", "wonderland"},
+		"invalid UTF-8 in the user name": {"alice\xff", "wonderland"},
+		"invalid UTF-8 in the password":  {"alice", "wonderland\xff"},
+		"a user name that is too long":   {strings.Repeat("a", 256), "wonderland"},
+		"a password that is too long":    {"alice", strings.Repeat("a", 8<<10+1)},
+	} {
+		f.get("service=registry.test", credentials[0]+":"+credentials[1]).wantError(401, "UNAUTHORIZED", "invalid_grant")
+		if n := asked.Swap(0); n != 0 {
+			t.Errorf("%s: the source was asked", name)
+		}
+	}
+	f.post(form("grant_type", "password", "service", service, "username", "alice:x", "password", "y")).wantError(401, "UNAUTHORIZED", "invalid_grant")
+	if n := asked.Swap(0); n != 0 {
+		t.Error("a colon in a form's user name: the source was asked")
+	}
+	f.get("service=registry.test", "alice:"+strings.Repeat("a", 8<<10)).wantStatus(200) // as long as a JWT may be
+	if n := asked.Load(); n != 1 {
+		t.Errorf("with good credentials the source was asked %d times", n)
 	}
 }
 

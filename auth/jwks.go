@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/berthpass/registry-auth/token"
 )
@@ -18,6 +19,7 @@ const jwksMaxAge = "max-age=60"
 // of all.
 func JWKS(keys *token.KeySet) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		boundBody(w, r, time.Now().Add(defaultTimeout))
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			writeJSON(w, http.StatusMethodNotAllowed, newErrorBody("UNSUPPORTED", "invalid_request", "the keys are read with GET"))

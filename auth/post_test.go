@@ -1,11 +1,15 @@
 package auth_test
 
 import (
+	"context"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -222,6 +226,81 @@ func TestRefreshTokenIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The subject that a lookup finds has to be the one that logged in, and not merely one of that name.
+func TestRefreshTokenIsOfOneSubject(t *testing.T) {
+	original := authn.Subject{Name: "alice", Stamp: "1"}
+	for name, now := range map[string]authn.Subject{
+		"of another kind":  {Name: "alice", Stamp: "1", Kind: authn.KindServiceAccount},
+		"of another name":  {Name: "Alice", Stamp: "1"},
+		"of another stamp": {Name: "alice", Stamp: "2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := &fixedSource{authenticated: original, found: original}
+			f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator = source })
+			refreshToken := f.login()
+			f.post(refreshForm(refreshToken)).wantStatus(200)
+			source.found = now
+			f.post(refreshForm(refreshToken)).wantError(401, "UNAUTHORIZED", "invalid_grant")
+			if r := f.get("service=registry.test&offline_token=true", "alice:wonderland").wantStatus(200); r.body.RefreshToken != "" {
+				t.Error("a refresh token that could not be redeemed was given out")
+			}
+		})
+	}
+}
+
+// fixedSource authenticates everybody as one subject, and finds another.
+type fixedSource struct{ authenticated, found authn.Subject }
+
+func (s *fixedSource) Authenticate(context.Context, *authn.Request) (authn.Subject, error) {
+	return s.authenticated, nil
+}
+
+func (s *fixedSource) Lookup(context.Context, string) (authn.Subject, error) { return s.found, nil }
+
+// A store that cannot be used is not a wrong token, whatever its error looks like.
+func TestRefreshWhileTheStoreIsBroken(t *testing.T) {
+	broken := &brokenStore{RefreshStore: token.NewRefreshMemory()}
+	f := newFixture(t, func(cfg *auth.Config) {
+		var err error
+		if cfg.RefreshTokens, err = token.NewRefreshTokens(token.RefreshConfig{Store: broken}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	refreshToken := f.login()
+	broken.err = &os.PathError{Op: "sync", Path: "refresh.db", Err: syscall.EOPNOTSUPP}
+	f.post(refreshForm(refreshToken)).wantError(503, "UNAVAILABLE", "temporarily_unavailable")
+	broken.err = nil
+	f.post(refreshForm(refreshToken)).wantStatus(200)
+}
+
+type brokenStore struct {
+	token.RefreshStore
+
+	err error
+}
+
+func (b *brokenStore) Use(ctx context.Context, use token.RefreshUse) (token.RefreshRecord, error) {
+	if b.err != nil {
+		return token.RefreshRecord{}, b.err
+	}
+	return b.RefreshStore.Use(ctx, use)
+}
+
+func TestRefreshIsAuditedByTheTokensID(t *testing.T) {
+	f := newFixture(t)
+	refreshToken := f.login()
+	issued := f.lastRecord().RefreshTokenID
+	f.post(refreshForm(refreshToken)).wantStatus(200)
+	used := f.lastRecord()
+	if issued == "" || used.RefreshTokenID != issued || used.RefreshTokenIssued {
+		t.Errorf("issued %q, then used %q", issued, used.RefreshTokenID)
+	}
+	if n, err := f.refresh.Revoke(t.Context(), token.RefreshFilter{ID: issued}); err != nil || n != 1 {
+		t.Errorf("revoking by the audited ID: %d, %v", n, err)
+	}
+	f.post(refreshForm(refreshToken)).wantStatus(401)
 }
 
 func TestRefreshWhileTheDirectoryIsDown(t *testing.T) {

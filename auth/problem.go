@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/token"
 )
 
 // A problem is why a request gets no token, in the words of both protocols that clients speak: the registry's error codes
@@ -32,10 +31,11 @@ func (p *problem) Unwrap() error { return p.cause }
 
 // What a person reads when a login fails. None of them depends on whether the user exists.
 const (
-	messageWrong        = "incorrect username or password"
-	messageUnreadable   = "the Authorization header is not well-formed HTTP Basic authentication"
-	messageRequired     = "authentication required"
-	messageRefreshToken = "the refresh token is not valid (any more), log in again"
+	messageWrong         = "incorrect username or password"
+	messageUnreadable    = "the Authorization header is not well-formed HTTP Basic authentication"
+	messageRequired      = "authentication required"
+	messageRefreshToken  = "the refresh token is not valid (any more), log in again"
+	messageRefreshBroken = "the refresh token cannot be checked at the moment"
 )
 
 // retryAfter is how long a client should wait for a broken source of users or decisions. Short, as its user is waiting.
@@ -101,14 +101,14 @@ func authenticationProblem(err error) *problem {
 	return unavailable("the credentials cannot be checked at the moment", err)
 }
 
-// refreshProblem is authenticationProblem for refresh tokens. A subject that nobody can look up any more is gone.
-func refreshProblem(err error) *problem {
-	for _, gone := range []error{token.ErrRefreshInvalid, authn.ErrNoMatch, authn.ErrRejected, errors.ErrUnsupported} {
+// lookupProblem is authenticationProblem for the subject of a refresh token. One that nobody can look up any more is gone.
+func lookupProblem(err error) *problem {
+	for _, gone := range []error{authn.ErrNoMatch, authn.ErrRejected, authn.ErrNoLookup} {
 		if errors.Is(err, gone) {
 			return unauthorized(messageRefreshToken, err)
 		}
 	}
-	return unavailable("the refresh token cannot be checked at the moment", err)
+	return unavailable(messageRefreshBroken, err)
 }
 
 // asProblem returns the problem that err is, or an internal error.

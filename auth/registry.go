@@ -11,8 +11,12 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// errNotRegistry means that a request is not one of the registry API, so nobody can say which scopes it needs.
-var errNotRegistry = errors.New("not a request of the registry API")
+var (
+	// ErrMalformedRequest means that a request is wrong in itself, so that nobody can say which scopes it needs.
+	ErrMalformedRequest = errors.New("malformed request")
+
+	errNotRegistry = fmt.Errorf("%w: not one of the registry API", ErrMalformedRequest)
+)
 
 // RegistryScopes says which scopes a request to a registry needs (OCI distribution specification, "Endpoints"):
 //
@@ -22,7 +26,8 @@ var errNotRegistry = errors.New("not a request of the registry API")
 //     DELETE; everything about an upload, cancelling it too, needs pull and push
 //   - a cross-repository mount, ?mount=<digest>&from=<other>: also pull on the other repository
 //
-// An error means that the request is not well-formed, or that it could be read in two ways; it must not reach the registry.
+// An error wraps [ErrMalformedRequest] or a *[scope.ParseError]: the request is not well-formed, or it could be read in two ways;
+// it must not reach the registry.
 func RegistryScopes(r *http.Request) ([]scope.Scope, error) {
 	segments, err := pathSegments(r.URL)
 	if err != nil {
@@ -100,11 +105,11 @@ func mountSource(r *http.Request, upload bool) ([]scope.Scope, error) {
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil || len(query["from"]) > 1 {
-		return nil, errors.New("the query is not well-formed")
+		return nil, fmt.Errorf("%w: the query is not well-formed", ErrMalformedRequest)
 	}
 	// Some registries read from in a form as well, and prefer it there.
 	if t := r.Header.Get("Content-Type"); strings.Contains(strings.ToLower(t), "form") {
-		return nil, errors.New("an upload is not started with a form")
+		return nil, fmt.Errorf("%w: an upload is not started with a form", ErrMalformedRequest)
 	}
 	from := query.Get("from")
 	if from == "" {

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/scope"
@@ -24,7 +23,8 @@ const (
 
 // How a client asks for a token, as [AuditRecord] names it.
 const (
-	GrantAnonymous    = "anonymous"     // GET without credentials
+	GrantAnonymous    = "anonymous"     // GET without credentials, by nobody that an authenticator knows
+	GrantConnection   = "connection"    // the same, by a client that is known by its connection, such as by a certificate
 	GrantBasic        = "basic"         // GET with a user name and a password (RFC 7617)
 	GrantPassword     = "password"      // POST, RFC 6749, section 4.3
 	GrantRefreshToken = "refresh_token" // POST, RFC 6749, section 6
@@ -47,12 +47,12 @@ type tokenRequest struct {
 }
 
 // parseRequest reads a token request. With an error, what was read until then is returned for the audit.
-func parseRequest(w http.ResponseWriter, r *http.Request, deadline time.Time) (*tokenRequest, error) {
+func parseRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, error) {
 	switch r.Method {
 	case http.MethodGet:
 		return parseGet(r)
 	case http.MethodPost:
-		return parsePost(w, r, deadline)
+		return parsePost(w, r)
 	default:
 		return &tokenRequest{}, methodNotAllowed()
 	}
@@ -86,9 +86,9 @@ func parseGet(r *http.Request) (*tokenRequest, error) {
 
 // parsePost reads the OAuth2 form: everything in the body. Neither the query nor HTTP Basic is looked at for credentials, and
 // a client that sends the latter as well is refused, since it is not clear who it is.
-func parsePost(w http.ResponseWriter, r *http.Request, deadline time.Time) (*tokenRequest, error) {
+func parsePost(w http.ResponseWriter, r *http.Request) (*tokenRequest, error) {
 	req := &tokenRequest{}
-	form, err := readForm(w, r, deadline)
+	form, err := readForm(w, r)
 	if err != nil {
 		return req, err
 	}
@@ -116,14 +116,11 @@ func parsePost(w http.ResponseWriter, r *http.Request, deadline time.Time) (*tok
 	return req, p.err
 }
 
-func readForm(w http.ResponseWriter, r *http.Request, deadline time.Time) (url.Values, error) {
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" {
 		return nil, unsupportedMediaType()
 	}
-	// A client that sends its body drop by drop is not waited for. The server sets the deadline anew for the connection's
-	// next request; where a wrapped ResponseWriter cannot do it, http.Server.ReadTimeout is what is left.
-	_ = http.NewResponseController(w).SetReadDeadline(deadline)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	if tooBig := new(http.MaxBytesError); errors.As(err, &tooBig) {
 		return nil, tooLarge(http.StatusRequestEntityTooLarge, "body", maxBodyBytes)

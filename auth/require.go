@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -13,6 +14,9 @@ import (
 // token authentication and for any other handler. A request goes through when it carries a bearer token that v accepts and
 // that grants every scope the request needs. Any other is answered with 401 and the challenge, also one whose token grants too
 // little, since that is how a registry makes its clients fetch another one.
+//
+// The scopes are about repositories, so a registry must not show under one repository's name what only another one has. Some
+// simple registries do, with all blobs in one place: there, who may pull anything may pull every blob whose digest it knows.
 //
 // The claims of the token are in the context of the request that next sees; see [Claims].
 func Require(v *token.Verifier, challenge Challenge, next http.Handler) http.Handler {
@@ -31,7 +35,7 @@ type guard struct {
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	needed, err := g.challenge.Scopes(r)
 	if err != nil {
-		writeJSON(w, http.StatusBadRequest, newErrorBody("NAME_INVALID", "invalid_request", err.Error()))
+		scopesProblem(err).write(w, "")
 		return
 	}
 	text, ok := bearerToken(r.Header)
@@ -49,6 +53,14 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims)))
+}
+
+// scopesProblem tells a request that is wrong, whose sender reads why, from one that could not be looked at.
+func scopesProblem(err error) *problem {
+	if malformed := (*scope.ParseError)(nil); errors.As(err, &malformed) || errors.Is(err, ErrMalformedRequest) {
+		return &problem{status: http.StatusBadRequest, code: "NAME_INVALID", oauth: "invalid_request", message: err.Error()}
+	}
+	return unavailable("the request cannot be checked at the moment", err)
 }
 
 func allows(claims token.Claims, needed []scope.Scope) bool {

@@ -1,6 +1,8 @@
 package auth_test
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -93,6 +95,46 @@ func TestRequire(t *testing.T) {
 	}
 }
 
+func TestRequireTellsABrokenQuestionFromAMalformedOne(t *testing.T) {
+	issuer := newIssuer(t)
+	verifier, err := issuer.Verifier(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was reached") })
+	for name, test := range map[string]struct {
+		err    error
+		status int
+		shown  bool
+	}{
+		"malformed": {fmt.Errorf("%w: no such thing", auth.ErrMalformedRequest), 400, true},
+		"broken":    {errors.New("connect to db.internal: refused"), 503, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			challenge := auth.Challenge{Realm: realm, Service: service, Scopes: func(*http.Request) ([]scope.Scope, error) { return nil, test.err }}
+			w := httptest.NewRecorder()
+			auth.Require(verifier, challenge, next).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+			if w.Code != test.status || strings.Contains(w.Body.String(), test.err.Error()) != test.shown {
+				t.Errorf("status %d: %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+// A quote in the realm must not end its parameter.
+func TestChallengeQuotes(t *testing.T) {
+	verifier, err := newIssuer(t).Verifier(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := auth.Require(verifier, auth.Challenge{Realm: `https://a/"\`, Service: service}, http.NotFoundHandler())
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/", nil))
+	if got, want := w.Header().Get("WWW-Authenticate"), `Bearer realm="https://a/\"\\",service="registry.test"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestRequireRefusesAnExpiredToken(t *testing.T) {
 	now := time.Now()
 	keys := newIssuer(t).Keys()
@@ -154,6 +196,7 @@ func TestRegistryScopes(t *testing.T) {
 		"upper case":                   {"GET", "/v2/A/manifests/latest", "error"},
 		"dot segments":                 {"GET", "/v2/a/../b/manifests/latest", "error"},
 		"dot segments in an upload":    {"GET", "/v2/public/blobs/uploads/../../../b/manifests/latest", "error"},
+		"a name with an escaped slash": {"GET", "/v2/alice%2Fapp/manifests/latest", "error"},
 		"an escaped slash":             {"GET", "/v2/public/manifests/..%2F..%2Fb%2Fmanifests%2Flatest", "error"},
 		"escaped dots":                 {"GET", "/v2/public/%2e%2e/b/manifests/latest", "error"},
 		"an empty segment":             {"GET", "/v2/a//b/manifests/latest", "error"},

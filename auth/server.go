@@ -35,42 +35,68 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
 	defer cancel()
 
+	boundBody(w, r, started.Add(s.cfg.Timeout))
+
 	record := AuditRecord{Time: started, Status: http.StatusOK}
 	granted, err := s.answerSafely(ctx, w, r, &record)
-	var refused *problem
 	if err != nil {
-		refused = asProblem(err)
-		record.Status, record.Err = refused.status, refused
+		record.refuse(err)
 	}
 	record.Duration = time.Since(started)
-	s.audit(ctx, record) // before the answer: no token leaves without its record
-	if refused != nil {
-		refused.write(w, s.cfg.Realm)
+	// Before the answer, so that no token leaves without its record; and with a context that a timeout does not end, so that
+	// the record of a timeout arrives.
+	if err := s.auditSafely(context.WithoutCancel(ctx), record); err != nil {
+		record.refuse(err)
+	}
+	if record.Err != nil {
+		asProblem(record.Err).write(w, s.cfg.Realm)
 		return
 	}
 	granted.write(w)
+}
+
+// boundBody keeps a client that sends a body drop by drop, or announces one and sends none, from keeping its connection: package
+// net/http reads the body of every request, also of one whose answer does not need it. The server sets the deadline anew for the
+// connection's next request. Where a wrapped ResponseWriter cannot do it, http.Server.ReadTimeout is what is left.
+func boundBody(w http.ResponseWriter, r *http.Request, deadline time.Time) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(deadline)
+	}
 }
 
 // answerSafely is answer, with a panic of an authenticator or an authorizer made an error: it costs this request a 500, and
 // nothing else.
 func (s *Server) answerSafely(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (granted *answer, err error) {
 	defer func() {
-		cause := recover()
-		if cause == nil {
-			return
+		if cause := recover(); cause != nil {
+			granted, err = nil, s.panicked(ctx, cause)
 		}
-		s.cfg.logger().LogAttrs(ctx, slog.LevelError, "panic while answering a token request",
-			slog.String("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
-		granted, err = nil, internalError(fmt.Errorf("panic: %v", cause))
 	}()
 	return s.answer(ctx, w, r, record)
+}
+
+// auditSafely is audit, with a panic of the hook made an error.
+func (s *Server) auditSafely(ctx context.Context, record AuditRecord) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = s.panicked(ctx, cause)
+		}
+	}()
+	s.audit(ctx, record)
+	return nil
+}
+
+// panicked logs a panic with its stack, which is still there while the panic is recovered from.
+func (s *Server) panicked(ctx context.Context, cause any) error {
+	s.cfg.logger().LogAttrs(ctx, slog.LevelError, "panic while answering a token request",
+		slog.String("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
+	return internalError(fmt.Errorf("panic: %v", cause))
 }
 
 // answer is the way of every request, whatever its form: read, authenticate, authorize, issue.
 func (s *Server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (*answer, error) {
 	record.RemoteAddr = s.cfg.RemoteAddr(r)
-	deadline, _ := ctx.Deadline()
-	req, err := parseRequest(w, r, deadline)
+	req, err := parseRequest(w, r)
 	record.describe(req)
 	if err != nil {
 		return nil, err
