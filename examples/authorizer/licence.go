@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
 )
@@ -21,6 +22,9 @@ func (l licences) Authorize(_ context.Context, r authz.Request) (authz.Decision,
 	path, ok := strings.CutPrefix(r.Scope.Name, "products/")
 	if r.Scope.Type != scope.TypeRepository || !ok {
 		return authz.Decision{NoMatch: true}, nil // not about a product: another authorizer may know
+	}
+	if r.Subject.Kind != authn.KindUser {
+		return authz.Decision{Reason: "customers are users"}, nil // a service account may have a customer's name
 	}
 	product, _, _ := strings.Cut(path, "/")
 	lastDay, licensed := l.lastDay[r.Subject.Name][product]

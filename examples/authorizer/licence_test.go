@@ -33,6 +33,9 @@ func TestLicences(t *testing.T) {
 			"repository:products/gateway:pull,delete": "pull", // today is its last day
 			"repository:products/database:pull":       "",
 		}),
+		authztest.As(authn.Subject{Name: "acme", Kind: authn.KindServiceAccount}, authztest.Grants{
+			"repository:products/database:pull": "",
+		}),
 		authztest.As(anonymous, authztest.Grants{
 			"repository:products/gateway:pull": "",
 		}),

@@ -45,7 +45,7 @@ func policy() authz.Authorizer {
 		return authz.Decision{Actions: r.Scope.Intersect([]string{scope.ActionPull, scope.ActionPush}).Actions, Reason: "public push"}, nil
 	})
 	return authz.ByType{
-		scope.TypeRepository: authz.First(authz.OwnNamespace(), pushPublic, authz.PublicPull("public")),
+		scope.TypeRepository: authz.First(pushPublic, authz.PublicPull("public"), authz.OwnNamespace()),
 		scope.TypeRegistry:   authz.Catalog(carol.name),
 	}
 }

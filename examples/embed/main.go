@@ -52,8 +52,8 @@ func newHandler(key *token.Key) (http.Handler, error) {
 	}
 	tokens, err := auth.NewServer(auth.Config{
 		Services:      map[string]*token.Issuer{"registry.example.com": issuer},
-		Authenticator: authn.Cache(portalUsers(portal), authn.CacheConfig{}),
-		Authorizer:    authz.First(authz.OwnNamespace(), teamNamespaces(), authz.DenyAll()),
+		Authenticator: authn.Cache(portalUsers{portal}, authn.CacheConfig{}),
+		Authorizer:    authz.First(teamNamespaces(), authz.OwnNamespace(), authz.DenyAll()),
 	})
 	if err != nil {
 		return nil, err
@@ -65,27 +65,41 @@ func newHandler(key *token.Key) (http.Handler, error) {
 }
 
 // portalUsers says in the library's words what the portal knows about its users.
-func portalUsers(portal *portal) authn.Authenticator {
-	return authn.Func(func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
-		account, err := portal.login(ctx, r.Username, r.Password)
-		switch {
-		case errors.Is(err, errNoAccount):
-			return authn.Subject{}, authn.ErrNoMatch // 401, unless another source of users knows the name
-		case errors.Is(err, errWrongPassword):
-			return authn.Subject{}, authn.ErrRejected // 401
-		case err != nil:
-			return authn.Subject{}, err // 503: the client keeps its password and tries again
-		}
-		return authn.Subject{Name: r.Username, Labels: map[string][]string{"team": account.teams}}, nil
-	})
+type portalUsers struct{ portal *portal }
+
+// Authenticate checks a password.
+func (u portalUsers) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+	account, err := u.portal.login(ctx, r.Username, r.Password)
+	return subjectOf(account, err)
 }
 
-// teamNamespaces lets the members of a team pull and push what is below teams/<team>/.
+// Lookup says who a user is now. With it a remembered password counts no longer than the account is as it was.
+func (u portalUsers) Lookup(_ context.Context, name string) (authn.Subject, error) {
+	account, err := u.portal.account(name)
+	return subjectOf(account, err)
+}
+
+func subjectOf(account account, err error) (authn.Subject, error) {
+	switch {
+	case errors.Is(err, errNoAccount):
+		return authn.Subject{}, authn.ErrNoMatch // 401, unless another source of users knows the name
+	case errors.Is(err, errWrongPassword):
+		return authn.Subject{}, authn.ErrRejected // 401
+	case err != nil:
+		return authn.Subject{}, err // 503: the client keeps its password and tries again
+	}
+	return authn.Subject{Name: account.name, Labels: map[string][]string{"team": account.teams}, Stamp: account.version}, nil
+}
+
+// teamNamespaces lets the members of a team pull and push what is below teams/<team>/, and nobody else.
 func teamNamespaces() authz.Authorizer {
 	return authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
 		path := strings.Split(r.Scope.Name, "/")
-		if r.Scope.Type != "repository" || len(path) < 3 || path[0] != "teams" || !slices.Contains(r.Subject.Labels["team"], path[1]) {
-			return authz.Decision{NoMatch: true}, nil
+		switch {
+		case r.Scope.Type != "repository" || path[0] != "teams":
+			return authz.Decision{NoMatch: true}, nil // the next authorizer is asked
+		case len(path) < 3 || !slices.Contains(r.Subject.Labels["team"], path[1]):
+			return authz.Decision{Reason: "not a member of the team"}, nil
 		}
 		return authz.Decision{Actions: r.Scope.Intersect([]string{"pull", "push"}).Actions, Reason: "member of " + path[1]}, nil
 	})

@@ -19,7 +19,9 @@ type portal struct {
 
 // An account is a row of the portal's users.
 type account struct {
+	name         string
 	passwordHash password.Parsed
+	version      string // changes with the password
 	teams        []string
 }
 
@@ -28,18 +30,26 @@ var (
 	errWrongPassword = errors.New("wrong password")
 )
 
-// login is the portal's own check of a password. It takes as long for a name that does not exist.
-func (p *portal) login(ctx context.Context, name string, secret authn.Secret) (account, error) {
+func (p *portal) account(name string) (account, error) {
 	found, exists := p.accounts[name]
 	if !exists {
+		return account{}, errNoAccount
+	}
+	return found, nil
+}
+
+// login is the portal's own check of a password. It takes as long for a name that does not exist.
+func (p *portal) login(ctx context.Context, name string, secret authn.Secret) (account, error) {
+	found, missing := p.account(name)
+	if missing != nil {
 		found.passwordHash = password.Decoy()
 	}
 	matches, err := p.checker.Check(ctx, found.passwordHash, secret)
 	switch {
 	case err != nil:
 		return account{}, err
-	case !exists:
-		return account{}, errNoAccount
+	case missing != nil:
+		return account{}, missing
 	case !matches:
 		return account{}, errWrongPassword
 	}
@@ -61,5 +71,6 @@ func newPortal() (*portal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the password hash: %w", err)
 	}
-	return &portal{accounts: map[string]account{"alice": {passwordHash: hash, teams: []string{"web"}}}}, nil
+	alice := account{name: "alice", passwordHash: hash, version: "1", teams: []string{"web"}}
+	return &portal{accounts: map[string]account{alice.name: alice}}, nil
 }

@@ -46,7 +46,7 @@ const publicFolder = "public"
 // Nothing is said about the catalog, so nobody may list all repositories.
 func newPolicy() authz.Authorizer {
 	return authz.ByType{
-		scope.TypeRepository: authz.First(authz.OwnNamespace(), usersPushTo(publicFolder), authz.PublicPull(publicFolder)),
+		scope.TypeRepository: authz.First(usersPushTo(publicFolder), authz.PublicPull(publicFolder), authz.OwnNamespace()),
 	}
 }
 
