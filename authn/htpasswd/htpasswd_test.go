@@ -236,3 +236,28 @@ func BenchmarkLookup(b *testing.B) {
 		}
 	}
 }
+
+// Time stamps of the future come from other machines' clocks. A change still counts.
+func TestFileWithATimeStampOfTheFuture(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "htpasswd")
+	if err := os.WriteFile(path, []byte("alice:"+wonderland+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	future := time.Now().Add(time.Hour)
+	if err := os.Chtimes(path, future, future); err != nil {
+		t.Fatal(err)
+	}
+	file, err := htpasswd.Open(path, htpasswd.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Lookup(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("robert:"+wonderland+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Lookup(t.Context(), "alice"); !errors.Is(err, authn.ErrNoMatch) {
+		t.Errorf("after the change alice is looked up with %v", err)
+	}
+}

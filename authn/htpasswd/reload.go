@@ -114,7 +114,9 @@ func (f *File) read() (*version, []byte, error) {
 	return &version{
 		info:     info,
 		checksum: sha256.Sum256(content),
-		settled:  begun.Sub(info.ModTime()) > settleTime,
+		// A time stamp of the future is one of another clock, or was set by hand; waiting for it would mean to read the file
+		// at each request until then.
+		settled: begun.Sub(info.ModTime()).Abs() > settleTime,
 	}, content, nil
 }
 
