@@ -3,5 +3,6 @@
 //   - quickstart: a private registry with token authorization in one process
 //   - embed: a web service with users of its own that is also a token server
 //   - authorizer: a custom authorizer, with its policy test
+//   - server: a complete server, with docker_auth's configuration file
 //   - e2e: real registries and real clients
 package examples

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/term"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
+)
+
+const hashHelp = `Usage: server hash [--bcrypt]
+
+Reads a password, from the terminal without showing it or else the first line of the standard input, and prints its hash for
+users in the configuration. The hash is argon2id, which docker_auth does not read; --bcrypt makes one that it does.
+
+`
+
+const bcryptCost = 11
+
+// hash is the command that makes a password hash.
+func (p *program) hash(_ context.Context, args []string) error {
+	flags := flag.NewFlagSet("server hash", flag.ContinueOnError)
+	useBcrypt := flags.Bool("bcrypt", false, "make a bcrypt hash")
+	if _, err := p.parse(flags, args, hashHelp); err != nil {
+		return err
+	}
+	secret, err := p.readPassword()
+	if err != nil {
+		return err
+	}
+	if !*useBcrypt {
+		encoded, err := password.Hash(secret)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(p.stdout, string(encoded))
+		return nil
+	}
+	if secret == "" {
+		return password.ErrLength
+	}
+	encoded, err := bcrypt.GenerateFromPassword([]byte(secret), bcryptCost)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(p.stdout, string(encoded))
+	return nil
+}
+
+// readPassword asks for a password twice on a terminal, and reads it once otherwise.
+func (p *program) readPassword() (authn.Secret, error) {
+	if fd := int(p.stdin.Fd()); term.IsTerminal(fd) {
+		return p.promptPassword(fd)
+	}
+	line, err := bufio.NewReader(io.LimitReader(p.stdin, 2*password.MaxLength)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return authn.Secret(strings.TrimRight(line, "\r\n")), nil
+}
+
+func (p *program) promptPassword(fd int) (authn.Secret, error) {
+	var answers [2]string
+	for i, prompt := range []string{"Password: ", "Again: "} {
+		fmt.Fprint(p.stderr, prompt)
+		answer, err := term.ReadPassword(fd)
+		fmt.Fprintln(p.stderr)
+		if err != nil {
+			return "", err
+		}
+		answers[i] = string(answer)
+	}
+	if answers[0] != answers[1] {
+		return "", errors.New("the two passwords are not the same")
+	}
+	return authn.Secret(answers[0]), nil
+}

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"os/exec"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A Command is a program that is asked.
+type Command struct {
+	// Path is where the program was found, Args are its arguments.
+	Path string
+	Args []string
+	// Timeout is how long one answer may take.
+	Timeout time.Duration
+	// MaxRunning is how many may run at once.
+	MaxRunning int
+}
+
+const (
+	defaultCommandTimeout = 5 * time.Second
+	defaultMaxRunning     = 16
+)
+
+func (r *reader) command(section, n *yaml.Node) *Command {
+	what := section.Value
+	c := &Command{Timeout: defaultCommandTimeout, MaxRunning: defaultMaxRunning}
+	at, name := section, ""
+	r.mapping(n, what, func(key string, value *yaml.Node) bool {
+		switch key {
+		case "command":
+			at, name = value, r.text(value, key)
+		case "args":
+			c.Args = r.texts(value, key)
+		case "timeout":
+			c.Timeout = r.duration(value, key)
+		case "max_running":
+			if c.MaxRunning = r.integer(value, key); c.MaxRunning < 1 {
+				r.fail(value, "max_running must be at least 1")
+			}
+		default:
+			return false
+		}
+		return true
+	})
+	if name == "" {
+		r.fail(section, "%s.command is missing", what)
+		return c
+	}
+	found, err := exec.LookPath(name)
+	if err != nil {
+		r.fail(at, "%s.command: %w", what, err)
+		return c
+	}
+	c.Path = found
+	return c
+}

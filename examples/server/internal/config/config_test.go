@@ -1,0 +1,356 @@
+package config_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/berthpass/registry-auth/examples/server/internal/config"
+)
+
+// fixture is a folder with a configuration.
+type fixture struct {
+	*files
+
+	t    *testing.T
+	path string
+	env  map[string]string
+}
+
+func newFixture(t *testing.T, text string) *fixture {
+	t.Helper()
+	folder := t.TempDir()
+	f := &fixture{newFiles(t, folder), t, filepath.Join(folder, "config.yml"), map[string]string{}}
+	write(t, f.path, f.replace(text))
+	return f
+}
+
+// file writes another file beside the configuration.
+func (f *fixture) file(name, content string) *fixture {
+	f.t.Helper()
+	write(f.t, filepath.Join(f.folder, name), f.replace(content))
+	return f
+}
+
+func (f *fixture) load() (*config.Config, error) {
+	return config.Load(f.path, func(name string) string { return f.env[name] })
+}
+
+func (f *fixture) mustLoad() *config.Config {
+	f.t.Helper()
+	cfg, err := f.load()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return cfg
+}
+
+// relative cuts the folder out of an error, so that it can be compared.
+func (f *fixture) relative(text string) string { return strings.ReplaceAll(text, f.folder+"/", "") }
+
+// matches reports whether a text is the wanted one, or begins with it when that ends with an ellipsis: the rest are words of
+// another package then.
+func matches(got, want string) bool {
+	beginning, open := strings.CutSuffix(want, "…")
+	return got == want || open && strings.HasPrefix(got, beginning)
+}
+
+// TestBadConfigurations has one mistake each, and the lines that a person reads.
+func TestBadConfigurations(t *testing.T) {
+	const rest = "users: {}\nacl: []\n"
+	for name, test := range map[string]struct{ text, want string }{
+		"an empty file":              {"", `config.yml:1: the file is empty`},
+		"not YAML":                   {"server: [\n", `config.yml:1: not YAML: did not find expected node content`},
+		"not a mapping":              {"- a\n", `config.yml:1: the configuration must be a mapping (key: value) and is a list`},
+		"two documents":              {head + rest + "---\na: 1\n", `config.yml:12: a second YAML document: only one is read`},
+		"an unknown section":         {head + rest + "databse: {}\n", `config.yml:12: unknown key "databse" in the configuration`},
+		"an unknown key":             {strings.Replace(head, "addr:", "adr:", 1) + rest, `config.yml:2: unknown key "adr" in server`},
+		"a section twice":            {head + rest + "acl: []\n", `config.yml:12: the key "acl" is in the configuration twice, first in line 11`},
+		"a user twice":               {head + "users:\n  a: {password: \"@HASH@\"}\n  a: {password: \"@HASH@\"}\nacl: []\n", `config.yml:12: the key "a" is in users twice, first in line 11`},
+		"no addr":                    {strings.Replace(head, "addr:", "path_prefix:", 1) + rest, `config.yml:2: path_prefix must be a plain absolute path such as /auth and is "127.0.0.1:5001"`},
+		"no server":                  {strings.TrimPrefix(head, "server:\n  addr: \"127.0.0.1:5001\"\n") + rest, `config.yml:1: server.addr is missing: the address to listen at, such as ":5001"`},
+		"no token":                   {"server: {addr: \":1\"}\n" + rest, `config.yml:1: token is missing: the section with issuer, expiration, certificate and key`},
+		"no issuer":                  {strings.Replace(head, "issuer: \"auth.test\"", "issuer: \"\"", 1) + rest, `config.yml:8: token.issuer is missing: the name that the registries have as issuer`},
+		"no expiration":              {strings.Replace(head, "  expiration: 900\n", "", 1) + rest, `config.yml:3: token.expiration is missing: the life of a token in seconds, such as 900`},
+		"a short expiration":         {strings.Replace(head, "900", "59", 1) + rest, `config.yml:5: expiration must be at least 60 seconds, which clients assume, and is 59`},
+		"an expiration in words":     {strings.Replace(head, "900", "15m", 1) + rest, `config.yml:5: expiration must be a whole number and is "15m"` + "\n" + `config.yml:5: expiration must be at least 60 seconds, which clients assume, and is 0`},
+		"nobody can log in":          {head + "acl: []\n", `config.yml:1: there is neither users nor ext_auth, so that nobody could log in; write users: {} if that is meant`},
+		"nothing is allowed":         {head + "users: {}\n", `config.yml:1: there is neither acl nor ext_authz, so that nothing would be allowed; write acl: [] if that is meant`},
+		"a key without certificate":  {strings.Replace(head, "  certificate: \"@DIR@/my.crt\"\n", "", 1) + rest, `config.yml:7: token.certificate and token.key are needed, unless server has them; make them with: server keygen`},
+		"a file that is not there":   {strings.Replace(head, "my.crt", "none.crt", 1) + rest, `config.yml:6: token.certificate: none.crt: no such file or directory`},
+		"another key's certificate":  {strings.Replace(head, "my.crt", "other.crt", 1) + rest, `config.yml:6: token key and certificate: token: key mismatch: …`},
+		"another TLS certificate":    {strings.Replace(head, "addr:", "certificate: \"@DIR@/my.crt\"\n  key: \"@DIR@/other.key\"\n  addr:", 1) + rest, `config.yml:2: server.certificate my.crt with server.key other.key: tls: private key does not match public key`},
+		"half of a TLS certificate":  {strings.Replace(head, "addr:", "key: \"@DIR@/other.key\"\n  addr:", 1) + rest, `config.yml:1: server.certificate and server.key go together: one of them is missing`},
+		"a password in the clear":    {head + "users:\n  alice: {password: wonderland}\nacl: []\n", `config.yml:11: the user "alice": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`},
+		"no password":                {head + "users:\n  alice: {}\nacl: []\n", `config.yml:11: the user "alice" has no password, which docker_auth takes for any password; make one with: server hash`},
+		"an anonymous password":      {head + "users:\n  \"\": {password: \"@HASH@\"}\nacl: []\n", `config.yml:11: the user "" stands for requests without credentials, and can have no password`},
+		"anonymous without settings": {head + "users:\n  \"\":\nacl: []\n", `config.yml:11: the user "" has no settings; write "": {} to allow anonymous requests`},
+		"a missing variable":         {head + "users:\n  alice: {password_env: HASH}\nacl: []\n", `config.yml:11: password_env: the environment variable "HASH" is not set` + "\n" + `config.yml:11: the user "alice": not a bcrypt or argon2id hash but empty: make one with htpasswd -nBC 10 NAME`},
+		"two passwords":              {head + "users:\n  alice: {password: \"@HASH@\", password_file: x}\nacl: []\n", `config.yml:11: password_file: the same secret is given twice`},
+		"a rule without match":       {head + "users: {}\nacl:\n  - actions: [pull]\n", `config.yml:12: rule 1: match: …`},
+		"a misspelt match":           {head + "users: {}\nacl:\n  - match: {nam: x}\n    actions: [pull]\n", `config.yml:12: unknown key "nam" in match`},
+		"a condition without value":  {head + "users: {}\nacl:\n  - match: {account: }\n    actions: [pull]\n", `config.yml:12: match.account has no value; write "" for the empty text, or leave it out to match everything`},
+		"a bad pattern":              {head + "users: {}\nacl:\n  - match: {name: \"/(/\"}\n    actions: [pull]\n", "config.yml:12: rule 1: match.name: …"},
+		"Google":                     {head + rest + "google_auth: {domain: x}\n", `config.yml:12: google_auth: this server has no back end for Google; remove the section, or ask a program of yours with ext_auth`},
+		"LDAP":                       {head + rest + "ldap_auth: {}\n", `config.yml:12: ldap_auth: this server has no back end for LDAP; remove the section, or ask a program of yours with ext_auth`},
+		"a plug-in":                  {head + rest + "plugin_authz: {}\n", `config.yml:12: plugin_authz: this server has no back end for Go plugins; remove the section, or ask a program of yours with ext_authz`},
+		"a database of rules":        {head + rest + "acl_mongo:\n", `config.yml:12: acl_mongo: this server has no back end for MongoDB; remove the section, or ask a program of yours with ext_authz`},
+		"a program that is not there": {
+			head + rest + "ext_auth: {command: \"@DIR@/none\"}\n", `config.yml:12: ext_auth.command: exec: "none": stat none: no such file or directory`,
+		},
+		"no program":           {head + rest + "ext_authz: {args: [a]}\n", `config.yml:12: ext_authz.command is missing`},
+		"everybody is a proxy": {strings.Replace(head, "addr:", "real_ip_header: X-Forwarded-For\n  trusted_proxies: [\"0.0.0.0/0\"]\n  addr:", 1) + rest, `config.yml:3: trusted_proxies: 0.0.0.0/0 would trust everybody`},
+		"a star is a proxy":    {strings.Replace(head, "addr:", "real_ip_header: X-Forwarded-For\n  trusted_proxies: [\"*\"]\n  addr:", 1) + rest, `config.yml:3: trusted_proxies: "*" is neither an address nor a network such as 10.0.0.0/8`},
+		"a position alone":     {strings.Replace(head, "addr:", "real_ip_pos: 1\n  addr:", 1) + rest, `config.yml:3: server.real_ip_pos and server.trusted_proxies mean nothing without server.real_ip_header`},
+		"an unknown network":   {strings.Replace(head, "addr:", "net: udp\n  addr:", 1) + rest, `config.yml:2: net must be one of tcp, unix and is "udp"`},
+		"an unknown TLS":       {strings.Replace(head, "addr:", "tls_min_version: TLS14\n  addr:", 1) + rest, `config.yml:2: tls_min_version must be TLS12 or TLS13 and is "TLS14"`},
+		"an unknown curve":     {strings.Replace(head, "addr:", "tls_curve_preferences: [P255]\n  addr:", 1) + rest, `config.yml:2: tls_curve_preferences: unknown curve "P255"`},
+		"insecure suites":      {strings.Replace(head, "addr:", "tls_cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n  addr:", 1) + rest, `config.yml:2: tls_cipher_suites: no suite is left`},
+		"no cache folder":      {strings.Replace(head, "addr:", "letsencrypt: {email: a@b.c, host: h, cache_dir: \"@DIR@/none\"}\n  addr:", 1) + rest, `config.yml:2: letsencrypt.cache_dir "none" is not a folder: the certificates would be lost`},
+		"services share a key": {strings.Replace(head, `["registry.test"]`, `[a, b]`, 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service: give each certificate and key of its own, or set token.shared_key: true`},
+		"no services":          {strings.Replace(head, `["registry.test"]`, `[]`, 1) + rest, `config.yml:8: token.services is empty, so that no token could be issued; leave it out to issue for any service`},
+		"a case without scope": {head + rest + "tests:\n  - {granted: pull}\n", `config.yml:13: a case needs scope and granted; write granted: "" for nothing`},
+		"a case that asks less": {
+			head + rest + "tests:\n  - {scope: \"repository:a:pull\", granted: push}\n", `config.yml:13: the case expects "push", which its scope does not ask for`,
+		},
+		"a case about another service": {
+			head + rest + "tests:\n  - {scope: \"repository:a:pull\", granted: \"\", service: x}\n", `config.yml:13: the case is about the service "x", for which no tokens are issued`,
+		},
+		"several mistakes": {head + "users:\n  a: {password: x}\n  b: {}\nacl: {}\n", strings.Join([]string{
+			`config.yml:11: the user "a": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`,
+			`config.yml:12: the user "b" has no password, which docker_auth takes for any password; make one with: server hash`,
+			`config.yml:13: acl must be a list and is a mapping`,
+		}, "\n")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, test.text)
+			cfg, err := f.load()
+			if err == nil {
+				t.Fatal("it loads")
+			}
+			got := f.relative(err.Error())
+			if !matches(got, test.want) {
+				t.Errorf("the error is\n%s\nand should be\n%s", got, test.want)
+			}
+			if _, ok := errors.AsType[*config.PositionError](err); !ok {
+				t.Error("the error has no position")
+			}
+			if cfg.Token.AnyService != nil || cfg.Rules.List != nil || cfg.AnonymousAllowed || len(cfg.Watched) == 0 {
+				t.Errorf("something can be used: %+v", cfg)
+			}
+			if strings.Contains(got, "wonderland") {
+				t.Error("the error tells a password")
+			}
+		})
+	}
+}
+
+func TestFileThatIsNotThere(t *testing.T) {
+	cfg, err := config.Load("/nonexistent/config.yml", os.Getenv)
+	if err == nil || err.Error() != "/nonexistent/config.yml: no such file or directory" {
+		t.Errorf("error is %v", err)
+	}
+	if !reflect.DeepEqual(cfg.Watched, []string{"/nonexistent/config.yml"}) {
+		t.Errorf("watched: %v", cfg.Watched)
+	}
+}
+
+// TestWarnings has configurations that work, with what their owner is told.
+func TestWarnings(t *testing.T) {
+	const rest = "users: {}\nacl: []\n"
+	for name, test := range map[string]struct{ text, want string }{
+		"nothing":             {head + rest, ""},
+		"any service":         {strings.Replace(head, "  services: [\"registry.test\"]\n", "", 1) + rest, `config.yml:3: without token.services, tokens are issued for any service that a client names; list the service of each registry`},
+		"a long expiration":   {strings.Replace(head, "900", "86400", 1) + rest, `config.yml:5: expiration: 86400 seconds are more than tokens may live, which is 3600; clients are told and fetch another in time`},
+		"in the clear":        {strings.Replace(head, "127.0.0.1", "", 1) + rest, `config.yml:2: without certificate, passwords travel in the clear: serve HTTPS here, or listen on a loopback address behind a proxy that does`},
+		"everybody may push":  {head + "users: {}\nacl:\n  - match: {}\n    actions: [\"*\"]\n", `config.yml:12: rule 1: allows everybody to push…`},
+		"an unreachable rule": {head + "users: {}\nacl:\n  - match: {name: a}\n    actions: [pull]\n  - match: {name: a}\n    actions: [pull]\n", `config.yml:14: rule 2: can never match: rule 1 covers it`},
+		"a shared key":        {strings.Replace(head, `["registry.test"]`, "[a, b]\n  shared_key: true", 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service`},
+		"old TLS":             {strings.Replace(head, "addr:", "tls_min_version: TLS10\n  addr:", 1) + rest, `config.yml:2: tls_min_version: TLS10 is older than TLS 1.2, which is the least that is spoken`},
+		"a header":            {strings.Replace(head, "addr:", "real_ip_header: x-forwarded-for\n  addr:", 1) + rest, `config.yml:3: X-Forwarded-For is believed of loopback and private addresses; list the proxies in server.trusted_proxies`},
+		"a position": {
+			strings.Replace(head, "addr:", "real_ip_header: X-Real-Ip\n  real_ip_pos: 0\n  trusted_proxies: [192.0.2.1]\n  addr:", 1) + rest,
+			`config.yml:5: server.real_ip_pos counts from the front of the header, which the client can write; leave it out, or count from the end with a negative number`,
+		},
+		"only ext_auth": {head + "ext_auth: {command: \"true\"}\nacl: []\n", `config.yml:10: the program of ext_auth is not asked about requests without credentials; they are refused unless users has an entry ""`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, test.text)
+			var lines []string
+			for _, w := range f.mustLoad().Warnings {
+				lines = append(lines, w.String())
+			}
+			if got := f.relative(strings.Join(lines, "\n")); !matches(got, test.want) {
+				t.Errorf("the warnings are\n%s\nand should be\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestReadableKeyIsAWarning(t *testing.T) {
+	f := newFixture(t, head+"users: {}\nacl: []\n")
+	if err := os.Chmod(filepath.Join(f.folder, "my.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	warnings := f.mustLoad().Warnings
+	if len(warnings) != 1 || !strings.Contains(warnings[0].Text, "everybody on this machine can read the key") {
+		t.Errorf("warnings: %v", warnings)
+	}
+}
+
+// TestSources: rules from the file, a file of their own and a folder; secrets from files and the environment.
+func TestSources(t *testing.T) {
+	f := newFixture(t, head+`users:
+  alice: {password_file: "@DIR@/alice.hash", labels: {group: [a, b]}}
+  bob: {password_env: BOB, labels: {group: c}, disabled: yes}
+  "": {labels: {zone: [public]}}
+acl:
+  - {match: {name: one}, actions: [pull]}
+acl_file: "@DIR@/rules.yml"
+acl_dir: "@DIR@/rules.d"
+`)
+	f.file("alice.hash", "@HASH@\n").file("rules.yml", "acl:\n- {match: {name: two}, actions: [pull]}\ntests:\n- {account: alice, scope: \"repository:two:pull\", granted: pull}\n")
+	if err := os.Mkdir(filepath.Join(f.folder, "rules.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f.file("rules.d/20.yaml", "- {match: {name: four}, actions: [pull]}\n").file("rules.d/10.yml", "- {match: {name: three}, actions: [pull]}\n")
+	f.file("rules.d/README", "not read").file("rules.d/.hidden.yml", "not: read")
+	f.env["BOB"] = f.hash
+
+	cfg := f.mustLoad()
+	var positions []string
+	for _, p := range cfg.Rules.Positions {
+		positions = append(positions, f.relative(p.String()))
+	}
+	if want := []string{"config.yml:15", "rules.yml:2", "rules.d/10.yml:1", "rules.d/20.yaml:1"}; !reflect.DeepEqual(positions, want) {
+		t.Errorf("rules are at %v, want %v", positions, want)
+	}
+	if cfg.Rules.List.Len() != 4 {
+		t.Errorf("there are %d rules", cfg.Rules.List.Len())
+	}
+	if len(cfg.Users) != 2 || string(cfg.Users[0].PasswordHash) != f.hash || string(cfg.Users[1].PasswordHash) != f.hash || !cfg.Users[1].Disabled {
+		t.Errorf("users are %+v", cfg.Users)
+	}
+	if !reflect.DeepEqual(cfg.Users[1].Labels, map[string][]string{"group": {"c"}}) || cfg.AnonymousLabels["zone"][0] != "public" {
+		t.Errorf("labels are %v and %v", cfg.Users[1].Labels, cfg.AnonymousLabels)
+	}
+	if c := cfg.Tests[0]; c.Service != "registry.test" || !reflect.DeepEqual(c.Subject.Labels["group"], []string{"a", "b"}) {
+		t.Errorf("the case is %+v", c)
+	}
+	if !reflect.DeepEqual(cfg.SecretVariables, []string{"BOB"}) {
+		t.Errorf("secret variables are %v", cfg.SecretVariables)
+	}
+	watched := f.relative(strings.Join(cfg.Watched, " "))
+	if want := "alice.hash config.yml my.crt my.key rules.d rules.d/10.yml rules.d/20.yaml rules.yml"; watched != want {
+		t.Errorf("watched: %s", watched)
+	}
+}
+
+// TestProblemInAnotherFile is found where it is.
+func TestProblemInAnotherFile(t *testing.T) {
+	f := newFixture(t, head+"users: {}\nacl_file: \"@DIR@/rules.yml\"\n").file("rules.yml", "- {match: {name: a}, actions: [pull]}\n- {match: {name: a}, action: [pull]}\n")
+	_, err := f.load()
+	if err == nil || f.relative(err.Error()) != `rules.yml:2: unknown key "action" in a rule` {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestServices: each may have an issuer, a key and rules of its own.
+func TestServices(t *testing.T) {
+	f := newFixture(t, strings.Replace(head, `["registry.test"]`, `
+    one.test: {}
+    two.test:
+      issuer: "other.test"
+      certificate: "@DIR@/other.crt"
+      key: "@DIR@/other.key"
+      expiration: 120
+      acl:
+        - {match: {name: a}, actions: [pull]}`, 1)+"users: {}\nacl: []\n")
+	cfg := f.mustLoad()
+	one, two := cfg.Token.Services["one.test"], cfg.Token.Services["two.test"]
+	if one == nil || two == nil || one.Rules != nil || two.Rules == nil || two.Rules.List.Len() != 1 {
+		t.Fatalf("services are %+v, %+v", one, two)
+	}
+	if one.Issuer.Keys().Signing().ID() == two.Issuer.Keys().Signing().ID() {
+		t.Error("the services have the same key")
+	}
+	if cfg.Token.AnyService != nil || cfg.Token.Issuer("three.test") != nil || cfg.Token.Issuer("two.test") != two.Issuer {
+		t.Error("tokens are issued for other services")
+	}
+}
+
+// TestServerCertificateSignsTokens when there is none for that, as with docker_auth.
+func TestServerCertificateSignsTokens(t *testing.T) {
+	f := newFixture(t, `server: {addr: ":5001", certificate: "@DIR@/my.crt", key: "@DIR@/my.key"}
+token: {issuer: i, expiration: 60, certificate: "", key: ""}
+users: {}
+acl: []
+`)
+	cfg := f.mustLoad()
+	if cfg.Server.TLS == nil || cfg.Token.AnyService == nil {
+		t.Errorf("TLS %v, issuer %v", cfg.Server.TLS, cfg.Token.AnyService)
+	}
+}
+
+// TestDocumentFeatures: anchors, merge keys, YAML 1.1 booleans and texts that look like numbers, which docker_auth reads too.
+func TestDocumentFeatures(t *testing.T) {
+	f := newFixture(t, strings.Replace(head, "addr:", "hsts: on\n  addr:", 1)+`users:
+  "123": &u {password: "@HASH@", labels: {n: [1, 2]}}
+  bob: {<<: *u, labels: {n: [3]}}
+acl:
+  - match: {account: 123}
+    actions: &pull [pull]
+  - match: {account: bob}
+    actions: *pull
+refresh_tokens: {idle_lifetime: 1h, lifetime: 24h}
+`)
+	cfg := f.mustLoad()
+	if !cfg.Server.HSTS || cfg.Users[0].Name != "123" || cfg.Users[0].Labels["n"][1] != "2" || cfg.Users[1].Labels["n"][0] != "3" || cfg.Rules.List.Len() != 2 {
+		t.Errorf("read as %+v", cfg)
+	}
+	if cfg.Refresh.IdleLifetime != time.Hour || cfg.Refresh.Lifetime != 24*time.Hour {
+		t.Errorf("refresh tokens: %+v", cfg.Refresh)
+	}
+}
+
+// TestManyKeys: a key that comes again is found among many, too.
+func TestManyKeys(t *testing.T) {
+	var users strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&users, "  user%d: {password: \"@HASH@\"}\n", i)
+	}
+	text := head + "acl: []\nusers:\n" + users.String()
+	if cfg := newFixture(t, text).mustLoad(); len(cfg.Users) != 30 {
+		t.Errorf("%d users", len(cfg.Users))
+	}
+	f := newFixture(t, text+"  user20: {password: \"@HASH@\"}\n")
+	if _, err := f.load(); err == nil || f.relative(err.Error()) != `config.yml:42: the key "user20" is in users twice, first in line 32` {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestAliasesDoNotExplode: a small file that stands for a billion rules is refused soon.
+func TestAliasesDoNotExplode(t *testing.T) {
+	text := head + "users: {}\nacl:\n"
+	text += "  - {match: {name: a}, actions: &a [" + strings.Repeat("pull,", 5000) + "pull]}\n"
+	text += strings.Repeat("  - {match: {name: a}, actions: *a}\n", 20000)
+	f := newFixture(t, text)
+	if _, err := f.load(); err == nil || !strings.Contains(err.Error(), "stand for more than") {
+		t.Errorf("error is %.200v", err)
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	f := newFixture(t, strings.Replace(head, "addr:", "real_ip_header: x-real-ip\n  trusted_proxies: [192.0.2.1, \"2001:db8::1/32\"]\n  addr:", 1)+"users: {}\nacl: []\n")
+	ip := f.mustLoad().Server.RealIP
+	want := []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("2001:db8::/32")}
+	if ip.Header != "X-Real-Ip" || ip.DefaultProxies || !reflect.DeepEqual(ip.TrustedProxies, want) {
+		t.Errorf("read as %+v", ip)
+	}
+}

@@ -1,0 +1,215 @@
+package config
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"os"
+	"path"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Server says where and how the server listens.
+type Server struct {
+	// Addr is a host and port, or the path of a socket when Net is "unix"; otherwise Net is "tcp". At is where it stands.
+	Addr string
+	Net  string
+	At   Position
+	// PathPrefix is what the paths begin with: "/auth" for /auth/auth and /auth/auth/token. It has no slash at its end.
+	PathPrefix string
+	// TLS says how connections are encrypted; nil means that they are not.
+	TLS *TLS
+	// HSTS tells browsers to come back with HTTPS only.
+	HSTS   bool
+	RealIP RealIP
+}
+
+// TLS says how connections are encrypted.
+type TLS struct {
+	// Certificate is what the server shows. It is nil with LetsEncrypt.
+	Certificate      *tls.Certificate
+	LetsEncrypt      *LetsEncrypt
+	MinVersion       uint16
+	CurvePreferences []tls.CurveID
+	CipherSuites     []uint16
+}
+
+// LetsEncrypt says how certificates are fetched.
+type LetsEncrypt struct {
+	Email, Host, CacheDir string
+}
+
+// RealIP says how the client's address is found behind proxies.
+type RealIP struct {
+	// Header is the header with the addresses. When it is empty, the client is the connection's peer.
+	Header string
+	// Position is the index of the client's address in the header, from the end when it is negative. Nil is the last address
+	// that is not a trusted proxy's.
+	Position *int
+	// TrustedProxies are the peers whose header counts. DefaultProxies says that they were not configured.
+	TrustedProxies []netip.Prefix
+	DefaultProxies bool
+}
+
+// EndpointPaths are the paths at which tokens are given out, the preferred one first.
+func (s Server) EndpointPaths() []string {
+	return []string{s.PathPrefix + "/auth", s.PathPrefix + "/auth/token"}
+}
+
+// tlsSettings are the keys of docker_auth, as they are read.
+type tlsSettings struct {
+	certificate, key *yaml.Node
+	minVersion       *yaml.Node
+	curves, ciphers  *yaml.Node
+	letsEncrypt      *yaml.Node
+}
+
+func (r *reader) server(section, n *yaml.Node) {
+	s, t := &r.cfg.Server, tlsSettings{}
+	r.mapping(n, "server", func(key string, value *yaml.Node) bool {
+		switch key {
+		case "addr":
+			s.Addr, s.At = r.text(value, key), r.at(value)
+		case "net":
+			s.Net = r.oneOf(value, key, "tcp", "unix")
+		case "path_prefix":
+			s.PathPrefix = r.pathPrefix(value)
+		case "certificate":
+			t.certificate = r.given(value, key)
+		case "key":
+			t.key = r.given(value, key)
+		case "hsts":
+			s.HSTS = r.boolean(value, key)
+		case "tls_min_version":
+			t.minVersion = value
+		case "tls_curve_preferences":
+			t.curves = value
+		case "tls_cipher_suites":
+			t.ciphers = value
+		case "letsencrypt":
+			t.letsEncrypt = value
+		case "real_ip_header":
+			s.RealIP.Header = r.headerName(value)
+		case "real_ip_pos":
+			position := r.integer(value, key)
+			s.RealIP.Position = &position
+		case "trusted_proxies":
+			s.RealIP.TrustedProxies = r.prefixes(value, key)
+		default:
+			return false
+		}
+		return true
+	})
+	r.tlsCertificate, r.tlsKey = t.certificate, t.key
+	s.TLS = r.tls(section, t)
+	if s.RealIP.TrustedProxies == nil {
+		s.RealIP.TrustedProxies, s.RealIP.DefaultProxies = localNetworks(), true
+	}
+}
+
+func (r *reader) oneOf(n *yaml.Node, what string, allowed ...string) string {
+	text := r.text(n, what)
+	for _, a := range allowed {
+		if text == a || text == "" {
+			return text
+		}
+	}
+	r.fail(n, "%s must be one of %s and is %q", what, strings.Join(allowed, ", "), text)
+	return ""
+}
+
+func (r *reader) pathPrefix(n *yaml.Node) string {
+	prefix := strings.TrimSuffix(r.text(n, "path_prefix"), "/")
+	if prefix != "" && (!strings.HasPrefix(prefix, "/") || path.Clean(prefix) != prefix || strings.ContainsAny(prefix, "{}?#% ")) {
+		r.fail(n, "path_prefix must be a plain absolute path such as /auth and is %q", prefix)
+	}
+	return prefix
+}
+
+func (r *reader) headerName(n *yaml.Node) string {
+	name := r.text(n, "real_ip_header")
+	if strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, c) }) {
+		r.fail(n, "real_ip_header %q is not the name of a header", name)
+	}
+	return textproto.CanonicalMIMEHeaderKey(name)
+}
+
+// prefixes reads networks and single addresses. Everything at once is refused: it would trust every client.
+func (r *reader) prefixes(n *yaml.Node, what string) []netip.Prefix {
+	list := []netip.Prefix{}
+	r.sequence(n, what, func(item *yaml.Node) {
+		text := r.text(item, what)
+		prefix, err := netip.ParsePrefix(text)
+		if address, single := netip.ParseAddr(text); err != nil && single == nil {
+			prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		switch {
+		case err != nil:
+			r.fail(item, "%s: %q is neither an address nor a network such as 10.0.0.0/8", what, text)
+		case prefix.Bits() == 0:
+			r.fail(item, "%s: %s would trust everybody", what, text)
+		default:
+			list = append(list, prefix.Masked())
+		}
+	})
+	return list
+}
+
+// localNetworks are the loopback and private networks (RFC 1918, RFC 4193).
+func localNetworks() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+		netip.MustParsePrefix("fc00::/7"),
+	}
+}
+
+// checkServer looks at the section as a whole.
+func (l *loader) checkServer(section Position) {
+	s := &l.cfg.Server
+	if s.Net == "" {
+		s.Net = "tcp"
+	}
+	if s.Addr == "" {
+		l.problem(section, errors.New("server.addr is missing: the address to listen at, such as \":5001\""))
+		return
+	}
+	if s.Net == "tcp" {
+		if _, port, err := net.SplitHostPort(s.Addr); err != nil || port == "" {
+			l.problem(s.At, fmt.Errorf("server.addr must be host:port or :port and is %q", s.Addr))
+		}
+	}
+	if s.TLS == nil && s.Net == "tcp" && !loopback(s.Addr) {
+		l.warning(s.At, "without certificate, passwords travel in the clear: serve HTTPS here, or listen on a loopback address behind a proxy that does")
+	}
+	l.checkRealIP(s)
+}
+
+func (l *loader) checkRealIP(s *Server) {
+	switch ip := &s.RealIP; {
+	case ip.Header == "" && (ip.Position != nil || !ip.DefaultProxies):
+		l.problem(s.At, errors.New("server.real_ip_pos and server.trusted_proxies mean nothing without server.real_ip_header"))
+	case ip.Header == "":
+	case ip.DefaultProxies:
+		l.warning(s.At, ip.Header+" is believed of loopback and private addresses; list the proxies in server.trusted_proxies")
+	}
+	if p := s.RealIP.Position; s.RealIP.Header != "" && p != nil && *p >= 0 {
+		l.warning(s.At, "server.real_ip_pos counts from the front of the header, which the client can write; leave it out, or count from the end with a negative number")
+	}
+}
+
+func loopback(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr)
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

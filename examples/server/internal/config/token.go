@@ -1,0 +1,310 @@
+package config
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/berthpass/registry-auth/token"
+)
+
+// Token says what tokens say and who signs them.
+type Token struct {
+	// Services are the services that may be asked for. Nil means any.
+	Services map[string]*Service
+	// AnyService issues for services that are not listed, when there is no list; otherwise it is nil.
+	AnyService *token.Issuer
+	// SharedKey permits several services to have one key.
+	SharedKey bool
+
+	settings tokenSettings
+	services map[string]tokenSettings
+}
+
+// A Service is a registry that tokens are issued for.
+type Service struct {
+	Issuer *token.Issuer
+	// Rules are those of the service alone, in place of the common ones, or nil.
+	Rules *Rules
+}
+
+// Issuer returns what issues tokens for a service, or nil.
+func (t *Token) Issuer(service string) *token.Issuer {
+	if s := t.Services[service]; s != nil {
+		return s.Issuer
+	}
+	return t.AnyService
+}
+
+// ServiceNames are the names of the services that may be asked for, or nil for any.
+func (t *Token) ServiceNames() []string {
+	if t.Services == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(t.Services))
+}
+
+func (t *Token) serviceNames() []string { return slices.Sorted(maps.Keys(t.Services)) }
+
+func (l *loader) servicesHaveRules() bool {
+	for _, service := range l.cfg.Token.Services {
+		if service.Rules == nil {
+			return false
+		}
+	}
+	return len(l.cfg.Token.Services) > 0
+}
+
+// tokenSettings are the keys that token and each of its services have. Those of a service replace the common ones.
+type tokenSettings struct {
+	at               Position
+	file             string
+	issuer           string
+	certificate, key *yaml.Node
+	keyPEM           secret
+	expiration       time.Duration
+	thumbprintKeyID  bool
+}
+
+func (r *reader) token(section, n *yaml.Node) {
+	t := &r.cfg.Token
+	t.settings = tokenSettings{at: r.at(section), file: r.file}
+	r.mapping(n, "token", func(key string, value *yaml.Node) bool {
+		switch key {
+		case "services":
+			r.services(value)
+		case "shared_key":
+			t.SharedKey = r.boolean(value, key)
+		default:
+			return r.tokenSetting(&t.settings, key, value)
+		}
+		return true
+	})
+}
+
+func (r *reader) tokenSetting(s *tokenSettings, key string, value *yaml.Node) bool {
+	switch key {
+	case "issuer":
+		s.issuer = r.text(value, key)
+	case "expiration":
+		s.expiration = r.expiration(value)
+	case "certificate":
+		s.certificate = r.given(value, key)
+	case "key":
+		s.key = r.given(value, key)
+	case "key_env":
+		r.secret(&s.keyPEM, key, value)
+	case "disable_legacy_key_id":
+		s.thumbprintKeyID = r.boolean(value, key)
+	default:
+		return false
+	}
+	return true
+}
+
+// expiration reads seconds. A token that lives for longer than the library allows would be a password that cannot be changed.
+func (r *reader) expiration(n *yaml.Node) time.Duration {
+	seconds := r.integer(n, "expiration")
+	switch lifetime := time.Duration(seconds) * time.Second; {
+	case seconds < int(token.MinLifetime.Seconds()):
+		r.fail(n, "expiration must be at least %d seconds, which clients assume, and is %d", int(token.MinLifetime.Seconds()), seconds)
+		return 0
+	case seconds > int(token.MaxLifetime.Seconds()):
+		r.warn(n, "expiration: %d seconds are more than tokens may live, which is %d; clients are told and fetch another in time", seconds, int(token.MaxLifetime.Seconds()))
+		return token.MaxLifetime
+	default:
+		return lifetime
+	}
+}
+
+// services reads a list of names, or a mapping of names to settings.
+func (r *reader) services(n *yaml.Node) {
+	t := &r.cfg.Token
+	t.Services, t.services = make(map[string]*Service), make(map[string]tokenSettings)
+	add := func(key *yaml.Node) bool {
+		_, taken := t.Services[key.Value]
+		if taken || key.Value == "" || key.Kind != yaml.ScalarNode {
+			r.fail(key, "token.services: a service needs a name that is not empty and of which there is one")
+			return false
+		}
+		t.Services[key.Value], t.services[key.Value] = &Service{}, tokenSettings{at: r.at(key), file: r.file}
+		return true
+	}
+	if list := r.resolve(n); list.Kind == yaml.SequenceNode {
+		r.sequence(list, "token.services", func(item *yaml.Node) { add(item) })
+	} else {
+		r.entries(n, "token.services", func(key, value *yaml.Node) {
+			if add(key) {
+				r.service(key.Value, value)
+			}
+		})
+	}
+	if len(t.Services) == 0 {
+		r.fail(n, "token.services is empty, so that no token could be issued; leave it out to issue for any service")
+	}
+}
+
+func (r *reader) service(name string, n *yaml.Node) {
+	settings, rules := r.cfg.Token.services[name], Rules{}
+	r.mapping(n, fmt.Sprintf("the service %q", name), func(key string, value *yaml.Node) bool {
+		switch key {
+		case "acl", "acl_file", "acl_dir":
+			r.rules(key, value, &rules)
+		default:
+			return r.tokenSetting(&settings, key, value)
+		}
+		return true
+	})
+	r.cfg.Token.services[name] = settings
+	if rules.given {
+		r.cfg.Token.Services[name].Rules = &rules
+	}
+}
+
+// checkToken loads the keys and makes the issuers.
+func (l *loader) checkToken(section Position) {
+	t := &l.cfg.Token
+	switch {
+	case t.settings.file == "":
+		l.problem(section, errors.New("token is missing: the section with issuer, expiration, certificate and key"))
+		return
+	case t.settings.expiration == 0 && len(l.problems) == 0:
+		l.problem(t.settings.at, errors.New("token.expiration is missing: the life of a token in seconds, such as 900"))
+		return
+	}
+	keys := make(keySets)
+	if t.Services == nil {
+		t.AnyService = l.issuer(t.settings, keys)
+		l.warning(t.settings.at, "without token.services, tokens are issued for any service that a client names; list the service of each registry")
+		return
+	}
+	owners := make(map[string]string)
+	for _, name := range t.serviceNames() {
+		settings := t.services[name].or(t.settings)
+		issuer := l.issuer(settings, keys)
+		if issuer == nil {
+			continue
+		}
+		t.Services[name].Issuer = issuer
+		id := issuer.Keys().Signing().ID()
+		if other, shared := owners[id]; shared {
+			l.sharedKey(settings.at, other, name)
+		}
+		owners[id] = name
+	}
+}
+
+func (l *loader) sharedKey(at Position, one, other string) {
+	text := fmt.Sprintf("the services %q and %q have the same key, and zot does not compare the service", one, other)
+	if l.cfg.Token.SharedKey {
+		l.warning(at, text)
+		return
+	}
+	l.problem(at, errors.New(text+": give each certificate and key of its own, or set token.shared_key: true"))
+}
+
+// or returns the settings of a service, completed with the common ones.
+func (s tokenSettings) or(common tokenSettings) tokenSettings {
+	if s.issuer == "" {
+		s.issuer = common.issuer
+	}
+	if s.expiration == 0 {
+		s.expiration = common.expiration
+	}
+	if s.certificate == nil && s.key == nil && !s.keyPEM.given {
+		s.certificate, s.key, s.keyPEM = common.certificate, common.key, common.keyPEM
+	}
+	s.thumbprintKeyID = s.thumbprintKeyID || common.thumbprintKeyID
+	return s
+}
+
+// keySets are those that were made, by a hash of their files: services that share a key share its set.
+type keySets map[[sha256.Size]byte]*token.KeySet
+
+// issuer makes the issuer of some settings, or reports why it cannot.
+func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
+	if s.issuer == "" {
+		l.problem(s.at, errors.New("token.issuer is missing: the name that the registries have as issuer"))
+		return nil
+	}
+	keys := l.keySet(s, made)
+	if keys == nil {
+		return nil
+	}
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Name: s.issuer, Keys: keys, Lifetime: s.expiration,
+		// docker_auth's default is the id of the libtrust library. Registries go by the certificate, which is in the token too.
+		LibtrustKeyID: !s.thumbprintKeyID,
+	})
+	if err != nil {
+		l.problem(s.at, fmt.Errorf("token: %w", err))
+		return nil
+	}
+	return issuer
+}
+
+func (l *loader) keySet(s tokenSettings, made keySets) *token.KeySet {
+	r := &reader{l, s.file}
+	at, keyPEM, certPEM, ok := r.keyFiles(s)
+	if !ok {
+		return nil
+	}
+	hash := sha256.Sum256(append(append([]byte{}, keyPEM...), certPEM...))
+	if keys := made[hash]; keys != nil {
+		return keys
+	}
+	key, err := token.ParseKey(keyPEM, certPEM)
+	if err != nil {
+		l.problem(at, fmt.Errorf("token key and certificate: %w", err))
+		return nil
+	}
+	for _, warning := range key.Warnings() {
+		l.warning(at, warning)
+	}
+	keys, err := token.NewKeySet(key)
+	if err != nil {
+		l.problem(at, err)
+		return nil
+	}
+	made[hash] = keys
+	return keys
+}
+
+// keyFiles reads key and certificate. Without ones for tokens, those of the server are taken, as docker_auth does.
+func (r *reader) keyFiles(s tokenSettings) (at Position, keyPEM, certPEM []byte, ok bool) {
+	if s.certificate == nil && s.key == nil && !s.keyPEM.given {
+		s.certificate, s.key = r.tlsCertificate, r.tlsKey
+	}
+	if s.certificate == nil || s.key == nil && !s.keyPEM.given {
+		r.problem(s.at, errors.New("token.certificate and token.key are needed, unless server has them; make them with: server keygen"))
+		return s.at, nil, nil, false
+	}
+	if s.key != nil && s.keyPEM.given {
+		r.problem(s.at, errors.New("token.key and token.key_env are the same secret: give one of them"))
+		return s.at, nil, nil, false
+	}
+	at = r.at(s.certificate)
+	certPEM, err := r.readFile(r.text(s.certificate, "certificate"))
+	if err != nil {
+		r.fail(s.certificate, "token.certificate: %w", plain(err))
+		return at, nil, nil, false
+	}
+	if s.keyPEM.given {
+		return at, []byte(s.keyPEM.value + "\n"), certPEM, true
+	}
+	keyFile := r.text(s.key, "key")
+	if keyPEM, err = r.readFile(keyFile); err != nil {
+		r.fail(s.key, "token.key: %w", plain(err))
+		return at, nil, nil, false
+	}
+	if info, err := os.Stat(keyFile); err == nil && info.Mode()&0o004 != 0 {
+		r.warn(s.key, "everybody on this machine can read the key %s; protect it with chmod o-r", keyFile)
+	}
+	return at, keyPEM, certPEM, true
+}

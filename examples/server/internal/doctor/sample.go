@@ -1,0 +1,63 @@
+package doctor
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/berthpass/registry-auth/scope"
+	"github.com/berthpass/registry-auth/token"
+)
+
+// probeRepository is what the token allows to pull. It need not be there.
+const probeRepository = "registry-auth-doctor/probe"
+
+// A sample is a token as the server makes them, and what it says.
+type sample struct {
+	issuer *token.Issuer
+	key    *token.Key // that signed it
+	raw    string     // whoever has it may list the registry's repositories, so it does not print
+
+	keyID   string   // kid
+	chain   []string // x5c
+	issued  string   // iss
+	service string   // aud
+}
+
+// makeSample makes a token that allows what is presented to the registry: the catalog, in the words of distribution and of
+// zot, and a pull.
+func makeSample(ctx context.Context, issuer *token.Issuer, service string) (*sample, error) {
+	made, err := issuer.Issue(ctx, token.Grant{Subject: "doctor", Audience: service, Access: []scope.Scope{
+		{Type: "registry", Name: "catalog", Actions: []string{"*"}},
+		{Type: "repository", Name: "", Actions: []string{"pull"}},
+		{Type: "repository", Name: probeRepository, Actions: []string{"pull"}},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("make a token to look at: %w", err)
+	}
+	s := &sample{issuer: issuer, key: issuer.Keys().Signing(), raw: string(made.Value), service: service}
+	var header struct {
+		KeyID string   `json:"kid"`
+		Chain []string `json:"x5c"`
+	}
+	var claims struct {
+		Issuer string `json:"iss"`
+	}
+	parts := strings.Split(s.raw, ".")
+	if len(parts) != 3 || decodePart(parts[0], &header) != nil || decodePart(parts[1], &claims) != nil {
+		return nil, errors.New("make a token to look at: it is no JWT")
+	}
+	s.keyID, s.chain, s.issued = header.KeyID, header.Chain, claims.Issuer
+	return s, nil
+}
+
+func decodePart(part string, into any) error {
+	decoded, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(decoded, into)
+}

@@ -1,0 +1,82 @@
+package policy
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
+	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/extauth"
+)
+
+// Authenticator returns what finds out who asks: the users, then the program of ext_auth. Right passwords are remembered for
+// a minute; those of users only as long as they are what the configuration says.
+//
+// The checker bounds how many passwords are compared at once, also across several configurations.
+func Authenticator(cfg *config.Config, checker *password.Checker) (authn.Authenticator, error) {
+	// The weak hashes among these are in the configuration's warnings already.
+	users, err := static.Config{Checker: checker, Logger: slog.New(slog.DiscardHandler)}.New(cfg.Users...)
+	if err != nil {
+		return nil, err
+	}
+	members := []authn.Authenticator{users}
+	if cfg.ExtAuth != nil {
+		members = append(members, program(cfg, cfg.ExtAuth).Authenticator())
+	}
+	return authn.Cache(authn.Chain(members...), authn.CacheConfig{}), nil
+}
+
+// Authorizer returns what decides: the rules of the service or the common ones, and then the program of ext_authz.
+func Authorizer(cfg *config.Config) authz.Authorizer {
+	members := []authz.Authorizer{rules{cfg}}
+	if cfg.ExtAuthz != nil {
+		members = append(members, program(cfg, cfg.ExtAuthz).Authorizer())
+	}
+	return withAnonymousLabels(cfg.AnonymousLabels, authz.First(members...))
+}
+
+// rules decides by the list of the service.
+type rules struct{ cfg *config.Config }
+
+func (r rules) Authorize(ctx context.Context, request authz.Request) (authz.Decision, error) {
+	if of := rulesOf(r.cfg, request.Service); of.List != nil {
+		return of.List.Authorize(ctx, request)
+	}
+	return authz.Decision{NoMatch: true}, nil
+}
+
+// rulesOf returns the rules that apply to a service.
+func rulesOf(cfg *config.Config, service string) *config.Rules {
+	if s := cfg.Token.Services[service]; s != nil && s.Rules != nil {
+		return s.Rules
+	}
+	return &cfg.Rules
+}
+
+// withAnonymousLabels gives the anonymous subject the labels that the configuration has for it.
+func withAnonymousLabels(labels map[string][]string, next authz.Authorizer) authz.Authorizer {
+	if len(labels) == 0 {
+		return next
+	}
+	return authz.Func(func(ctx context.Context, r authz.Request) (authz.Decision, error) {
+		if r.Subject.Anonymous() && r.Subject.Labels == nil {
+			r.Subject.Labels = labels
+		}
+		return next.Authorize(ctx, r)
+	})
+}
+
+// program makes a program of a command. The secrets in the environment are the server's own.
+func program(cfg *config.Config, c *config.Command) *extauth.Program {
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(cfg.SecretVariables, name)
+	})
+	return extauth.New(extauth.Config{Path: c.Path, Args: c.Args, Env: env, Timeout: c.Timeout, MaxRunning: c.MaxRunning})
+}

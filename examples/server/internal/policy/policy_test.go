@@ -1,0 +1,245 @@
+package policy_test
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
+	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/authz/authztest"
+	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/policy"
+	"github.com/berthpass/registry-auth/scope"
+	"github.com/berthpass/registry-auth/token"
+)
+
+// load reads a configuration, in which @AUTHDIR@ is a folder with a key and @HASH_…@ the hash of a password.
+func load(t *testing.T, text string) *config.Config {
+	t.Helper()
+	folder := t.TempDir()
+	key, err := token.GenerateKey(token.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := key.PrivateKeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashes := make(map[string]string)
+	for _, secret := range []authn.Secret{"adminpass", "userpass"} {
+		hash, err := password.Hash(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes[string(secret)] = string(hash)
+	}
+	text = strings.NewReplacer("@AUTHDIR@", folder, "@PORT_AUTH@", "5001",
+		"@HASH_ADMIN@", hashes["adminpass"], "@HASH_FIRSTUSER@", hashes["userpass"]).Replace(text)
+	for name, content := range map[string]string{"my.key": string(private), "my.crt": string(key.CertificatePEM()), "config.yml": text} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := config.Load(filepath.Join(folder, "config.yml"), os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// TestTutorial: the configuration is read as it is, and grants what its comments say.
+func TestTutorial(t *testing.T) {
+	text, err := os.ReadFile("testdata/tutorial.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := load(t, string(text))
+	if cfg.Server.EndpointPaths()[0] != "/auth/auth" || !cfg.AnonymousAllowed {
+		t.Errorf("paths %v, anonymous %t", cfg.Server.EndpointPaths(), cfg.AnonymousAllowed)
+	}
+	users, err := policy.Authenticator(cfg, &password.Checker{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	subjects := make(map[string]authn.Subject)
+	for name, secret := range map[string]authn.Secret{"admin": "adminpass", "firstuser": "userpass"} {
+		if subjects[name], err = users.Authenticate(t.Context(), &authn.Request{Username: name, Password: secret}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := users.Authenticate(t.Context(), &authn.Request{Username: name, Password: "wrong"}); !errors.Is(err, authn.ErrRejected) {
+			t.Errorf("%s with a wrong password: %v", name, err)
+		}
+	}
+	const all = "pull,push,delete"
+	authztest.Run(t, policy.Authorizer(cfg), authztest.Table{
+		authztest.As(authn.Subject{}, authztest.Grants{
+			"repository:publicrepos/app:" + all:                "pull",
+			"repository:firstuser/app:pull":                    "",
+			"repository:first_user_group-shared/app:pull":      "",
+			"repository:other:pull":                            "",
+			"registry:catalog:*":                               "",
+			"repository:publicrepos/folder/app:" + all:         "",
+			"repository:publicreposx/app:pull,push":            "",
+			"repository:firstuser/publicrepos/app:pull,push":   "",
+			"repository:first_user_group-shared/a/b:" + "pull": "",
+		}),
+		authztest.As(subjects["admin"], authztest.Grants{
+			"repository:other:" + all:           all,
+			"repository:publicrepos/app:" + all: "pull,push,delete",
+			"registry:catalog:*":                "*",
+		}),
+		authztest.As(subjects["firstuser"], authztest.Grants{
+			"repository:publicrepos/app:" + all:             "pull,push",
+			"repository:first_user_group-shared/app:" + all: "pull,push",
+			"repository:firstuser/app:" + all:               all,
+			"repository:admin/app:" + all:                   "",
+			"repository:other-shared/app:pull":              "",
+			"registry:catalog:*":                            "",
+		}),
+	}, authztest.ForService("registry.test"))
+}
+
+const rules = `server: {addr: ":5001"}
+token:
+  issuer: i
+  expiration: 60
+  certificate: "@AUTHDIR@/my.crt"
+  key: "@AUTHDIR@/my.key"
+  shared_key: true
+  services:
+    common.test: {}
+    own.test:
+      acl:
+        - {match: {name: "own/*"}, actions: [pull], comment: "of its own"}
+users:
+  "": {labels: {zone: [dmz]}}
+ext_authz: {command: "sh", args: ["-c", "exit 1"]}
+acl:
+  - {match: {name: "common/*", labels: {zone: dmz}}, actions: [pull]}
+  - {match: {account: alice}, actions: ["*"]}
+  - {match: {ip: 192.0.2.0/24, name: "net/*"}, actions: [pull]}
+tests:
+  - {service: common.test, scope: "repository:common/a:pull,push", granted: pull}
+  - {service: own.test, scope: "repository:common/a:pull", granted: ""}
+`
+
+// TestServicesHaveTheirRules: the common ones are not asked where there are own ones.
+func TestServicesHaveTheirRules(t *testing.T) {
+	decides := policy.Authorizer(load(t, rules))
+	for name, test := range map[string]struct{ service, asked, granted string }{
+		"a common rule":                   {"common.test", "repository:common/a:pull", "pull"},
+		"a common rule, the other's name": {"own.test", "repository:common/a:pull", ""},
+		"an own rule":                     {"own.test", "repository:own/a:pull,push", "pull"},
+		"an own rule, the other's name":   {"common.test", "repository:own/a:pull", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authztest.Run(t, decides, authztest.Table{authztest.As(authn.Subject{}, authztest.Grants{test.asked: test.granted})}, authztest.ForService(test.service))
+		})
+	}
+}
+
+// TestExtAuthzComesAfterTheRules: it is asked when they have nothing to say, and only then.
+func TestExtAuthzComesAfterTheRules(t *testing.T) {
+	asks := func(script string) authz.Authorizer {
+		return policy.Authorizer(load(t, strings.Replace(rules, "exit 1", script, 1)))
+	}
+	for name, test := range map[string]struct {
+		policy  authz.Authorizer
+		granted string
+	}{
+		"a program that grants":  {asks("exit 0"), "pull,push"},
+		"a program that refuses": {asks("exit 1"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authztest.Run(t, test.policy, authztest.Table{authztest.As(authn.Subject{Name: "bob"}, authztest.Grants{
+				"repository:other/a:pull,push": test.granted,
+			}), authztest.As(authn.Subject{}, authztest.Grants{
+				"repository:common/a:pull,push": "pull",
+			})}, authztest.ForService("common.test"))
+		})
+	}
+	_, err := asks("exit 9").Authorize(t.Context(), authz.Request{Scope: scope.Scope{Type: "repository", Name: "x", Actions: []string{"pull"}}})
+	if err == nil {
+		t.Error("a program that is broken is a decision")
+	}
+}
+
+// TestExtAuthComesAfterTheUsers: a known user is never the program's.
+func TestExtAuthComesAfterTheUsers(t *testing.T) {
+	cfg := load(t, strings.Replace(rules, "users:\n", "users:\n  admin: {password: \"@HASH_ADMIN@\"}\n", 1)+
+		`ext_auth: {command: "sh", args: ["-c", "echo '{\"labels\": {\"from\": [\"program\"]}}'"]}`+"\n")
+	users, err := policy.Authenticator(cfg, &password.Checker{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users.Authenticate(t.Context(), &authn.Request{Username: "admin", Password: "wrong"}); !errors.Is(err, authn.ErrRejected) {
+		t.Errorf("a known user with a wrong password: %v", err)
+	}
+	got, err := users.Authenticate(t.Context(), &authn.Request{Username: "carol", Password: "any"})
+	if err != nil || got.Name != "carol" || !reflect.DeepEqual(got.Labels["from"], []string{"program"}) {
+		t.Errorf("the program's user is %+v, %v", got, err)
+	}
+}
+
+// TestProgramsDoNotSeeSecrets in the environment.
+func TestProgramsDoNotSeeSecrets(t *testing.T) {
+	t.Setenv("POLICY_TEST_SECRET", "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
+	t.Setenv("POLICY_TEST_OTHER", "x")
+	cfg := load(t, strings.Replace(rules, "users:\n", "users:\n  admin: {password_env: POLICY_TEST_SECRET}\n", 1)+
+		`ext_auth: {command: "sh", args: ["-c", "[ -z \"$POLICY_TEST_SECRET\" ] && [ -n \"$POLICY_TEST_OTHER\" ]"]}`+"\n")
+	users, err := policy.Authenticator(cfg, &password.Checker{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users.Authenticate(t.Context(), &authn.Request{Username: "carol", Password: "any"}); err != nil {
+		t.Errorf("the program sees the secret, or nothing: %v", err)
+	}
+}
+
+func TestCases(t *testing.T) {
+	cfg := load(t, rules)
+	report, err := policy.Test(t.Context(), cfg, cfg.Tests)
+	if err != nil || report.Cases != 2 || len(report.Failures) > 0 {
+		t.Errorf("report is %+v, %v", report, err)
+	}
+	wrong := cfg.Tests[0]
+	wrong.Granted = []string{"push"}
+	report, err = policy.Test(t.Context(), cfg, []config.Case{wrong})
+	if err != nil || len(report.Failures) != 1 || !strings.Contains(report.Failures[0],
+		`config.yml:21: anonymous asks repository:common/a:pull,push: granted "pull", expected "push" (rule 1`) {
+		t.Errorf("report is %+v, %v", report, err)
+	}
+	unreached := strings.Join(policy.Unreached(cfg, cfg.Tests), "\n")
+	for _, want := range []string{"config.yml:18: no case reaches rule 2", "config.yml:19: no case reaches rule 3", `config.yml:12: no case reaches rule 1 of the service "own.test"`} {
+		if !strings.Contains(unreached, want) {
+			t.Errorf("%q is not in\n%s", want, unreached)
+		}
+	}
+	if strings.Contains(unreached, "config.yml:17") {
+		t.Errorf("a rule that was reached is in\n%s", unreached)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	cfg := load(t, rules)
+	asked, err := scope.Parse("repository:net/a:pull")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := authz.Request{Subject: authn.Subject{Name: "bob"}, Service: "common.test", Scope: asked, RemoteAddr: netip.MustParseAddr("192.0.2.9")}
+	text, err := policy.Explain(t.Context(), cfg, r)
+	if err != nil || !strings.Contains(text, `granted "pull"`) || !strings.Contains(text, "config.yml:19") {
+		t.Errorf("explained as\n%s%v", text, err)
+	}
+	r.RemoteAddr = netip.MustParseAddr("198.51.100.1")
+	text, err = policy.Explain(t.Context(), cfg, r)
+	if err != nil || !strings.Contains(text, "not in 192.0.2.0/24") || !strings.Contains(text, "then the program is asked") {
+		t.Errorf("explained as\n%s%v", text, err)
+	}
+}

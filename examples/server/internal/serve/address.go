@@ -1,0 +1,89 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/berthpass/registry-auth/examples/server/internal/config"
+)
+
+var errNoAddress = errors.New("the proxy does not say where the request comes from")
+
+// clientAddress finds out where a request comes from. The header counts when the peer is a trusted proxy, and then it has to
+// be there; of any other peer, the peer's own address does. The zero Addr stands for a peer without an address at the other end
+// of a Unix socket.
+func clientAddress(cfg config.RealIP, r *http.Request) (netip.Addr, error) {
+	peer := netip.Addr{}
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		peer = at.Addr().Unmap().WithZone("")
+	}
+	if cfg.Header == "" || peer.IsValid() && !trusted(cfg, peer) {
+		return peer, nil
+	}
+	// All lines of the header: the first may be one that the client sent, and the proxy's come after it.
+	hops := strings.Split(strings.Join(r.Header.Values(cfg.Header), ","), ",")
+	text, ok := pick(cfg, hops)
+	if !ok {
+		return netip.Addr{}, errNoAddress
+	}
+	address, ok := parseHop(text)
+	if !ok {
+		return netip.Addr{}, errNoAddress
+	}
+	return address, nil
+}
+
+func trusted(cfg config.RealIP, address netip.Addr) bool {
+	return slices.ContainsFunc(cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
+}
+
+// pick chooses the client's address among those in the header.
+func pick(cfg config.RealIP, hops []string) (text string, ok bool) {
+	at := len(hops) - 1
+	switch {
+	case cfg.Position != nil:
+		if at = *cfg.Position; at < 0 {
+			at += len(hops)
+		}
+	case !cfg.DefaultProxies:
+		// Each proxy adds the address it sees at the end, so what is left of the last one that is no proxy is the client's word.
+		for at > 0 {
+			if hop, valid := parseHop(hops[at]); !valid || !trusted(cfg, hop) {
+				break
+			}
+			at--
+		}
+	}
+	if at < 0 || at >= len(hops) {
+		return "", false
+	}
+	return hops[at], true
+}
+
+// parseHop reads an address as proxies write it: with or without a port, an IPv6 one perhaps in brackets.
+func parseHop(text string) (netip.Addr, bool) {
+	text = strings.TrimSpace(text)
+	if at, err := netip.ParseAddrPort(text); err == nil {
+		return at.Addr().Unmap().WithZone(""), true
+	}
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	address, err := netip.ParseAddr(text)
+	return address.Unmap().WithZone(""), err == nil
+}
+
+type addressKey struct{}
+
+// withAddress returns the request with the client's address in its context.
+func withAddress(r *http.Request, address netip.Addr) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), addressKey{}, address))
+}
+
+// addressOf is the address that withAddress put there.
+func addressOf(r *http.Request) netip.Addr {
+	address, _ := r.Context().Value(addressKey{}).(netip.Addr)
+	return address
+}

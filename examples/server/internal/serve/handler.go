@@ -1,0 +1,99 @@
+package serve
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+)
+
+// ServeHTTP answers a request with the generation that is current when it comes.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g := s.current.Load()
+	if g.cfg.Server.HSTS { // also in the clear, for a proxy with TLS in front
+		w.Header().Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	}
+	switch path := r.URL.Path; {
+	case g.endpoints[path]:
+		s.serveToken(g, w, r)
+	case path == g.cfg.Server.PathPrefix+"/":
+		serveText(w, http.StatusOK, "This is the token server of a container registry.")
+	case path == "/metrics" && g.cfg.Metrics.Addr == "" && !local(g, r):
+		serveText(w, http.StatusForbidden, "Metrics are for this machine; set metrics.addr to have them elsewhere.")
+	case path == "/metrics" && g.cfg.Metrics.Addr != "":
+		serveText(w, http.StatusNotFound, "Not found.")
+	default:
+		s.internal.ServeHTTP(w, r)
+	}
+}
+
+func (s *Server) serveToken(g *generation, w http.ResponseWriter, r *http.Request) {
+	address, err := clientAddress(g.cfg.Server.RealIP, r)
+	if err != nil {
+		s.logger.LogAttrs(r.Context(), slog.LevelWarn, "token request refused", slog.Any("error", err),
+			slog.String("peer", r.RemoteAddr), slog.Any(g.cfg.Server.RealIP.Header, r.Header.Values(g.cfg.Server.RealIP.Header)))
+		s.metrics.addressUnknown()
+		refuse(w, err)
+		return
+	}
+	g.tokens.ServeHTTP(w, withAddress(r, address))
+}
+
+// refuse answers in the form that clients of registries read.
+func refuse(w http.ResponseWriter, err error) {
+	type problem struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	body, _ := json.Marshal(struct { // never fails
+		Errors      []problem `json:"errors"`
+		Error       string    `json:"error"`
+		Description string    `json:"error_description"`
+	}{[]problem{{"INVALID_REQUEST", err.Error()}}, "invalid_request", err.Error()})
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write(body)
+}
+
+// newInternal returns the handler of what is for operators and not for clients.
+func (s *Server) newInternal() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { serveText(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", s.serveReady)
+	mux.Handle("GET /metrics", s.metrics.handler())
+	return mux
+}
+
+// serveReady says whether requests should come here. A failed reload is no reason to stay away, since the configuration from
+// before it serves; it is told, and counted in the metrics.
+func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
+	switch {
+	case s.stopping.Load():
+		serveText(w, http.StatusServiceUnavailable, "stopping")
+	case s.reloadFailed.Load():
+		serveText(w, http.StatusOK, "ready, with the configuration from before the last reload, which failed: the log says why")
+	default:
+		serveText(w, http.StatusOK, "ready")
+	}
+}
+
+func serveText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, text)
+}
+
+// local reports whether a request was made on this machine, and not by a proxy on it for somebody else.
+func local(g *generation, r *http.Request) bool {
+	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", g.cfg.Server.RealIP.Header} {
+		if header != "" && len(r.Header.Values(header)) > 0 {
+			return false
+		}
+	}
+	peer, ok := parseHop(r.RemoteAddr)
+	return ok && peer.IsLoopback()
+}

@@ -1,0 +1,143 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/authn/password"
+)
+
+// metrics counts what the server does. No label has a value that a client chose, so their number is bounded.
+type metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	scopes    *prometheus.CounterVec
+	reloads   *prometheus.CounterVec
+	loaded    prometheus.Gauge
+	succeeded prometheus.Gauge
+	rules     prometheus.Gauge
+	users     prometheus.Gauge
+}
+
+const namespace = "registry_auth"
+
+func newMetrics(checker *password.Checker) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "requests_total", Help: "Token requests, by how the client asked and by the status of the answer.",
+		}, []string{"grant", "status"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "request_duration_seconds", Help: "Time until the answer was ready.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"grant"}),
+		scopes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "scopes_total", Help: "Resources that were asked for, by whether all, some or none of the actions were granted.",
+		}, []string{"granted"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "reloads_total", Help: "Changes of the configuration, by whether they were taken over.",
+		}, []string{"result"}),
+		loaded:    gauge("config_loaded_timestamp_seconds", "When the configuration that is in force was loaded."),
+		succeeded: gauge("config_last_reload_successful", "Whether the last change of the configuration was taken over."),
+		rules:     gauge("rules", "Rules in force."),
+		users:     gauge("users", "Users with a password."),
+	}
+	m.registry.MustRegister(m.requests, m.durations, m.scopes, m.reloads, m.loaded, m.succeeded, m.rules, m.users,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registerPasswords(checker)
+	return m
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+// registerPasswords shows the figures of the bound on password checks.
+func (m *metrics) registerPasswords(checker *password.Checker) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "password_checks_waiting", Help: "Password checks that wait for others.",
+		}, func() float64 { return float64(checker.Stats().Waiting) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "password_checks_total", Help: "Password checks.",
+		}, func() float64 { return float64(checker.Stats().Compared) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: namespace, Name: "password_checks_refused_total", Help: "Password checks that were refused because too many waited.",
+		}, func() float64 { return float64(checker.Stats().Refused) }),
+	)
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
+}
+
+// observe counts a token request.
+func (m *metrics) observe(record auth.AuditRecord) {
+	grant := record.Grant
+	switch grant {
+	case auth.GrantAnonymous, auth.GrantBasic, auth.GrantPassword, auth.GrantRefreshToken:
+	default:
+		grant = "none"
+	}
+	m.requests.WithLabelValues(grant, strconv.Itoa(record.Status)).Inc()
+	m.durations.WithLabelValues(grant).Observe(record.Duration.Seconds())
+	for _, d := range record.Decisions {
+		switch {
+		case len(d.Granted) == 0:
+			m.scopes.WithLabelValues("none").Inc()
+		case len(d.Granted) < len(d.Asked.Actions):
+			m.scopes.WithLabelValues("some").Inc()
+		default:
+			m.scopes.WithLabelValues("all").Inc()
+		}
+	}
+}
+
+// addressUnknown counts a request that a proxy sent without the client's address.
+func (m *metrics) addressUnknown() {
+	m.requests.WithLabelValues("none", strconv.Itoa(http.StatusBadRequest)).Inc()
+}
+
+// took shows the generation that is in force.
+func (m *metrics) took(g *generation) {
+	rules := len(g.cfg.Rules.Positions)
+	for _, service := range g.cfg.Token.Services {
+		if service.Rules != nil {
+			rules += len(service.Rules.Positions)
+		}
+	}
+	m.rules.Set(float64(rules))
+	m.users.Set(float64(len(g.cfg.Users)))
+	m.loaded.SetToCurrentTime()
+	m.succeeded.Set(1)
+}
+
+func (m *metrics) reloaded(err error) {
+	if err != nil {
+		m.reloads.WithLabelValues("failed").Inc()
+		m.succeeded.Set(0)
+		return
+	}
+	m.reloads.WithLabelValues("succeeded").Inc()
+}
+
+// audit is called for each token request, before its answer is sent.
+func (s *Server) audit(ctx context.Context, record auth.AuditRecord) {
+	s.metrics.observe(record)
+	level := slog.LevelInfo
+	switch {
+	case record.Status >= http.StatusInternalServerError:
+		level = slog.LevelError
+	case record.Status >= http.StatusBadRequest:
+		level = slog.LevelWarn
+	}
+	s.logger.LogAttrs(ctx, level, "token request", slog.Any("request", record))
+}

@@ -1,0 +1,582 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/berthpass/registry-auth/authn/password"
+	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/scope"
+	"github.com/berthpass/registry-auth/token"
+)
+
+const base = `server:
+  addr: "127.0.0.1:0"
+  path_prefix: "/auth"
+token:
+  issuer: "auth.test"
+  expiration: 900
+  certificate: "@DIR@/my.crt"
+  key: "@DIR@/my.key"
+  services: ["registry.test"]
+users:
+  "alice": {password: "@HASH@", labels: {group: [devs]}}
+  "": {}
+acl:
+  - {match: {account: "", name: "public/*"}, actions: [pull]}
+  - {match: {labels: {group: devs}, name: "devs/*"}, actions: [pull, push], require_account: true}
+`
+
+// fixture is a server with its configuration.
+type fixture struct {
+	*Server
+
+	t      *testing.T
+	folder string
+	hash   string
+	log    *lockedBuffer
+}
+
+func newFixture(t *testing.T, text string, more ...func(*fixture)) *fixture {
+	t.Helper()
+	f := prepare(t, text)
+	for _, m := range more {
+		m(f)
+	}
+	cfg, err := config.Load(f.path(), os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Server, err = New(t.Context(), cfg, os.Getenv, slog.New(slog.NewTextHandler(f.log, nil))); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func prepare(t *testing.T, text string) *fixture {
+	t.Helper()
+	hash, err := password.Hash("wonderland")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, folder: t.TempDir(), hash: string(hash), log: &lockedBuffer{written: make(chan struct{}, 1)}}
+	f.newKey()
+	f.write(text)
+	return f
+}
+
+func (f *fixture) path() string { return filepath.Join(f.folder, "config.yml") }
+
+// newKey puts a new key and certificate in place.
+func (f *fixture) newKey() {
+	f.t.Helper()
+	key, err := token.GenerateKey(token.ES256)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	private, err := key.PrivateKeyPEM()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.file("my.key", string(private))
+	f.file("my.crt", string(key.CertificatePEM()))
+}
+
+func (f *fixture) file(name, content string) {
+	f.t.Helper()
+	if err := os.WriteFile(filepath.Join(f.folder, name), []byte(content), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// write puts another configuration in place.
+func (f *fixture) write(text string) {
+	f.t.Helper()
+	f.file("config.yml", strings.NewReplacer("@DIR@", f.folder, "@HASH@", f.hash).Replace(text))
+}
+
+// get asks the handler, from the loopback address.
+func (f *fixture) get(path string, change ...func(*http.Request)) *httptest.ResponseRecorder {
+	f.t.Helper()
+	r := httptest.NewRequestWithContext(f.t.Context(), http.MethodGet, path, nil)
+	r.RemoteAddr = "127.0.0.1:4711"
+	for _, c := range change {
+		c(r)
+	}
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, r)
+	return w
+}
+
+func asAlice(r *http.Request) { r.SetBasicAuth("alice", "wonderland") }
+
+// granted is what a token says to somebody who trusts the certificate that is in place.
+func (f *fixture) granted(w *httptest.ResponseRecorder) string {
+	f.t.Helper()
+	var answer struct {
+		Token     string `json:"token"`
+		ExpiresIn int    `json:"expires_in"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK {
+		f.t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	if answer.ExpiresIn != 900 {
+		f.t.Errorf("expires in %d seconds", answer.ExpiresIn)
+	}
+	certificate, err := os.ReadFile(filepath.Join(f.folder, "my.crt"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	keys, err := token.ParseBundle(certificate)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	verifier, err := token.NewVerifier(token.VerifierConfig{Issuer: "auth.test", Audience: "registry.test", Keys: keys})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	claims, err := verifier.Verify(answer.Token)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return scope.Format(claims.Access)
+}
+
+const devs = "/auth/auth?service=registry.test&scope=repository:devs/app:pull,push"
+
+func TestPaths(t *testing.T) {
+	f := newFixture(t, base)
+	for path, status := range map[string]int{
+		"/auth/auth?service=registry.test":       http.StatusOK,
+		"/auth/auth/token?service=registry.test": http.StatusOK,
+		"/auth/auth?service=other.test":          http.StatusBadRequest,
+		"/auth/auth/":                            http.StatusNotFound,
+		"/auth/":                                 http.StatusOK,
+		"/auth":                                  http.StatusNotFound,
+		"/auth/token":                            http.StatusNotFound,
+		"/token":                                 http.StatusNotFound,
+		"/":                                      http.StatusNotFound,
+		"/healthz":                               http.StatusOK,
+		"/readyz":                                http.StatusOK,
+		"/metrics":                               http.StatusOK,
+		"/debug/pprof/":                          http.StatusNotFound,
+	} {
+		if w := f.get(path); w.Code != status {
+			t.Errorf("%s: status %d, want %d", path, w.Code, status)
+		}
+	}
+	if got := f.granted(f.get(devs, asAlice)); got != "repository:devs/app:pull,push" {
+		t.Errorf("alice is granted %q", got)
+	}
+	if got := f.granted(f.get(devs)); got != "" {
+		t.Errorf("anonymous is granted %q", got)
+	}
+}
+
+// TestPost: both forms are answered at both paths, and a refresh token outlives a change of the configuration, and not one of
+// the password.
+func TestPost(t *testing.T) {
+	f := newFixture(t, base)
+	post := func(path string, form url.Values) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, r)
+		return w
+	}
+	login := url.Values{"grant_type": {"password"}, "service": {"registry.test"}, "username": {"alice"}, "password": {"wonderland"}, "access_type": {"offline"}}
+	var answer struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	for _, path := range []string{"/auth/auth", "/auth/auth/token"} {
+		w := post(path, login)
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK || answer.RefreshToken == "" {
+			t.Fatalf("%s: status %d: %s", path, w.Code, w.Body)
+		}
+	}
+	refresh := url.Values{"grant_type": {"refresh_token"}, "service": {"registry.test"}, "refresh_token": {answer.RefreshToken}}
+	f.write(base + "  - {match: {name: more}, actions: [pull]}\n")
+	if _, err := f.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w := post("/auth/auth/token", refresh); w.Code != http.StatusOK {
+		t.Errorf("after a change of the rules: status %d: %s", w.Code, w.Body)
+	}
+	changed, err := password.Hash("looking-glass")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.write(strings.Replace(base, "@HASH@", string(changed), 1))
+	if _, err := f.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w := post("/auth/auth/token", refresh); w.Code != http.StatusUnauthorized {
+		t.Errorf("after a change of the password: status %d: %s", w.Code, w.Body)
+	}
+	f.write(base + "refresh_tokens: {enabled: false}\n")
+	if _, err := f.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w := post("/auth/auth", login); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "refresh_token") {
+		t.Errorf("switched off: status %d: %s", w.Code, w.Body)
+	}
+}
+
+// TestReload: what is in order is taken over as a whole, and anything else is not.
+func TestReload(t *testing.T) {
+	f := newFixture(t, base)
+	for _, step := range []struct {
+		name    string
+		change  func()
+		failure string
+		granted string
+	}{
+		{"other rules", func() { f.write(strings.Replace(base, "[pull, push]", "[pull]", 1)) }, "", "repository:devs/app:pull"},
+		{"not YAML", func() { f.write("{") }, "not YAML", "repository:devs/app:pull"},
+		{"an empty file", func() { f.write("") }, "the file is empty", "repository:devs/app:pull"},
+		{"no file", func() { _ = os.Remove(f.path()) }, "no such file", "repository:devs/app:pull"},
+		{"an unknown key", func() { f.write(base + "more: x\n") }, "unknown key", "repository:devs/app:pull"},
+		{"a test that fails", func() {
+			f.write(base + "tests: [{account: alice, scope: \"repository:devs/app:push\", granted: \"\"}]\n")
+		}, "1 of 1 tests fail", "repository:devs/app:pull"},
+		{"a test that passes", func() {
+			f.write(base + "tests: [{account: alice, scope: \"repository:devs/app:push\", granted: push}]\n")
+		}, "", "repository:devs/app:pull,push"},
+		{"another key", f.newKey, "", "repository:devs/app:pull,push"},
+		{"another group", func() { f.write(strings.Replace(base, "group: [devs]", "group: [ops]", 1)) }, "", ""},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			step.change()
+			watched, err := f.reload(t.Context())
+			if (err == nil) != (step.failure == "") || err != nil && !strings.Contains(err.Error(), step.failure) {
+				t.Fatalf("error is %v, want one with %q", err, step.failure)
+			}
+			if got := f.granted(f.get(devs, asAlice)); got != step.granted {
+				t.Errorf("granted %q, want %q", got, step.granted)
+			}
+			ready := f.get("/readyz")
+			if failed := strings.Contains(ready.Body.String(), "failed"); ready.Code != http.StatusOK || failed != (err != nil) {
+				t.Errorf("status %d: %s", ready.Code, ready.Body)
+			}
+			metric := "registry_auth_config_last_reload_successful 1"
+			if err != nil {
+				metric = "registry_auth_config_last_reload_successful 0"
+				if !strings.Contains(f.log.String(), step.failure) {
+					t.Errorf("the log does not tell %q", step.failure)
+				}
+			}
+			if !strings.Contains(f.get("/metrics").Body.String(), metric) {
+				t.Errorf("the metrics lack %q", metric)
+			}
+			if len(watched) < 1 {
+				t.Error("nothing is watched")
+			}
+		})
+	}
+	if strings.Contains(f.log.String(), "wonderland") || strings.Contains(f.log.String(), f.hash) {
+		t.Error("the log tells a secret")
+	}
+}
+
+// TestReloadsUnderLoad: each request sees one state, in which rule and test agree, and none fails.
+func TestReloadsUnderLoad(t *testing.T) {
+	f := newFixture(t, base)
+	ctx, stop := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				// Either both are granted or none is.
+				w := f.get("/auth/auth?service=registry.test&scope=repository:devs/a:pull&scope=repository:devs/b:pull", asAlice)
+				if got := f.granted(w); got != "" && got != "repository:devs/a:pull repository:devs/b:pull" {
+					t.Errorf("granted %q", got)
+				}
+			}
+		})
+	}
+	for i := range 30 {
+		switch i % 3 {
+		case 0:
+			f.write(strings.Replace(base, "group: [devs]", "group: [ops]", 1))
+		case 1:
+			f.write("{")
+		default:
+			f.write(base)
+		}
+		_, err := f.reload(t.Context())
+		if (err != nil) != (i%3 == 1) {
+			t.Errorf("reload %d: %v", i, err)
+		}
+	}
+	stop()
+	group.Wait()
+}
+
+// TestAnonymous is refused when there is no entry for it.
+func TestAnonymous(t *testing.T) {
+	f := newFixture(t, strings.Replace(base, "  \"\": {}\n", "", 1))
+	if w := f.get(devs); w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") == "" {
+		t.Errorf("status %d", w.Code)
+	}
+}
+
+func TestProxy(t *testing.T) {
+	f := newFixture(t, strings.Replace(base, "server:\n", "server:\n  real_ip_header: X-Real-Ip\n  trusted_proxies: [127.0.0.1]\n", 1)+
+		"  - {match: {ip: 192.0.2.0/24, name: net}, actions: [pull]}\n")
+	const path = "/auth/auth?service=registry.test&scope=repository:net:pull"
+	from := func(peer, address string) func(*http.Request) {
+		return func(r *http.Request) {
+			r.RemoteAddr = peer
+			if address != "" {
+				r.Header.Set("X-Real-Ip", address)
+			}
+		}
+	}
+	if got := f.granted(f.get(path, from("127.0.0.1:1", "192.0.2.7"))); got != "repository:net:pull" {
+		t.Errorf("through the proxy: granted %q", got)
+	}
+	if got := f.granted(f.get(path, from("203.0.113.5:1", "192.0.2.7"))); got != "" {
+		t.Errorf("with a forged header: granted %q", got)
+	}
+	w := f.get(path, from("127.0.0.1:1", ""))
+	if w.Code != http.StatusBadRequest || !json.Valid(w.Body.Bytes()) || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("without the header: status %d: %s", w.Code, w.Body)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	f := newFixture(t, base)
+	f.get(devs, asAlice)
+	f.get(devs)
+	f.get(devs, func(r *http.Request) { r.SetBasicAuth("alice", "wrong") })
+	f.get("/auth/auth?service=evil%0Aservice&scope=x", func(r *http.Request) { r.Method = "BREW" })
+	text := f.get("/metrics").Body.String()
+	for _, want := range []string{
+		`registry_auth_requests_total{grant="basic",status="200"} 1`,
+		`registry_auth_requests_total{grant="anonymous",status="200"} 1`,
+		`registry_auth_requests_total{grant="basic",status="401"} 1`,
+		`registry_auth_requests_total{grant="none",status="405"} 1`,
+		`registry_auth_scopes_total{granted="all"} 1`,
+		`registry_auth_scopes_total{granted="none"} 1`,
+		"registry_auth_password_checks_total 2", "registry_auth_rules 2", "registry_auth_users 1",
+		"registry_auth_request_duration_seconds_bucket", "go_goroutines",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	for _, secret := range []string{"alice", "registry.test", "evil", "devs"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the metrics tell %q", secret)
+		}
+	}
+	for name, change := range map[string]func(*http.Request){
+		"from elsewhere":  func(r *http.Request) { r.RemoteAddr = "192.0.2.1:1" },
+		"through a proxy": func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
+	} {
+		if w := f.get("/metrics", change); w.Code != http.StatusForbidden {
+			t.Errorf("%s: status %d", name, w.Code)
+		}
+	}
+}
+
+// TestMetricsElsewhere: with an address of their own, they are no longer at the server's.
+func TestMetricsElsewhere(t *testing.T) {
+	f := newFixture(t, base+"metrics: {addr: \"127.0.0.1:0\"}\n")
+	if w := f.get("/metrics"); w.Code != http.StatusNotFound {
+		t.Errorf("at the server's address: status %d", w.Code)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+	r.RemoteAddr = "192.0.2.1:1"
+	w := httptest.NewRecorder()
+	f.internal.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Errorf("at their own: status %d", w.Code)
+	}
+}
+
+// TestNew refuses a configuration whose tests fail.
+func TestNew(t *testing.T) {
+	f := prepare(t, base+"tests: [{scope: \"repository:public/app:pull\", granted: \"\"}]\n")
+	cfg, err := config.Load(f.path(), os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(t.Context(), cfg, os.Getenv, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "config.yml:16: anonymous asks") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestUnixSocket: one that was left behind is replaced, one in use and a file that is none are not.
+func TestUnixSocket(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "s")
+	s := &Server{logger: slog.New(slog.DiscardHandler)}
+	first, err := s.listen(t.Context(), "unix", path, config.Position{File: "config.yml", Line: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.listen(t.Context(), "unix", path, config.Position{File: "config.yml", Line: 2})
+	var problem *config.PositionError
+	if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &problem) || !strings.HasPrefix(err.Error(), "config.yml:2: ") {
+		t.Errorf("error is %v", err)
+	}
+	first.(*net.UnixListener).SetUnlinkOnClose(false)
+	_ = first.Close()
+	second, err := s.listen(t.Context(), "unix", path, config.Position{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = second.Close()
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.listen(t.Context(), "unix", path, config.Position{}); err == nil {
+		t.Error("a file was replaced")
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
+		t.Errorf("the file is %q, %v", text, err)
+	}
+}
+
+// TestRun serves TLS on a socket, changes the certificate and ends in order while a request is under way.
+func TestRun(t *testing.T) {
+	f := newFixture(t, strings.NewReplacer(`"127.0.0.1:0"`, `"@DIR@/socket"`, "server:\n",
+		"server:\n  net: unix\n  certificate: \"@DIR@/tls.crt\"\n  key: \"@DIR@/tls.key\"\n  hsts: true\n",
+		"users:\n", "ext_auth: {command: \"@DIR@/slow.sh\", timeout: 9s}\nusers:\n").Replace(base), withTLS, withSlowProgram)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	signals := make(chan os.Signal)
+	go func() { ended <- f.Run(ctx, signals) }()
+	client := f.client()
+	f.log.wait("msg=listening")
+	response, err := client.Get("https://localhost/auth/auth?service=registry.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK || response.Header.Get("Strict-Transport-Security") == "" || response.TLS == nil {
+		t.Errorf("status %d, header %v", response.StatusCode, response.Header)
+	}
+	_ = response.Body.Close()
+	before := response.TLS.PeerCertificates[0].SerialNumber
+
+	withTLS(f)
+	signals <- syscall.SIGHUP
+	signals <- syscall.SIGHUP // taken when the first is done
+	client = f.client()
+	response, err = client.Get("https://localhost/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.TLS.PeerCertificates[0].SerialNumber.Cmp(before) == 0 {
+		t.Error("the old certificate is shown after it was changed")
+	}
+
+	answered := make(chan string)
+	go func() {
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://localhost"+devs, nil)
+		r.SetBasicAuth("carol", "slow")
+		w, err := client.Do(r)
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		_, err = io.Copy(io.Discard, w.Body)
+		_ = w.Body.Close()
+		answered <- w.Status + errorText(err)
+	}()
+	if _, err := os.ReadFile(f.folder + "/asked"); err != nil { // until the program runs
+		t.Fatal(err)
+	}
+	stop()
+	f.log.wait("msg=stopping")
+	if w := f.get("/readyz"); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("ready while it is stopping: %d", w.Code)
+	}
+	f.file("answer", "")
+	if got := <-answered; got != "200 OK" {
+		t.Errorf("the request that was under way: %s", got)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if exists(f.folder + "/socket") {
+		t.Error("the socket is left behind")
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// client talks TLS over the socket.
+func (f *fixture) client() *http.Client {
+	pool := x509.NewCertPool()
+	certificate, err := os.ReadFile(filepath.Join(f.folder, "tls.crt"))
+	if err != nil || !pool.AppendCertsFromPEM(certificate) {
+		f.t.Fatal("no certificate", err)
+	}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "localhost"},
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(f.folder, "socket"))
+		},
+	}
+	f.t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// lockedBuffer collects log lines of concurrent requests.
+type lockedBuffer struct {
+	mu      sync.Mutex
+	b       bytes.Buffer
+	written chan struct{} // has something when something was written since
+}
+
+// wait returns when a line with that text was logged.
+func (l *lockedBuffer) wait(text string) {
+	for !strings.Contains(l.String(), text) {
+		<-l.written
+	}
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case l.written <- struct{}{}:
+	default:
+	}
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

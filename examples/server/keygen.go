@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/berthpass/registry-auth/token"
+)
+
+const keygenHelp = `Usage: server keygen --key FILE --cert FILE [--algorithm ES256]
+
+Makes a signing key and a certificate for it, which is valid for ten years. The files must not exist. The certificate goes into
+the registry's rootcertbundle.
+
+`
+
+// keygen is the command that makes a key.
+func (p *program) keygen(_ context.Context, args []string) error {
+	flags := flag.NewFlagSet("server keygen", flag.ContinueOnError)
+	keyFile := flags.String("key", "", "`FILE` for the private key")
+	certFile := flags.String("cert", "", "`FILE` for the certificate")
+	algorithm := flags.String("algorithm", string(token.ES256), "ES256, ES384, ES512, EdDSA or RS256")
+	if _, err := p.parse(flags, args, keygenHelp); err != nil {
+		return err
+	}
+	if *keyFile == "" || *certFile == "" {
+		return &usageError{"--key and --cert are needed"}
+	}
+	for _, file := range []string{*keyFile, *certFile} {
+		if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+			return &usageError{fmt.Sprintf("%s is there already; a key that is in use must not be lost", file)}
+		}
+	}
+	key, err := token.GenerateKey(token.Algorithm(*algorithm))
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	private, err := key.PrivateKeyPEM()
+	if err != nil {
+		return err
+	}
+	const ownerOnly, everybody = 0o600, 0o644
+	if err := writeNew(*keyFile, private, ownerOnly); err != nil {
+		return err
+	}
+	if err := writeNew(*certFile, key.CertificatePEM(), everybody); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "%s: private key, %s\n%s: certificate, for the registry's rootcertbundle\n", *keyFile, key.Algorithm(), *certFile)
+	for _, warning := range key.Warnings() {
+		fmt.Fprintf(p.stdout, "warning: %s\n", warning)
+	}
+	return nil
+}
+
+// writeNew writes a file that must not exist.
+func writeNew(path string, content []byte, mode fs.FileMode) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode) //nolint:gosec // the user names it
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Close())
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/serve"
+)
+
+const serveHelp = `Usage: server CONFIG
+
+Serves token requests at PREFIX/auth and PREFIX/auth/token, and /healthz, /readyz and /metrics.
+
+`
+
+// serve is the command that serves.
+func (p *program) serve(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("server", flag.ContinueOnError)
+	format := flags.String("log-format", "text", "log as text or json")
+	glogFlags(flags)
+	arguments, err := p.parse(flags, args, serveHelp, "CONFIG")
+	if err != nil {
+		return err
+	}
+	var handler slog.Handler
+	switch *format {
+	case "text":
+		handler = slog.NewTextHandler(p.stderr, nil)
+	case "json":
+		handler = slog.NewJSONHandler(p.stderr, nil)
+	default:
+		return &usageError{fmt.Sprintf("--log-format is text or json, and not %q", *format)}
+	}
+	// From now on, so that a signal which comes early does not end the program.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+
+	cfg, err := config.Load(arguments[0], p.getenv)
+	if err != nil {
+		return err
+	}
+	server, err := serve.New(ctx, cfg, p.getenv, slog.New(handler))
+	if err != nil {
+		return err
+	}
+	return server.Run(ctx, hangups)
+}
+
+// glogFlags accepts the flags for the log that docker_auth is often started with. They change nothing.
+func glogFlags(flags *flag.FlagSet) {
+	const help = "accepted because docker_auth has it, and ignored"
+	flags.Bool("logtostderr", true, help)
+	flags.Bool("alsologtostderr", true, help)
+	flags.Int("v", 0, help)
+}
