@@ -68,3 +68,31 @@ func BenchmarkRedeem(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkIssueWithAuthorityKeys has one more certificate in x5c, and a look at the clock.
+func BenchmarkIssueWithAuthorityKeys(b *testing.B) {
+	keys, _ := newAuthorityKeys(b, generateAuthority(b), nil)
+	issuer := newIssuer(b, keys.Keys(), nil)
+	grant := aliceMay("pull", "push")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := issuer.Issue(b.Context(), grant); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSigning(b *testing.B) {
+	renewed, _ := newAuthorityKeys(b, generateAuthority(b), nil)
+	for name, keys := range map[string]*token.KeySet{
+		"a plain set":    newKeySet(b, generateKey(b, token.ES256)),
+		"authority keys": renewed.Keys(),
+		"a key file":     newKeyFile(b, generateKey(b, token.ES256), token.KeyFileConfig{}).Keys(),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				keys.Signing()
+			}
+		})
+	}
+}

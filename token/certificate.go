@@ -2,7 +2,6 @@ package token
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -39,16 +38,13 @@ func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid: true,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, k.public, k.signer)
+	certificate, err := createCertificate(template, template, k.public, k.signer)
 	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
+		return nil, err
 	}
 	renewed := *k
 	renewed.chain = []*x509.Certificate{certificate}
+	renewed.authority, renewed.signsUntil = nil, time.Time{}
 	return renewed.withSigner(k.signer) // the x5c header has changed
 }
 

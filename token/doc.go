@@ -39,9 +39,37 @@
 // tells what will not work with which registry; log it at start. Give each service a key of its own where zot is among
 // them, since zot checks neither aud nor iss.
 //
-// Keys are changed without a failed request in three steps: [KeySet.Add] publishes the next key; once the registries know
-// it (distribution and zot read keys only at start), [KeySet.Promote] lets it sign; and when the last token of the old key
-// has expired, [KeySet.Retire] removes that one.
+// # Changing keys
+//
+// Best is not to have to tell anybody. An [Authority] stands in the rootcertbundle of the registries for years, and
+// [AuthorityKeys] make short-lived keys below it, which no registry notices:
+//
+//	authority, err := token.LoadAuthority("authority.key", "authority.crt") // or token.GenerateAuthority, once
+//	keys, err := token.NewAuthorityKeys(token.AuthorityConfig{Authority: authority})
+//	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys.Keys()})
+//
+// Distribution 2.8 and 3.x take that, and a [Verifier] with Roots. Zot does not: it knows one key, that of the certificate in
+// its configuration. Distribution needs the chain only up to what is in its bundle: a leaf without the authority is
+// accepted where the authority itself is there, and refused where one above it is.
+//
+// A key with a certificate of its own is changed by hand, in this order. Distribution and zot read keys only at start:
+//
+//  1. [KeySet.Add] the next key. It verifies, and is in the bundle and in the JWKS.
+//  2. Write [KeySet.BundlePEM] to the rootcertbundle of each registry and start it again, one replica after the other.
+//     Both keys are known now.
+//  3. [KeySet.Promote] the next key. A registry that was forgotten refuses all tokens from here on; promoting the old key
+//     again helps at once.
+//  4. Wait for the lifetime of a token and two minutes, for the leeway and the clocks.
+//  5. [KeySet.Retire] the old key, and write the bundle again. Registries forget the old key when they are next started;
+//     start them now if it has leaked.
+//
+// Distribution 3 with a file in jwks goes the same way, with [KeySet.JWKS] in step 2: it reads that file at start as well. Where
+// a token has an x5c it does not look at the kid, so jwks without a rootcertbundle is for keys without a certificate.
+// For a verifier that fetches the JWKS now and then, step 2 is to wait as long as it may keep the document, a minute for
+// that of package auth.
+//
+// A [KeyFile] follows a key in a file. It does steps 1, 3 and 5 by itself where it is known that the registries accept the new
+// key, and waits after the first where it is not.
 //
 // # What is not done
 //

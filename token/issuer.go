@@ -68,6 +68,9 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 	case config.Lifetime < MinLifetime || config.Lifetime > MaxLifetime:
 		return nil, fmt.Errorf("make issuer: a lifetime of %v, not of %v to %v", config.Lifetime, MinLifetime, MaxLifetime)
 	}
+	if _, err := config.Keys.signingUntil(roundUp(config.Now().Add(config.Lifetime))); err != nil {
+		return nil, fmt.Errorf("make issuer: %w", err)
+	}
 	return &Issuer{
 		name:          config.Name,
 		keys:          config.Keys,
@@ -102,8 +105,9 @@ type Token struct {
 	Lifetime time.Duration
 }
 
-// Issue makes a token. An error means that no token can be made now: the signer failed, ctx is done, or the grant is not
-// a valid one. It contains nothing secret.
+// Issue makes a token. An error means that no token can be made now: the signer failed, ctx is done, the certificate of the
+// key would end before the token and cannot be renewed (see [AuthorityKeys]), or the grant is not a valid one. It contains
+// nothing secret.
 func (i *Issuer) Issue(ctx context.Context, grant Grant) (Token, error) {
 	if err := ctx.Err(); err != nil { // a crypto.Signer takes no context
 		return Token{}, fmt.Errorf("issue token: %w", err)
@@ -123,7 +127,11 @@ func (i *Issuer) Issue(ctx context.Context, grant Grant) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
-	value, err := i.signer().sign(payload)
+	signer, err := i.signer(token.ExpiresAt)
+	if err != nil {
+		return Token{}, fmt.Errorf("issue token: %w", err)
+	}
+	value, err := signer.sign(payload)
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
@@ -177,12 +185,15 @@ func accessOf(granted []scope.Scope) []scope.Scope {
 	return access
 }
 
-func (i *Issuer) signer() *compactSigner {
-	key := i.keys.Signing()
-	if i.libtrustKeyID {
-		return key.byLibtrustID
+func (i *Issuer) signer(end time.Time) (*compactSigner, error) {
+	key, err := i.keys.signingUntil(end)
+	if err != nil {
+		return nil, err
 	}
-	return key.byThumbprint
+	if i.libtrustKeyID {
+		return key.byLibtrustID, nil
+	}
+	return key.byThumbprint, nil
 }
 
 // newTokenID returns 128 random bits. Package rand ends the process when the system has none, so there is no error.

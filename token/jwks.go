@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 
 	jose "github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
@@ -15,12 +16,13 @@ const use = "sig"
 
 // JWKS returns the public keys of the set as a JWK Set (RFC 7517, section 5), with the id, the algorithm and the
 // certificates of each. Distribution 3.x reads it from a file, other services from an address.
-func (s *KeySet) JWKS() []byte { return bytes.Clone(s.current.Load().jwks) }
+func (s *KeySet) JWKS() []byte { return bytes.Clone(s.load().jwks) }
 
 // BundlePEM returns the certificates of the set's keys, as the rootcertbundle of distribution wants them. Only the
 // certificates of the keys themselves are in it, not those above: a CA in the bundle would let whatever it certifies sign
-// tokens. A key without a certificate is left out.
-func (s *KeySet) BundlePEM() []byte { return bytes.Clone(s.current.Load().bundle) }
+// tokens. A key without a certificate is left out. The set of [AuthorityKeys] is the exception: it has the certificate of the
+// authority in the place of its keys', which registries need not know.
+func (s *KeySet) BundlePEM() []byte { return bytes.Clone(s.load().bundle) }
 
 // ParseJWKS reads a JWK Set into a set that only verifies. Keys that this package does not know (their type, algorithm,
 // curve or size, or a use other than signatures) are skipped, as RFC 7517 asks. A kid that is not the thumbprint is
@@ -125,11 +127,18 @@ func encodeJWKS(list []*Key) ([]byte, error) {
 }
 
 func encodeBundle(list []*Key) []byte {
-	var bundle []byte
+	var certificates []*x509.Certificate
 	for _, key := range list {
-		if len(key.chain) > 0 {
-			bundle = append(bundle, encodeCertificate(key.chain[0])...)
+		switch {
+		case key.authority != nil && !slices.ContainsFunc(certificates, key.authority.Equal):
+			certificates = append(certificates, key.authority)
+		case key.authority == nil && len(key.chain) > 0:
+			certificates = append(certificates, key.chain[0])
 		}
+	}
+	var bundle []byte
+	for _, certificate := range certificates {
+		bundle = append(bundle, encodeCertificate(certificate)...)
 	}
 	return bundle
 }

@@ -39,6 +39,11 @@ type Key struct { //nolint:recvcheck // a copied Key must not print its private 
 	chain      []*x509.Certificate
 	warnings   []string // what was noticed while loading
 
+	// What a key of AuthorityKeys has besides: registries find it by the certificate of the authority alone, and no token
+	// that it signs ends later than signsUntil.
+	authority  *x509.Certificate
+	signsUntil time.Time
+
 	signer       crypto.Signer  // nil when the key only verifies
 	byThumbprint *compactSigner // with the id as kid
 	byLibtrustID *compactSigner // with the libtrust id as kid
@@ -51,6 +56,10 @@ type Key struct { //nolint:recvcheck // a copied Key must not print its private 
 // A message is signed and verified before NewKey returns, so that a signer of another key fails at start and not in the
 // first request. The error wraps [ErrUnsupportedKey], [ErrKeyMismatch] or [ErrBadCertificate], or is the signer's.
 func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (*Key, error) {
+	return newKeyAt(time.Now(), signer, chain)
+}
+
+func newKeyAt(now time.Time, signer crypto.Signer, chain []*x509.Certificate) (*Key, error) {
 	if signer == nil {
 		return nil, fmt.Errorf("%w: no signer", ErrPublicOnly)
 	}
@@ -58,7 +67,7 @@ func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkValidity(chain, time.Now()); err != nil {
+	if err := checkValidity(chain, now); err != nil {
 		return nil, err
 	}
 	return key.withSigner(signer)
@@ -133,20 +142,32 @@ func (k *Key) Warnings() []string {
 	if len(k.chain) == 0 {
 		warnings = append(warnings, "the key has no certificate, so its tokens carry no x5c: distribution 2.8 does not find the key, nor does 3.0 an elliptic one")
 	}
-	for _, certificate := range k.chain {
-		if time.Now().Add(soonExpired).After(certificate.NotAfter) {
-			warnings = append(warnings, fmt.Sprintf("the certificate %q expires at %s: registries will then refuse all tokens",
-				certificate.Subject, certificate.NotAfter.UTC().Format(time.RFC3339)))
-		}
-	}
+	warnings = append(warnings, k.expiryWarnings()...)
 	if startsWithZero(k.public) {
 		warnings = append(warnings, "a coordinate of the key begins with a zero byte, which distribution up to 3.1 drops from the kid: it finds the key only by x5c, or in a JWKS file")
 	}
 	if k.algorithm == EdDSA {
-		warnings = append(warnings, "distribution 2.8 does not start with an Ed25519 certificate in its bundle")
+		warnings = append(warnings, ed25519Warning)
 	}
 	return warnings
 }
+
+const ed25519Warning = "distribution 2.8 does not start with an Ed25519 certificate in its bundle"
+
+func (k *Key) expiryWarnings() []string {
+	var warnings []string
+	for _, certificate := range k.chain {
+		renewed := k.authority != nil && certificate != k.authority
+		if !renewed && time.Now().Add(soonExpired).After(certificate.NotAfter) {
+			warnings = append(warnings, fmt.Sprintf("the certificate %q expires at %s: registries will then refuse all tokens",
+				certificate.Subject, certificate.NotAfter.UTC().Format(time.RFC3339)))
+		}
+	}
+	return warnings
+}
+
+// maySign reports whether the key may sign a token that ends then.
+func (k *Key) maySign(end time.Time) bool { return k.signsUntil.IsZero() || !end.After(k.signsUntil) }
 
 // String returns the algorithm and the id.
 func (k Key) String() string { return string(k.algorithm) + " key " + k.id }

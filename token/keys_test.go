@@ -120,3 +120,12 @@ func privateKey(tb testing.TB, data []byte) crypto.Signer {
 	}
 	return signer
 }
+
+func newVerifierAt(tb testing.TB, keys *token.KeySet, now func() time.Time) *token.Verifier {
+	tb.Helper()
+	verifier, err := token.NewVerifier(token.VerifierConfig{Issuer: issuerName, Audience: service, Keys: keys, Now: now})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return verifier
+}

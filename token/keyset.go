@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 var (
@@ -21,9 +22,22 @@ var (
 // of the old key has expired (the lifetime, and a minute of leeway), and Retire the old one. Every method is safe for
 // concurrent use, at any time: a token that is issued or verified meanwhile sees the set before the change or after it,
 // and readers never wait.
+//
+// The set of [AuthorityKeys] or of a [KeyFile] does all that by itself, whenever it is used; it may be changed by hand as
+// well.
 type KeySet struct {
 	mu      sync.Mutex // held by writers
 	current atomic.Pointer[keys]
+	keeper  keeper // or nil
+}
+
+// A keeper changes the keys of a set when it is time to. Its methods are safe for concurrent use.
+type keeper interface {
+	// keep is called before each use of the set. Almost always it compares times and returns. It may be slow for the one
+	// call that has something to do, and never makes the others wait.
+	keep()
+	// signUntil waits for a signing key that may sign a token which ends then.
+	signUntil(end time.Time) error
 }
 
 // keys is one state of a KeySet. It never changes.
@@ -55,10 +69,10 @@ func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 }
 
 // Signing returns the key that signs now, or nil when the set only verifies.
-func (s *KeySet) Signing() *Key { return s.current.Load().signing }
+func (s *KeySet) Signing() *Key { return s.load().signing }
 
 // Keys returns all keys, in the order in which they were added.
-func (s *KeySet) Keys() []*Key { return slices.Clone(s.current.Load().list) }
+func (s *KeySet) Keys() []*Key { return slices.Clone(s.load().list) }
 
 // Add adds a key that verifies and does not sign yet. A key with the id of one in the set takes its place: so a
 // certificate is renewed under the same key. The error wraps [ErrPublicOnly] when that one signs and the new one cannot.
@@ -105,6 +119,32 @@ func (s *KeySet) Retire(id string) error {
 		}
 		return newKeys(now.signing, slices.DeleteFunc(slices.Clone(now.list), func(k *Key) bool { return k == key }))
 	})
+}
+
+// load returns the present state of the set.
+func (s *KeySet) load() *keys {
+	if s.keeper != nil {
+		s.keeper.keep()
+	}
+	return s.current.Load()
+}
+
+// signingUntil returns the key that signs a token which ends then. The error wraps ErrBadCertificate when registries would
+// refuse the token before its end, or says why there is no other key.
+func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
+	if key := s.load().signing; key.maySign(end) {
+		return key, nil
+	}
+	if s.keeper != nil {
+		if err := s.keeper.signUntil(end); err != nil {
+			return nil, err
+		}
+	}
+	key := s.current.Load().signing
+	if !key.maySign(end) {
+		return nil, fmt.Errorf("%w: that of the signing key ends before the token would", ErrBadCertificate)
+	}
+	return key, nil
 }
 
 func (s *KeySet) update(doing string, change func(*keys) (*keys, error)) error {

@@ -183,9 +183,14 @@ func decodePEM(data []byte) ([]*pem.Block, error) {
 	return blocks, nil
 }
 
-// readableByAll looks at the permission bits, which mean nothing on Windows. That the file exists was seen before.
+// readableByAll reports whether everybody may read a file. That it exists was seen before.
 func readableByAll(file string) bool {
-	const others fs.FileMode = 0o004
 	info, err := os.Stat(file)
-	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&others != 0
+	return err == nil && readableByOthers(info)
+}
+
+// readableByOthers looks at the permission bits, which mean nothing on Windows.
+func readableByOthers(info fs.FileInfo) bool {
+	const others fs.FileMode = 0o004
+	return runtime.GOOS != "windows" && info.Mode().Perm()&others != 0
 }

@@ -115,7 +115,7 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 func (v *Verifier) findKey(h *header) (*Key, error) {
 	var trusted *keys
 	if v.keys != nil {
-		trusted = v.keys.current.Load()
+		trusted = v.keys.load()
 		if key := trusted.byKeyID[h.KeyID]; key != nil {
 			return key, nil
 		}
@@ -136,13 +136,13 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 			return key, nil
 		}
 	}
-	if v.roots != nil && v.leadsToRoot(chain) {
+	if v.roots != nil && leadsToRoot(chain, v.roots, v.now()) {
 		return leaf, nil
 	}
 	return nil, ErrKeyUnknown
 }
 
-func (v *Verifier) leadsToRoot(chain []*x509.Certificate) bool {
+func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) bool {
 	intermediates := x509.NewCertPool()
 	for _, certificate := range chain[1:] {
 		if _, err := algorithmOf(certificate.PublicKey); err != nil { // before it is used, see maxRSABits
@@ -151,9 +151,9 @@ func (v *Verifier) leadsToRoot(chain []*x509.Certificate) bool {
 		intermediates.AddCert(certificate)
 	}
 	_, err := chain[0].Verify(x509.VerifyOptions{
-		Roots:         v.roots,
+		Roots:         roots,
 		Intermediates: intermediates,
-		CurrentTime:   v.now(),
+		CurrentTime:   now,
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	return err == nil
