@@ -17,7 +17,9 @@ import (
 var ErrBusy = errors.New("too many password checks at once")
 
 // A Checker compares passwords with hashes, a few at a time, so that a flood of logins neither takes all processors from other
-// requests nor piles up. Those that have to wait are served in the order in which they came.
+// requests nor piles up. Those that have to wait are served in the order in which they came. After a wrong password nothing is
+// compared in its place for twice as long as the comparison took, a second at most: right ones have all of Concurrency, and a
+// flood of wrong ones a third of it. Otherwise it would have half of a machine with two processors.
 //
 // The zero value is ready to use, and a good choice. A process should have one Checker that all its sources of users share,
 // since the processors are shared as well. It is safe for concurrent use, must not be copied, and its fields must not be
@@ -32,7 +34,7 @@ type Checker struct {
 
 	mu                sync.Mutex
 	queue             []turn
-	running           int
+	running, resting  int // those that rest run too
 	compared, refused uint64
 }
 
@@ -42,6 +44,7 @@ type turn chan struct{}
 const (
 	defaultQueueLength = 64
 	defaultMaxWait     = 2 * time.Second
+	maxRest            = time.Second
 )
 
 // Check reports whether the password is the one that the hash was made of. It takes the same time for every password, except
@@ -56,8 +59,12 @@ func (c *Checker) Check(ctx context.Context, hash Parsed, password authn.Secret)
 	if err := c.acquire(ctx); err != nil {
 		return false, err
 	}
-	defer c.release()
-	return hash.scheme.matches(string(password)), nil
+	begun, rest := time.Now(), time.Duration(0)
+	defer func() { c.releaseAfter(rest) }()
+	if matches = hash.scheme.matches(string(password)); !matches {
+		rest = min(2*time.Since(begun), maxRest)
+	}
+	return matches, nil
 }
 
 // Stats are figures about a [Checker], for metrics and for tests.
@@ -72,7 +79,7 @@ type Stats struct {
 func (c *Checker) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Stats{Running: c.running, Waiting: len(c.queue), Compared: c.compared, Refused: c.refused}
+	return Stats{Running: c.running - c.resting, Waiting: len(c.queue), Compared: c.compared, Refused: c.refused}
 }
 
 // acquire waits until a comparison may run. Each success must be followed by a release.
@@ -122,6 +129,23 @@ func (c *Checker) leave(mine turn, reason error) error {
 	}
 	c.queue = slices.Delete(c.queue, i, i+1)
 	return c.refuse(reason)
+}
+
+// releaseAfter is release, when the place has rested.
+func (c *Checker) releaseAfter(rest time.Duration) {
+	if rest <= 0 {
+		c.release()
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resting++
+	time.AfterFunc(rest, func() {
+		c.mu.Lock()
+		c.resting--
+		c.mu.Unlock()
+		c.release()
+	})
 }
 
 // release lets the one who waits longest run.

@@ -16,7 +16,7 @@ var ErrLength = errors.New("password is empty or too long")
 
 // Hash returns a new hash of the password for [Parse] and for storage: argon2id with 19 MiB, two passes and one lane, as OWASP
 // recommends, with a random salt of 16 bytes. It takes about 20 ms. The hash is a Secret because it lets whoever reads it try
-// passwords without limit; string(hash) is what to store.
+// passwords without limit; string(hash) is what to store. It is never a bcrypt hash, so nothing ends at 72 bytes.
 //
 // The error is [ErrLength]. Hash is not bounded as [Checker.Check] is: a server that hashes on request of a stranger has to
 // limit that itself.

@@ -1,0 +1,69 @@
+package password
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// timed returns a hash whose comparisons take that long.
+func timed(d time.Duration, matches bool) Parsed {
+	return Parsed{schemeFunc(func(string) bool { time.Sleep(d); return matches })}
+}
+
+// A flood of wrong passwords has a third of the time, and what is right has all of it.
+func TestWrongPasswordsRest(t *testing.T) {
+	for name, test := range map[string]struct {
+		takes   time.Duration
+		matches bool
+		want    time.Duration // for ten
+	}{
+		"right":            {100 * time.Millisecond, true, time.Second},
+		"wrong":            {100 * time.Millisecond, false, 2800 * time.Millisecond},
+		"wrong and costly": {3 * time.Second, false, 39 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				checker := &Checker{Concurrency: 1}
+				begun := time.Now()
+				for range 10 {
+					if matches, err := checker.Check(t.Context(), timed(test.takes, test.matches), "a"); matches != test.matches || err != nil {
+						t.Fatalf("%v, %v", matches, err)
+					}
+				}
+				if took := time.Since(begun); took != test.want {
+					t.Errorf("ten take %v, want %v", took, test.want)
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if got, want := checker.Stats(), (Stats{Compared: 10}); got != want {
+					t.Errorf("at the end stats are %+v, want %+v", got, want)
+				}
+			})
+		})
+	}
+}
+
+// Who is answered is not made to wait for the rest, and nobody counts as running meanwhile.
+func TestRestIsAfterTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		checker := &Checker{Concurrency: 1, QueueLength: -1}
+		begun := time.Now()
+		_, _ = checker.Check(t.Context(), timed(time.Second, false), "a")
+		if took := time.Since(begun); took != time.Second {
+			t.Errorf("answered after %v", took)
+		}
+		if got, want := checker.Stats(), (Stats{Compared: 1}); got != want {
+			t.Errorf("stats are %+v, want %+v", got, want)
+		}
+		if _, err := checker.Check(t.Context(), timed(time.Second, true), "a"); !errors.Is(err, ErrBusy) {
+			t.Errorf("while the place rests: %v", err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if _, err := checker.Check(t.Context(), timed(time.Second, true), "a"); err != nil {
+			t.Errorf("after the rest: %v", err)
+		}
+	})
+}
