@@ -58,17 +58,15 @@ func (s *Server) anonymousRefused() error {
 }
 
 // redeem finds the subject of a refresh token. The subject is looked up anew, so that one who was removed, disabled or given
-// another password since gets nothing, and one who lost a group loses what it allowed.
+// another password since gets nothing, and one who lost a group loses what it allowed. The token is not revoked for it: it is
+// worthless as long as that lasts, and a directory that is wrong for a while logs nobody out.
 func (s *Server) redeem(ctx context.Context, req *tokenRequest, record *AuditRecord) (authn.Subject, error) {
 	if s.cfg.RefreshTokens == nil {
 		return authn.Subject{}, unsupportedGrantType()
 	}
 	redeemed, err := s.cfg.RefreshTokens.Redeem(ctx, token.Secret(req.refreshToken), req.service)
-	switch {
-	case errors.Is(err, token.ErrRefreshInvalid):
-		return authn.Subject{}, unauthorized(messageRefreshToken, err)
-	case err != nil:
-		return authn.Subject{}, unavailable(messageRefreshBroken, err)
+	if err != nil {
+		return authn.Subject{}, refreshProblem(err)
 	}
 	record.RefreshTokenID = redeemed.ID
 	subject, err := authn.Lookup(ctx, s.cfg.Authenticator, redeemed.Subject)
@@ -81,14 +79,31 @@ func (s *Server) redeem(ctx context.Context, req *tokenRequest, record *AuditRec
 	return subject, nil
 }
 
-// refreshToken returns the refresh token of the answer, if any. A refresh is answered with the same token, since docker keeps
-// the first one for ever.
+// renew returns the refresh token of the answer to a refresh: the same where it is asked for, since docker keeps the first one for
+// ever. One that takes its place is in the answer always (RFC 6749, section 6): the old one is about to end, and a thief
+// must not get around that by not asking.
+//
+// It is the last step, and fails when the token was revoked since the first. So no access token is given away that is younger than
+// an acknowledged revocation, and no error costs a client the token that it has.
+func (s *Server) renew(ctx context.Context, req *tokenRequest, record *AuditRecord) (authn.Secret, error) {
+	renewed, err := s.cfg.RefreshTokens.Renew(ctx, token.Secret(req.refreshToken), req.service)
+	if err != nil {
+		return "", refreshProblem(err)
+	}
+	if replaced := authn.Secret(renewed) != req.refreshToken; replaced || req.offline {
+		record.RefreshTokenIssued = replaced
+		return authn.Secret(renewed), nil
+	}
+	return "", nil
+}
+
+// refreshToken returns the refresh token of the answer, if any.
 func (s *Server) refreshToken(ctx context.Context, req *tokenRequest, subject authn.Subject, record *AuditRecord) (authn.Secret, error) {
+	if req.grant == GrantRefreshToken {
+		return s.renew(ctx, req, record)
+	}
 	if !req.offline || s.cfg.RefreshTokens == nil || subject.Anonymous() {
 		return "", nil
-	}
-	if req.grant == GrantRefreshToken {
-		return req.refreshToken, nil
 	}
 	// A token that no later lookup could redeem is not given out: the client would drop the password for it.
 	if _, err := authn.Confirm(ctx, s.cfg.Authenticator, subject); err != nil {

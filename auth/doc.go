@@ -17,7 +17,7 @@
 //
 //	server, err := auth.NewServer(auth.Config{
 //		Services:      map[string]*token.Issuer{"registry.example.com": issuer},
-//		Authenticator: authn.Cache(users, authn.CacheConfig{}),
+//		Authenticator: authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{}),
 //		Authorizer:    authz.First(authz.PublicPull("public"), authz.OwnNamespace()),
 //	})
 //	http.Handle("/token", server)
@@ -33,6 +33,7 @@
 //	400  a request that is malformed, or that names no service of this server
 //	401  credentials that are wrong, unreadable or, where anonymous requests are refused, missing
 //	405, 413, 414, 415  another method, or a body or a query that is not read
+//	429  a login that is not looked at, since there were too many wrong ones, with Retry-After; see [authn.Throttle]
 //	500  a bug, such as a panic in an authorizer
 //	503  a source of users or of decisions that is broken, with Retry-After; the client keeps its credentials
 //
@@ -42,5 +43,6 @@
 //
 // The server limits the body, the query, the number of scopes and the time of a request. The rest belongs to http.Server: set
 // ReadHeaderTimeout and IdleTimeout, and MaxHeaderBytes to 32 KiB. Serve HTTPS wherever the network is not the machine's own:
-// passwords travel in each request. The defaults trust no header about who the client is or where it comes from.
+// passwords travel in each request. The defaults trust no header about who the client is or where it comes from; behind
+// a proxy set RemoteAddr, or all clients share one address, and with it one count of failed logins.
 package auth

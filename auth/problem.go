@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/token"
 )
 
 // A problem is why a request gets no token, in the words of both protocols that clients speak: the registry's error codes
@@ -17,7 +18,7 @@ type problem struct {
 	oauth      string
 	message    string        // for the client
 	cause      error         // for the log, or nil
-	retryAfter time.Duration // for 503
+	retryAfter time.Duration // for 429 and 503, or zero
 }
 
 func (p *problem) Error() string {
@@ -34,6 +35,7 @@ const (
 	messageWrong         = "incorrect username or password"
 	messageUnreadable    = "the Authorization header is not well-formed HTTP Basic authentication"
 	messageRequired      = "authentication required"
+	messageThrottled     = "too many failed logins, try again later"
 	messageRefreshToken  = "the refresh token is not valid (any more), log in again"
 	messageRefreshBroken = "the refresh token cannot be checked at the moment"
 )
@@ -88,17 +90,39 @@ func unavailable(what string, cause error) *problem {
 	}
 }
 
+// tooManyRequests is the answer to a login that is not looked at. It is not 401, which containerd would answer with a second try.
+func tooManyRequests(wait time.Duration, cause error) *problem {
+	return &problem{
+		status: http.StatusTooManyRequests, code: "TOOMANYREQUESTS", oauth: "temporarily_unavailable",
+		message: messageThrottled, cause: cause, retryAfter: wait,
+	}
+}
+
 func internalError(cause error) *problem {
 	return &problem{status: http.StatusInternalServerError, code: "UNKNOWN", oauth: "server_error", message: "internal error", cause: cause}
 }
 
-// authenticationProblem tells a wrong proof from a broken source of users. Only the first is 401: a client that reads 401
-// throws its credentials away.
+// authenticationProblem tells a wrong proof from one that was not looked at and from a broken source of users. Only the first is
+// 401: a client that reads 401 throws its credentials away.
 func authenticationProblem(err error) *problem {
+	if throttled := (*authn.ThrottledError)(nil); errors.As(err, &throttled) {
+		return tooManyRequests(max(throttled.RetryAfter, time.Second), err)
+	}
+	if errors.Is(err, authn.ErrThrottled) {
+		return tooManyRequests(retryAfter, err)
+	}
 	if errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected) {
 		return unauthorized(messageWrong, err)
 	}
 	return unavailable("the credentials cannot be checked at the moment", err)
+}
+
+// refreshProblem is authenticationProblem for a refresh token.
+func refreshProblem(err error) *problem {
+	if errors.Is(err, token.ErrRefreshInvalid) {
+		return unauthorized(messageRefreshToken, err)
+	}
+	return unavailable(messageRefreshBroken, err)
 }
 
 // lookupProblem is authenticationProblem for the subject of a refresh token. One that nobody can look up any more is gone.

@@ -67,7 +67,8 @@ func (p *problem) write(w http.ResponseWriter, realm string) {
 		w.Header().Set("Allow", "GET, POST")
 	}
 	if p.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(p.retryAfter/time.Second)))
+		seconds := (p.retryAfter + time.Second - 1) / time.Second // rounded up, or the client comes too early
+		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
 	writeJSON(w, p.status, newErrorBody(p.code, p.oauth, p.message))
 }

@@ -186,7 +186,6 @@ func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequ
 	if err != nil {
 		return nil, unavailable("a token cannot be signed at the moment", err)
 	}
-	record.TokenID = issued.ID
 	if size := len(issued.Value); size > maxTokenBytes {
 		s.cfg.logger().LogAttrs(ctx, slog.LevelWarn, "the token is larger than proxies and registries may accept in a header",
 			slog.Int("bytes", size), slog.String("token_id", issued.ID))
@@ -195,6 +194,7 @@ func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequ
 	if err != nil {
 		return nil, err
 	}
+	record.TokenID = issued.ID // now that nothing keeps it from being given out
 	return &answer{
 		token:        string(issued.Value),
 		issuedAt:     issued.IssuedAt,

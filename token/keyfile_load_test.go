@@ -113,7 +113,6 @@ func startLoad(t *testing.T, f *openKeyFile, authority *token.Authority) *load {
 		workers.Go(func() {
 			var kept []token.Token // are verified again and again until they expire
 			for i := 0; l.next(); i++ {
-				byJWKS := l.fetched.Load()
 				issued, err := issuer.Issue(context.Background(), aliceMay("pull")) //nolint:usetesting // see above
 				if err != nil {
 					t.Errorf("not issued: %v", err)
@@ -125,7 +124,7 @@ func startLoad(t *testing.T, f *openKeyFile, authority *token.Authority) *load {
 					l.signed.Store(header["kid"], true)
 				}
 				for _, one := range []token.Token{issued, kept[i%len(kept)]} {
-					for _, verifier := range []*token.Verifier{byRoots, byJWKS} {
+					for _, verifier := range []*token.Verifier{byRoots, l.fetched.Load()} {
 						if _, err := verifier.Verify(string(one.Value)); err != nil && !errors.Is(err, token.ErrExpired) {
 							t.Errorf("refused: %v", err)
 							return

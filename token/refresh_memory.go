@@ -3,6 +3,7 @@ package token
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ func NewRefreshMemory() RefreshStore {
 // refreshMemory is a map under a lock, which makes every method atomic.
 type refreshMemory struct {
 	mu      sync.Mutex
-	records map[RefreshHash]RefreshRecord
+	records map[RefreshHash]RefreshRecord  // by family
 	owned   map[refreshOwner][]RefreshHash // for the bound per subject, in the order of insertion
 	sweepAt int                            // the number of records at which expired ones are looked for
 }
@@ -43,23 +44,27 @@ func (m *refreshMemory) Insert(_ context.Context, record RefreshRecord, limit in
 	for len(m.owned[owner]) >= limit && len(m.owned[owner]) > 0 {
 		m.remove(m.leastRecentlyUsed(owner))
 	}
-	m.records[record.Hash] = record
-	m.owned[owner] = append(m.owned[owner], record.Hash)
+	m.records[record.Family] = record
+	m.owned[owner] = append(m.owned[owner], record.Family)
 	return nil
 }
 
 func (m *refreshMemory) Use(_ context.Context, use RefreshUse) (RefreshRecord, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	record, known := m.records[use.Hash]
+	record, known := m.records[use.Family]
 	if !known {
 		return RefreshRecord{}, ErrRefreshInvalid
 	}
 	used, err := use.Apply(record)
+	if errors.Is(err, ErrRefreshReused) {
+		m.remove(record)
+		return record, err
+	}
 	if err != nil {
 		return RefreshRecord{}, err
 	}
-	m.records[use.Hash] = used
+	m.records[use.Family] = used
 	return used, nil
 }
 
@@ -112,9 +117,9 @@ func (m *refreshMemory) removeIf(condition func(RefreshRecord) bool) (removed in
 }
 
 func (m *refreshMemory) remove(record RefreshRecord) {
-	delete(m.records, record.Hash)
+	delete(m.records, record.Family)
 	owner := ownerOf(record)
-	left := slices.DeleteFunc(m.owned[owner], func(h RefreshHash) bool { return h == record.Hash })
+	left := slices.DeleteFunc(m.owned[owner], func(h RefreshHash) bool { return h == record.Family })
 	if len(left) == 0 {
 		delete(m.owned, owner)
 		return

@@ -24,7 +24,7 @@ func TestRefreshMemoryForgetsTheExpired(t *testing.T) {
 		now = now.Add(time.Second)
 		text := strconv.Itoa(i)
 		err := store.Insert(t.Context(), token.RefreshRecord{
-			ID: text, Hash: sha256.Sum256([]byte(text)), Subject: text, Service: "registry", IssuedAt: now, LastUsed: now,
+			ID: text, Family: sha256.Sum256([]byte(text)), Subject: text, Service: "registry", IssuedAt: now, LastUsed: now,
 			ExpiresAt: now.Add(time.Minute), IdleAt: now.Add(time.Minute),
 		}, 1)
 		if err != nil {

@@ -4,25 +4,36 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"time"
 )
 
 // A RefreshHash is the HMAC-SHA-256 of a refresh token. The token cannot be computed from it.
 type RefreshHash [sha256.Size]byte
 
-// A RefreshRecord is what is kept of a refresh token. It is plain data, without the token.
+// ErrRefreshReused is an [ErrRefreshInvalid] of its own: a token was used although another had taken its place. One of two
+// parties has stolen it, and nobody knows which, so the whole family is revoked (RFC 9700, section 4.14.2).
+var ErrRefreshReused = fmt.Errorf("%w: it had been replaced before", ErrRefreshInvalid)
+
+// A RefreshRecord is what is kept of a refresh token, or with rotation of a family: the token of a login and those that took
+// its place one after the other. It is plain data, without the token.
 type RefreshRecord struct {
-	// ID names the token in lists and for revoking. It is random and says nothing about the token.
+	// ID names the family in lists and for revoking. It is random and says nothing about the token.
 	ID string
-	// Hash is the hash of the token, unique.
+	// Family is the hash of what all tokens of the family have in common. It is unique: records are found by it.
+	Family RefreshHash
+	// Hash is the hash of the token that is good now.
 	Hash RefreshHash
+	// Previous is the hash of the token that was replaced by it at RotatedAt. Both are zero until that happens.
+	Previous  RefreshHash
+	RotatedAt time.Time
 	// Subject, SubjectKind, SubjectStamp, Service and ClientID are those of the [RefreshGrant].
 	Subject      string
 	SubjectKind  string
 	SubjectStamp string
 	Service      string
 	ClientID     string
-	// IssuedAt is when the token was made, LastUsed when it was last redeemed, or made.
+	// IssuedAt is when the first token was made, LastUsed when one was last redeemed, or made.
 	IssuedAt time.Time
 	LastUsed time.Time
 	// ExpiresAt is when the token ends, whatever happens. IdleAt is when it ends unless it is used before.
@@ -37,18 +48,39 @@ func (r RefreshRecord) Expired(now time.Time) bool {
 
 // A RefreshUse is one use of a refresh token.
 type RefreshUse struct {
+	Family  RefreshHash
 	Hash    RefreshHash
 	Service string
 	// Now is the time of the use, the new LastUsed.
 	Now time.Time
 	// IdleAt is the record's new IdleAt.
 	IdleAt time.Time
+	// Next makes the use a rotation, unless it is zero: it becomes the hash of the token that is good.
+	Next RefreshHash
+	// Grace is how long after a rotation the previous token is as good as its successor, and the successor not replaced in
+	// turn. So requests at the same time, and one whose answer was lost, are not taken for theft.
+	Grace time.Duration
 }
 
-// Apply returns the record as it is after the use, or [ErrRefreshInvalid] when the record has expired or is for another
-// service. Times never go back, so that a clock that was set wrongly for a while ends no token. It is for stores.
+// Apply returns the record as it is after the use. The error is [ErrRefreshInvalid] when the record has expired or is not for
+// this token and service, or [ErrRefreshReused], which means that the record is to be removed. It is for stores.
+//
+// Times never go back, so that a clock that was set wrongly for a while ends no token.
 func (u RefreshUse) Apply(r RefreshRecord) (RefreshRecord, error) {
-	if r.Hash != u.Hash || r.Service != u.Service || r.Expired(u.Now) {
+	if r.Family != u.Family || r.Service != u.Service || r.Expired(u.Now) {
+		return RefreshRecord{}, ErrRefreshInvalid
+	}
+	everRotated := !r.RotatedAt.IsZero()
+	inGrace := everRotated && u.Now.Sub(r.RotatedAt).Abs() < u.Grace
+	switch {
+	case u.Hash == r.Hash:
+		if u.rotates() && !inGrace {
+			r.Hash, r.Previous, r.RotatedAt = u.Next, r.Hash, u.Now
+		}
+	case u.Hash == r.Previous && inGrace:
+	case everRotated && !u.rotates(): // a rotation follows a use that was accepted: no theft
+		return RefreshRecord{}, ErrRefreshReused
+	default:
 		return RefreshRecord{}, ErrRefreshInvalid
 	}
 	if u.Now.After(r.LastUsed) {
@@ -60,10 +92,12 @@ func (u RefreshUse) Apply(r RefreshRecord) (RefreshRecord, error) {
 	return r, nil
 }
 
+func (u RefreshUse) rotates() bool { return u.Next != RefreshHash{} }
+
 // A RefreshFilter selects records: those that have all of the values that are given. An empty filter selects none, so
 // that a forgotten value never means everything.
 type RefreshFilter struct {
-	// ID selects one token.
+	// ID selects one token, or family.
 	ID string
 	// Subject selects the tokens of the subjects of that name, of every kind unless SubjectKind is given too.
 	Subject     string
@@ -91,18 +125,20 @@ func (f RefreshFilter) Match(r RefreshRecord) bool {
 // A RefreshStore keeps the records of refresh tokens: in memory, in a file, in a database that several servers share. It
 // knows no policy and sees no token. Package refreshtest checks an implementation.
 //
-// All methods are safe for concurrent use. Uses and deletions of one record happen one after the other: once Delete has
-// returned without an error, no Use of what it deleted succeeds any more, at any server that shares the store; a store
-// that needs a moment for that says how long. What Insert and Delete have acknowledged survives a crash as far as
-// anything in the store does. An error other than [ErrRefreshInvalid] means that the store is broken or cannot be
-// reached; after one, nothing may be assumed about what was stored.
+// All methods are safe for concurrent use. Uses and deletions of one record happen one after the other: of many rotations
+// of a token at once one changes the record, and the others find it changed. Once Delete has returned without an error, no
+// Use of what it deleted succeeds any more, at any server that shares the store; a store that needs a moment for that says
+// how long. What Insert, Delete and a rotation have acknowledged survives a crash as far as anything in the store does. An
+// error other than [ErrRefreshInvalid] means that the store is broken or cannot be reached; after one, nothing may be
+// assumed about what was stored.
 type RefreshStore interface {
 	// Insert adds a record. When its subject, subject kind and service then have more than limit records, the ones with the
 	// oldest LastUsed are removed, and never the new one.
 	Insert(ctx context.Context, record RefreshRecord, limit int) error
-	// Use finds the record by its hash, replaces it by the result of use.Apply, and returns that. The error is
-	// ErrRefreshInvalid when there is no such record, or when Apply says so; the record is then not changed. The new
-	// times may reach the disk later than the answer, but not more than a minute later.
+	// Use finds the record by its family, replaces it by the result of use.Apply, and returns that. The error is
+	// ErrRefreshInvalid when there is no such record or when Apply says so, and the record is then not changed. It is
+	// ErrRefreshReused when Apply says that; the record has then been removed, and is returned as it was. Of a use that is
+	// no rotation, the new times may reach the disk later than the answer, but not more than a minute later.
 	Use(ctx context.Context, use RefreshUse) (RefreshRecord, error)
 	// Delete removes the records that match and returns how many there were. That there are none is no error.
 	Delete(ctx context.Context, filter RefreshFilter) (int, error)

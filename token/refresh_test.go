@@ -171,6 +171,11 @@ func TestABrokenStoreIsNeverARefusalNorASuccess(t *testing.T) {
 	}
 	_, err = tokens.Redeem(t.Context(), text, aliceGrant.Service)
 	check("redeem", err)
+	renewed, err := tokens.Renew(t.Context(), text, aliceGrant.Service)
+	check("renew", err)
+	if renewed != "" {
+		t.Error("a token beside an error")
+	}
 	_, err = tokens.Revoke(t.Context(), token.RefreshFilter{All: true})
 	check("revoke", err)
 	_, err = tokens.List(t.Context(), token.RefreshFilter{All: true})
@@ -266,6 +271,8 @@ func TestRefreshConfigIsChecked(t *testing.T) {
 		{"a negative idle lifetime", token.RefreshConfig{Store: store, IdleLifetime: -1}},
 		{"a negative lifetime", token.RefreshConfig{Store: store, Lifetime: -1}},
 		{"a negative number", token.RefreshConfig{Store: store, MaxPerSubject: -1}},
+		{"a grace that is too short", token.RefreshConfig{Store: store, Grace: time.Second}},
+		{"a grace that is too long", token.RefreshConfig{Store: store, Grace: time.Minute}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -298,7 +305,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	if err := json.NewEncoder(&b).Encode(text); err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{string(text), fmt.Sprintf("%x", string(text)), "KKKK", "4b4b", "75 75"} {
+	for _, secret := range []string{string(text), fmt.Sprintf("%x", string(text)), "KKKK", "4b4b4b4b", "75 75 75 75"} {
 		if strings.Contains(b.String(), secret) {
 			t.Errorf("%q is printed", secret)
 		}

@@ -82,3 +82,62 @@ func testConcurrentInsert(t *testing.T, store token.RefreshStore) {
 		t.Errorf("%d tokens, want %d", n, limit)
 	}
 }
+
+func testConcurrentRotation(t *testing.T, store token.RefreshStore) {
+	const rounds = 20
+	for round := range rounds {
+		r := record(round)
+		insert(t, store, noLimit, r)
+		at := r.IssuedAt.Add(time.Hour)
+		results := make([]token.RefreshHash, goroutines)
+		var wg sync.WaitGroup
+		for i := range goroutines {
+			wg.Go(func() {
+				used, err := store.Use(t.Context(), rotation(r, r.Hash, i, at))
+				if err != nil || used.Previous != r.Hash {
+					t.Errorf("rotate: %+v, %v", used, err)
+				}
+				results[i] = used.Hash
+			})
+		}
+		wg.Wait()
+		winners := 0
+		for i, got := range results {
+			if got == hash("next", i) {
+				winners++
+			}
+			if got != results[0] {
+				t.Errorf("two tokens took the place of one")
+			}
+		}
+		if winners != 1 {
+			t.Errorf("%d winners", winners)
+		}
+	}
+}
+
+func testConcurrentReuse(t *testing.T, store token.RefreshStore) {
+	const rounds = 20
+	for round := range rounds {
+		r := record(round)
+		insert(t, store, noLimit, r)
+		mustUse(t, store, rotation(r, r.Hash, 1, r.IssuedAt))
+		var reused atomic.Int64
+		var wg sync.WaitGroup
+		for range goroutines {
+			wg.Go(func() {
+				_, err := store.Use(t.Context(), use(r, r.IssuedAt.Add(grace)))
+				if !errors.Is(err, token.ErrRefreshInvalid) {
+					t.Errorf("reuse: error %v", err)
+				}
+				if errors.Is(err, token.ErrRefreshReused) {
+					reused.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if n := reused.Load(); n != 1 {
+			t.Errorf("%d uses say that they revoked the family", n)
+		}
+	}
+}

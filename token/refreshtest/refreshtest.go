@@ -36,7 +36,15 @@ func Run(t *testing.T, newStore func(t *testing.T) token.RefreshStore) {
 		{"a list is in the order of issue and has no expired tokens", testList},
 		{"the least recently used token makes room", testLimit},
 		{"the limit is for one subject, kind and service", testLimitIsPerOwner},
+		{"a rotation replaces the token", testRotation},
+		{"the previous token works for the time of grace", testGrace},
+		{"a token is not replaced within the time of grace", testGraceIsNotRotated},
+		{"a replaced token that is used revokes the family", testReuse},
+		{"an old token does too, whatever the clock says", testReuseOfAnAncestor},
+		{"a rotation that comes too late revokes nothing", testLateRotation},
 		{"many uses of one token at once all succeed", testConcurrentUse},
+		{"of many rotations at once one wins", testConcurrentRotation},
+		{"of many reuses at once none succeeds", testConcurrentReuse},
 		{"no use succeeds after a delete has returned", testDeleteRacesUse},
 		{"insertions at once keep the limit", testConcurrentInsert},
 	}
@@ -52,6 +60,7 @@ const (
 	day      = 24 * time.Hour
 	lifetime = 180 * day
 	idle     = 30 * day
+	grace    = 20 * time.Second
 	noLimit  = 1000
 )
 
@@ -60,7 +69,8 @@ func record(n int) token.RefreshRecord {
 	issued := start().Add(time.Duration(n) * time.Minute)
 	return token.RefreshRecord{
 		ID:           "id-" + strconv.Itoa(n),
-		Hash:         sha256.Sum256([]byte(strconv.Itoa(n))),
+		Family:       hash("family", n),
+		Hash:         hash("token", n),
 		Subject:      "alice",
 		SubjectKind:  "user",
 		SubjectStamp: "stamp",
@@ -73,8 +83,10 @@ func record(n int) token.RefreshRecord {
 	}
 }
 
+func hash(what string, n int) token.RefreshHash { return sha256.Sum256([]byte(what + strconv.Itoa(n))) }
+
 func use(r token.RefreshRecord, now time.Time) token.RefreshUse {
-	return token.RefreshUse{Hash: r.Hash, Service: r.Service, Now: now, IdleAt: now.Add(idle)}
+	return token.RefreshUse{Family: r.Family, Hash: r.Hash, Service: r.Service, Now: now, IdleAt: now.Add(idle), Grace: grace}
 }
 
 func insert(t *testing.T, store token.RefreshStore, limit int, records ...token.RefreshRecord) {
@@ -98,8 +110,8 @@ func mustUse(t *testing.T, store token.RefreshStore, u token.RefreshUse) token.R
 func mustBeInvalid(t *testing.T, store token.RefreshStore, u token.RefreshUse) {
 	t.Helper()
 	used, err := store.Use(t.Context(), u)
-	if !errors.Is(err, token.ErrRefreshInvalid) {
-		t.Errorf("use: error %v, want ErrRefreshInvalid", err)
+	if !errors.Is(err, token.ErrRefreshInvalid) || errors.Is(err, token.ErrRefreshReused) {
+		t.Errorf("use: error %v, want ErrRefreshInvalid alone", err)
 	}
 	if used != (token.RefreshRecord{}) {
 		t.Errorf("use: record %+v beside an error", used)
@@ -130,7 +142,7 @@ func expect(t *testing.T, got []string, want ...string) {
 // same compares with Equal for times, whose location and monotonic clock need not survive.
 func same(a, b token.RefreshRecord) bool {
 	times := a.IssuedAt.Equal(b.IssuedAt) && a.LastUsed.Equal(b.LastUsed) &&
-		a.ExpiresAt.Equal(b.ExpiresAt) && a.IdleAt.Equal(b.IdleAt)
-	b.IssuedAt, b.LastUsed, b.ExpiresAt, b.IdleAt = a.IssuedAt, a.LastUsed, a.ExpiresAt, a.IdleAt
+		a.ExpiresAt.Equal(b.ExpiresAt) && a.IdleAt.Equal(b.IdleAt) && a.RotatedAt.Equal(b.RotatedAt)
+	b.IssuedAt, b.LastUsed, b.ExpiresAt, b.IdleAt, b.RotatedAt = a.IssuedAt, a.LastUsed, a.ExpiresAt, a.IdleAt, a.RotatedAt
 	return times && a == b
 }

@@ -1,0 +1,284 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
+	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/token"
+)
+
+const (
+	loadUsers     = 16
+	loadFlooders  = 200
+	loadRounds    = 8
+	loadSlice     = time.Second
+	leastKept     = 0.7
+	mostP99       = 250 * time.Millisecond
+	floodAddress  = "127.0.0.2"
+	honestAddress = "127.0.0.1"
+)
+
+// TestLoadWrongPasswordFlood measures what clients with cached passwords notice of 200 others that send wrong ones, as fast as
+// they are answered. It takes two minutes and both processors, so it runs only with REGISTRY_AUTH_LOAD=1.
+func TestLoadWrongPasswordFlood(t *testing.T) {
+	if os.Getenv("REGISTRY_AUTH_LOAD") == "" {
+		t.Skip("REGISTRY_AUTH_LOAD is not set")
+	}
+	for _, flood := range []struct {
+		name string
+		user func(client, n int) string
+	}{
+		{"one account", func(int, int) string { return "user0" }},
+		{"all accounts", func(client, n int) string { return "user" + strconv.Itoa((client+n)%loadUsers) }},
+		{"invented accounts", func(client, n int) string { return fmt.Sprintf("nobody%d-%d", client, n) }},
+	} {
+		t.Run(flood.name, func(t *testing.T) {
+			l := newLoad(t)
+			l.login()
+			f := l.flood(flood.user)
+			var quiet, disturbed loadFigures
+			for range loadRounds { // in turns, so that what else the machine does hits both
+				quiet.add(l.run(loadSlice))
+				f.start()
+				time.Sleep(time.Second / 2)
+				disturbed.add(l.run(loadSlice))
+				f.pause()
+				time.Sleep(5 * time.Second / 2) // until nobody waits for a comparison any more
+			}
+			answers := f.stop()
+			t.Logf("quiet:   %v", &quiet)
+			t.Logf("flooded: %v, kept %.0f %%", &disturbed, 100*disturbed.rate()/quiet.rate())
+			t.Logf("by CPU:  kept %.0f %%, which is the better figure where other programs take a part of the processors",
+				100*disturbed.perCPUSecond()/quiet.perCPUSecond())
+			t.Logf("flood:   %v, comparisons %+v", answers, l.checker.Stats())
+			if disturbed.rate() < leastKept*quiet.rate() {
+				t.Errorf("the rate fell below %.0f %%", 100*leastKept)
+			}
+			if disturbed.percentile(99) > mostP99 {
+				t.Errorf("the 99th percentile is above %v", mostP99)
+			}
+		})
+	}
+}
+
+type load struct {
+	t       *testing.T
+	url     string
+	checker *password.Checker
+	honest  []*http.Client
+}
+
+func newLoad(t *testing.T) *load {
+	l := &load{t: t, checker: &password.Checker{}}
+	hash, err := bcrypt.GenerateFromPassword([]byte("right"), 12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make([]static.User, loadUsers)
+	for i := range list {
+		list[i] = static.User{Name: "user" + strconv.Itoa(i), PasswordHash: authn.Secret(hash)}
+	}
+	users, err := static.Config{Checker: l.checker}.New(list...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := auth.NewServer(auth.Config{
+		Services:      map[string]*token.Issuer{service: newIssuer(t)},
+		Authenticator: authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{}),
+		Authorizer:    policy(),
+		Logger:        slog.New(discardLog{}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(server)
+	t.Cleanup(s.Close)
+	l.url = s.URL
+	return l
+}
+
+// client makes requests from an address of this machine.
+func (l *load) client(address string) *http.Client {
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	transport := &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 1}
+	l.t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// ask returns the status of one token request, or 0.
+func (l *load) ask(ctx context.Context, c *http.Client, user, password string) int {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+"/token?service="+service+"&scope=repository:"+user+"/app:pull", nil)
+	if err != nil {
+		return 0
+	}
+	r.SetBasicAuth(user, password)
+	response, err := c.Do(r)
+	if err != nil {
+		return 0
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+// login lets the server remember all users.
+func (l *load) login() {
+	for i := range loadUsers {
+		c := l.client(honestAddress)
+		l.honest = append(l.honest, c)
+		if status := l.ask(l.t.Context(), c, "user"+strconv.Itoa(i), "right"); status != http.StatusOK {
+			l.t.Fatalf("user%d: status %d", i, status)
+		}
+	}
+}
+
+// loadFigures are what honest clients see.
+type loadFigures struct {
+	took    []time.Duration // of each token, sorted
+	elapsed time.Duration
+	cpu     time.Duration // that this process, client and server, has used
+	refused int
+}
+
+func (f *loadFigures) add(other loadFigures) {
+	f.took = append(f.took, other.took...)
+	slices.Sort(f.took)
+	f.elapsed += other.elapsed
+	f.cpu += other.cpu
+	f.refused += other.refused
+}
+
+func (f *loadFigures) rate() float64 { return float64(len(f.took)) / f.elapsed.Seconds() }
+
+func (f *loadFigures) perCPUSecond() float64 { return float64(len(f.took)) / f.cpu.Seconds() }
+
+func (f *loadFigures) percentile(p int) time.Duration {
+	return f.took[len(f.took)*p/100].Round(10 * time.Microsecond)
+}
+
+func (f *loadFigures) String() string {
+	return fmt.Sprintf("%.0f/s, p50 %v, p99 %v, %d refused", f.rate(), f.percentile(50), f.percentile(99), f.refused)
+}
+
+// run lets all users ask for tokens, one after another each.
+func (l *load) run(d time.Duration) loadFigures {
+	var mu sync.Mutex
+	var all loadFigures
+	var wg sync.WaitGroup
+	begun, cpu := time.Now(), cpuTime()
+	for i, c := range l.honest {
+		wg.Go(func() {
+			var mine loadFigures
+			for time.Since(begun) < d {
+				asked := time.Now()
+				if l.ask(l.t.Context(), c, "user"+strconv.Itoa(i), "right") == http.StatusOK {
+					mine.took = append(mine.took, time.Since(asked))
+				} else {
+					mine.refused++
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all.add(mine)
+		})
+	}
+	wg.Wait()
+	if len(all.took) == 0 {
+		l.t.Fatal("no honest client got a token")
+	}
+	all.elapsed, all.cpu = time.Since(begun), cpuTime()-cpu
+	return all
+}
+
+// cpuTime is what this process has used of the processors, as Linux tells it, or zero.
+func cpuTime() time.Duration {
+	stat, err := os.ReadFile("/proc/self/stat")
+	fields := strings.Fields(string(stat))
+	if err != nil || len(fields) < 15 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[13])
+	system, _ := strconv.Atoi(fields[14])
+	return time.Duration(user+system) * time.Second / 100
+}
+
+// A loadFlood sends wrong passwords from when it is started until it is paused, each client as fast as it is answered.
+type loadFlood struct {
+	*tap
+
+	stop func() string // tells how they were answered
+}
+
+func (l *load) flood(user func(client, n int) string) loadFlood {
+	ctx, cancel := context.WithCancel(context.Background())
+	tap := &tap{}
+	tap.cond.L = &tap.mu
+	var statuses [600]atomic.Int64
+	var wg sync.WaitGroup
+	for client := range loadFlooders {
+		wg.Go(func() {
+			c := l.client(floodAddress)
+			for n := 0; tap.wait(); n++ {
+				statuses[l.ask(ctx, c, user(client, n), fmt.Sprintf("wrong %d %d", client, n))].Add(1)
+			}
+		})
+	}
+	return loadFlood{tap, func() string {
+		tap.close()
+		cancel()
+		wg.Wait()
+		var answers []string
+		for status := range statuses {
+			if n := statuses[status].Load(); n > 0 {
+				answers = append(answers, fmt.Sprintf("%d times %d", n, status))
+			}
+		}
+		return strings.Join(answers, ", ")
+	}}
+}
+
+// A tap lets waiters through while it is open.
+type tap struct {
+	mu           sync.Mutex
+	cond         sync.Cond
+	open, closed bool
+}
+
+func (p *tap) set(open, closed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open, p.closed = open, closed
+	p.cond.Broadcast()
+}
+
+func (p *tap) start() { p.set(true, false) }
+func (p *tap) pause() { p.set(false, false) }
+func (p *tap) close() { p.set(false, true) }
+
+func (p *tap) wait() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.open && !p.closed {
+		p.cond.Wait()
+	}
+	return !p.closed
+}
