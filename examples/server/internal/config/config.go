@@ -17,6 +17,8 @@ type Config struct {
 	Server  Server
 	Token   Token
 	Refresh Refresh
+	// Throttle is about wrong passwords.
+	Throttle Throttle
 	Metrics Metrics
 
 	// Users are the users with a password. UserPositions are where they stand, in the same order.
@@ -126,6 +128,8 @@ func (r *reader) section(key, value *yaml.Node) {
 		r.tests(value)
 	case "refresh_tokens":
 		r.refreshTokens(value)
+	case "throttle":
+		r.throttle(value)
 	case "metrics":
 		r.metrics(value)
 	default:

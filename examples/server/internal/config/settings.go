@@ -16,6 +16,11 @@ type Refresh struct {
 	Lifetime     time.Duration
 }
 
+// Throttle says whether wrong passwords are slowed down.
+type Throttle struct {
+	Disabled bool
+}
+
 // Metrics says where metrics are served.
 type Metrics struct {
 	// Addr is a host and port of their own, or empty: then they are at the server's own address, for its own machine.
@@ -42,6 +47,16 @@ func (r *reader) refreshTokens(n *yaml.Node) {
 		r.fail(n, "refresh_tokens: idle_lifetime is longer than lifetime")
 	}
 	r.cfg.Refresh = refresh
+}
+
+func (r *reader) throttle(n *yaml.Node) {
+	r.mapping(n, "throttle", func(key string, value *yaml.Node) bool {
+		if key != "enabled" {
+			return false
+		}
+		r.cfg.Throttle.Disabled = !r.boolean(value, key)
+		return true
+	})
 }
 
 func (r *reader) metrics(n *yaml.Node) {

@@ -22,7 +22,7 @@ type generation struct {
 }
 
 // newGeneration makes one, after its tests have passed. What outlives a generation is the Server's: refresh tokens, the bound
-// on password checks, metrics.
+// on password checks, the count of wrong ones, metrics.
 func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*generation, error) {
 	report, err := policy.Test(ctx, cfg, cfg.Tests)
 	if err != nil {
@@ -34,6 +34,9 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 	authenticator, err := policy.Authenticator(cfg, s.checker)
 	if err != nil {
 		return nil, err
+	}
+	if !cfg.Throttle.Disabled {
+		authenticator = s.throttled(authenticator)
 	}
 	settings := auth.Config{
 		InsecureAnyService: cfg.Token.AnyService,

@@ -23,6 +23,7 @@ type Server struct {
 	getenv   func(string) string
 	logger   *slog.Logger
 	checker  *password.Checker
+	failures failureCount
 	refresh  *token.RefreshTokens
 	metrics  *metrics
 	internal http.Handler
@@ -42,7 +43,7 @@ func New(ctx context.Context, cfg *config.Config, getenv func(string) string, lo
 		return nil, err
 	}
 	checker := &password.Checker{}
-	s := &Server{start: cfg, getenv: getenv, logger: logger, checker: checker, refresh: refresh, metrics: newMetrics(checker)}
+	s := &Server{start: cfg, getenv: getenv, logger: logger, checker: checker, failures: newFailureCount(), refresh: refresh, metrics: newMetrics(checker)}
 	s.internal = s.newInternal()
 	g, err := s.newGeneration(ctx, cfg)
 	if err != nil {

@@ -1,0 +1,59 @@
+package serve
+
+import (
+	"net/http"
+	"testing"
+)
+
+// Ten wrong passwords are free, the eleventh try is not looked at; and a reload gives no new ones.
+func TestThrottle(t *testing.T) {
+	wrong := func(r *http.Request) { r.SetBasicAuth("alice", "rabbit "+r.Header.Get("X-Try")) }
+	try := func(f *fixture, peer string, n int) int {
+		return f.get(devs, func(r *http.Request) {
+			r.RemoteAddr = peer
+			r.Header.Set("X-Try", string(rune('a'+n))) // the same password twice within a second counts once
+			wrong(r)
+		}).Code
+	}
+	f := newFixture(t, base)
+	for n := range 10 {
+		if code := try(f, "192.0.2.1:1", n); code != http.StatusUnauthorized {
+			t.Fatalf("try %d: status %d", n+1, code)
+		}
+	}
+	if code := try(f, "192.0.2.1:1", 10); code != http.StatusTooManyRequests {
+		t.Errorf("the eleventh try: status %d", code)
+	}
+	f.write(base + "refresh_tokens: {enabled: true}\n")
+	if _, err := f.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// The wait may be over; then one try is looked at, and the next one is not.
+	first, second := try(f, "192.0.2.1:1", 11), try(f, "192.0.2.1:1", 12)
+	if first != http.StatusTooManyRequests && second != http.StatusTooManyRequests {
+		t.Errorf("after a reload: status %d and %d", first, second)
+	}
+	if w := f.get(devs, asAlice, func(r *http.Request) { r.RemoteAddr = "192.0.2.2:1" }); w.Code != http.StatusOK {
+		t.Errorf("the right password from elsewhere: status %d", w.Code)
+	}
+}
+
+// All clients have the address of a proxy on this machine whose header is not configured: not one for all.
+func TestThrottleBehindAProxyOfThisMachine(t *testing.T) {
+	f := newFixture(t, base)
+	for n := range 150 {
+		f.get(devs, func(r *http.Request) { r.SetBasicAuth("user"+string(rune('a'+n%26))+string(rune('a'+n/26)), "x") })
+	}
+	if w := f.get(devs, asAlice); w.Code != http.StatusOK {
+		t.Errorf("after the failures of others: status %d", w.Code)
+	}
+}
+
+func TestThrottleOff(t *testing.T) {
+	f := newFixture(t, base+"throttle: {enabled: false}\n")
+	for n := range 12 {
+		if w := f.get(devs, func(r *http.Request) { r.SetBasicAuth("alice", string(rune('a'+n))) }); w.Code != http.StatusUnauthorized {
+			t.Errorf("try %d: status %d", n+1, w.Code)
+		}
+	}
+}
