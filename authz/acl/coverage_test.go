@@ -33,6 +33,9 @@ func TestCoverageNamesTheRulesThatDecidedNothing(t *testing.T) {
 			"repository:secret/app:pull":     "",
 			"repository:other/app:pull":      "",
 		}),
+		authztest.As(authn.Subject{Name: "admin", Kind: authn.KindServiceAccount}, authztest.Grants{
+			"repository:other/app:pull": "", // is not the user admin
+		}),
 	})
 	authztest.CheckInvariants(t, coverage, nil)
 	if got := coverage.Unreached(); !slices.Equal(got, []int{1}) {

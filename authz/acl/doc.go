@@ -32,7 +32,8 @@
 //
 // Patterns may contain ${account}, ${type}, ${name} and ${service}, ${labels:group} for each of the subject's values of the
 // label group, and ${account:1} for a capture group of the rule's own expression for account (or type, name, service). A label
-// that occurs twice in one pattern stands for the same value in both places; different labels are combined freely.
+// that occurs twice in one pattern stands for the same value in both places; different labels are combined freely,
+// but for two labels that each occur twice in one pattern, which is an error.
 //
 // # Where this is not what docker_auth does
 //

@@ -43,19 +43,31 @@ func isAction(s string) bool {
 }
 
 // everybodyPushes reports whether the rule lets the anonymous subject push, and so everybody. A template is a condition on the
-// subject.
+// subject only if it is about the subject: ${name} holds for every name.
 func (r *rule) everybodyPushes() bool {
 	pushes := r.actions.whatever || slices.Contains(r.actions.names, scope.ActionPush) || slices.Contains(r.actions.names, scope.ActionAll)
-	if !pushes || r.requireAccount || r.addresses != nil || len(r.labels) > 0 || r.excludesAnonymous() {
+	fromSomewhere := r.addresses != nil && r.addresses.Bits() > 0
+	if !pushes || r.requireAccount || fromSomewhere || len(r.labels) > 0 || r.excludesAnonymous() {
 		return false
 	}
 	for _, p := range r.fields {
-		if p != nil && p.isTemplate() {
+		if p != nil && p.isAboutSubject() {
 			return false
 		}
 	}
 	typ := r.fields[fieldType]
-	return typ == nil || typ.matches(scope.TypeRepository, r, &question{})
+	return typ == nil || typ.isTemplate() || typ.matches(scope.TypeRepository, r, &question{})
+}
+
+// isAboutSubject reports whether the pattern has a template that stands for something of the subject's.
+func (p *pattern) isAboutSubject() bool {
+	if !p.isTemplate() {
+		return false
+	}
+	parts, err := splitTemplates(p.text)
+	return err == nil && slices.ContainsFunc(parts, func(piece part) bool {
+		return piece.variable != nil && (piece.variable.field == fieldAccount || piece.variable.field == fieldLabels)
+	})
 }
 
 // excludesAnonymous reports whether it is sure that the rule does not match the anonymous subject.

@@ -68,14 +68,15 @@ func (m Matrix) row(ctx context.Context, policy authz.Authorizer, resource strin
 
 func (m Matrix) scopeOf(resource string) (scope.Scope, error) {
 	typ, name, typed := strings.Cut(resource, ":")
+	if !typed || strings.IndexFunc(name, unicode.IsDigit) == 0 { // a host with a port is no type
+		typ, name = scope.TypeRepository, resource
+	}
 	actions := m.Actions
 	switch {
-	case !typed || strings.IndexFunc(name, unicode.IsDigit) == 0: // a host with a port is no type
-		typ, name = scope.TypeRepository, resource
-		if len(actions) == 0 {
-			actions = []string{scope.ActionPull, scope.ActionPush, scope.ActionDelete}
-		}
-	case len(actions) == 0:
+	case len(actions) > 0:
+	case typ == scope.TypeRepository:
+		actions = []string{scope.ActionPull, scope.ActionPush, scope.ActionDelete}
+	default:
 		actions = []string{scope.ActionAll}
 	}
 	return scope.Parse(typ + ":" + name + ":" + strings.Join(actions, ","))

@@ -19,7 +19,7 @@ func exampleMatrix() (authz.Authorizer, Matrix) {
 	}
 	return policy, Matrix{
 		Subjects:     []authn.Subject{{}, alice, {Name: "ci", Kind: authn.KindServiceAccount}},
-		Repositories: []string{"alice/app", "public/app", "localhost:5000/app", "registry:catalog"},
+		Repositories: []string{"alice/app", "public/app", "repository:public/app", "localhost:5000/app", "registry:catalog"},
 	}
 }
 
@@ -30,11 +30,12 @@ func TestMatrixRendersWhoMayDoWhat(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.TrimPrefix(`
-                    anonymous  alice             service account ci
-alice/app           -          delete,pull,push  -
-public/app          pull       pull              pull
-localhost:5000/app  -          -                 -
-registry:catalog    -          *                 -
+                       (anonymous)  alice             service account ci
+alice/app              -            delete,pull,push  -
+public/app             pull         pull              pull
+repository:public/app  pull         pull              pull
+localhost:5000/app     -            -                 -
+registry:catalog       -            *                 -
 `, "\n")
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)

@@ -162,7 +162,7 @@ func difference(granted, want []string) string {
 func subjectName(s authn.Subject) string {
 	switch {
 	case s.Anonymous():
-		return "anonymous"
+		return "(anonymous)" // which no user is called
 	case s.Kind == authn.KindUser:
 		return s.Name
 	default:
