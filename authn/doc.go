@@ -12,7 +12,9 @@
 // type with one method. What wraps an Authenticator is an Authenticator, so that main reads in the order in which things
 // happen:
 //
-//	users := authn.Cache(authn.Chain(file, robots), authn.CacheConfig{})
+//	users := authn.Throttle(authn.Cache(authn.Chain(file, robots), authn.CacheConfig{}), authn.ThrottleConfig{})
+//
+// Read from the inside: several sources of users, what is remembered of them, and what keeps people from guessing.
 //
 // # Who a subject is
 //

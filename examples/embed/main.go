@@ -52,7 +52,7 @@ func newHandler(key *token.Key) (http.Handler, error) {
 	}
 	tokens, err := auth.NewServer(auth.Config{
 		Services:      map[string]*token.Issuer{"registry.example.com": issuer},
-		Authenticator: authn.Cache(portalUsers{portal}, authn.CacheConfig{}),
+		Authenticator: authn.Throttle(authn.Cache(portalUsers{portal}, authn.CacheConfig{}), authn.ThrottleConfig{}),
 		Authorizer:    authz.First(teamNamespaces(), authz.OwnNamespace(), authz.DenyAll()),
 	})
 	if err != nil {
