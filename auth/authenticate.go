@@ -70,6 +70,9 @@ func (s *Server) redeem(ctx context.Context, req *tokenRequest, record *AuditRec
 	}
 	record.RefreshTokenID = redeemed.ID
 	subject, err := authn.Lookup(ctx, s.cfg.Authenticator, redeemed.Subject)
+	if err == nil && subject.Anonymous() { // a bug of the directory's, and no reason to make clients forget their tokens
+		return authn.Subject{}, internalError(errors.New("the directory returned a subject without a name"))
+	}
 	if err == nil && (subject.Name != redeemed.Subject || subject.Stamp != redeemed.SubjectStamp || subject.Kind.String() != redeemed.SubjectKind) {
 		err = fmt.Errorf("%w: the credentials of %+q have changed", authn.ErrRejected, redeemed.Subject)
 	}

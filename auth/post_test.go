@@ -250,6 +250,15 @@ func TestRefreshTokenIsOfOneSubject(t *testing.T) {
 	}
 }
 
+func TestRefreshWithADirectoryThatForgetsTheName(t *testing.T) {
+	alice := authn.Subject{Name: "alice"}
+	source := &fixedSource{authenticated: alice, found: alice}
+	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator = source })
+	refreshToken := f.login()
+	source.found = authn.Subject{}
+	f.post(refreshForm(refreshToken)).wantError(500, "UNKNOWN", "server_error")
+}
+
 // fixedSource authenticates everybody as one subject, and finds another.
 type fixedSource struct{ authenticated, found authn.Subject }
 
