@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"math/bits"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A usage is what the process uses. What cannot be found out on this system is 0.
+type usage struct {
+	heap       uint64 // bytes that are still referred to
+	resident   uint64 // bytes, as the operating system counts
+	goroutines int
+	files      int
+}
+
+// measure collects garbage first: three times, since pools give theirs back after the second.
+func measure() usage {
+	for range 3 {
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return usage{heap: m.HeapAlloc, resident: resident(), goroutines: runtime.NumGoroutine(), files: openFiles()}
+}
+
+func openFiles() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(entries)
+}
+
+func resident() uint64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseUint(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * uint64(os.Getpagesize()) //nolint:gosec // never negative
+}
+
+// settled measures again until no more goroutines and files are there than before, or for some seconds: connections that were
+// closed need a moment to end.
+func settled(before usage) usage {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(5 * time.Second); ; <-tick.C {
+		now := measure()
+		if now.goroutines <= before.goroutines && now.files <= before.files || time.Now().After(deadline) {
+			return now
+		}
+	}
+}
+
+func (u usage) String() string {
+	const mebi = 1 << 20
+	return fmt.Sprintf("heap %.2f MiB, resident %.1f MiB, %d goroutines, %d files",
+		float64(u.heap)/mebi, float64(u.resident)/mebi, u.goroutines, u.files)
+}
+
+// A histogram counts times in steps of about three percent. It is safe for concurrent use.
+type histogram struct {
+	steps [64 << stepBits]atomic.Uint64
+}
+
+const stepBits = 5
+
+func (h *histogram) add(d time.Duration) { h.steps[stepOf(d)].Add(1) }
+
+// stepOf is the number of leading bits and the value of those that follow the first.
+func stepOf(d time.Duration) int {
+	n := uint64(max(d, 1<<stepBits))
+	shift := bits.Len64(n) - 1 - stepBits
+	return shift<<stepBits + int(n>>shift)&(1<<stepBits-1) //nolint:gosec // less than 32
+}
+
+// startOf is the shortest time in a step.
+func startOf(step int) time.Duration {
+	return time.Duration(1<<stepBits+step&(1<<stepBits-1)) << (step >> stepBits)
+}
+
+func (h *histogram) count() (n uint64) {
+	for i := range h.steps {
+		n += h.steps[i].Load()
+	}
+	return n
+}
+
+// percentile is the time within which that part of the answers came.
+func (h *histogram) percentile(p float64) time.Duration {
+	wanted, n := p/100*float64(h.count()), uint64(0)
+	for i := range h.steps {
+		if n += h.steps[i].Load(); n > 0 && float64(n) >= wanted {
+			return startOf(i + 1).Round(10 * time.Microsecond)
+		}
+	}
+	return 0
+}
