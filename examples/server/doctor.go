@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
+	"slices"
 
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
 	"github.com/berthpass/registry-auth/examples/server/internal/doctor"
@@ -29,6 +31,9 @@ func (p *program) doctor(ctx context.Context, args []string) error {
 	}
 	if *registry == "" {
 		return &usageError{"--registry is needed"}
+	}
+	if !slices.Contains([]string{"", "2.8", "3.0", "3.1"}, *version) {
+		return &usageError{fmt.Sprintf("--registry-version %q is none of 2.8, 3.0 and 3.1", *version)}
 	}
 	cfg, err := config.Load(arguments[0], p.getenv)
 	if err != nil {

@@ -73,22 +73,25 @@ func (p *program) complete(cfg *config.Config, r *authz.Request) {
 	case cfg.Token.Issuer(r.Service) == nil:
 		fmt.Fprintf(p.stdout, "note: no tokens are issued for the service %q; there are %q\n", r.Service, names)
 	}
-	var known bool
-	var labels map[string][]string
-	if known = cfg.AnonymousAllowed; r.Subject.Anonymous() {
-		labels = cfg.AnonymousLabels
-	} else {
-		known = false
-		for i := range cfg.Users {
-			if cfg.Users[i].Name == r.Subject.Name {
-				known, labels = !cfg.Users[i].Disabled, cfg.Users[i].Labels
-			}
-		}
-	}
+	enters, labels := account(cfg, r.Subject.Name)
 	if len(r.Subject.Labels) == 0 {
 		r.Subject.Labels = labels
 	}
-	if !known && (cfg.ExtAuth == nil || r.Subject.Anonymous()) {
+	if !enters {
 		fmt.Fprintln(p.stdout, "note: nobody of that name can log in; requests are refused before the rules are asked")
 	}
+}
+
+// account reports whether somebody of that name may be let in, and with which labels. The program of ext_auth is not asked about
+// the anonymous subject, nor about users that are listed, disabled ones included.
+func account(cfg *config.Config, name string) (enters bool, labels map[string][]string) {
+	if name == "" {
+		return cfg.AnonymousAllowed, cfg.AnonymousLabels
+	}
+	for i := range cfg.Users {
+		if cfg.Users[i].Name == name {
+			return !cfg.Users[i].Disabled, cfg.Users[i].Labels
+		}
+	}
+	return cfg.ExtAuth != nil, nil
 }

@@ -27,7 +27,7 @@ import (
 // TestConfigurations loads the configuration of the token server, and lets it examine those of the registries.
 func TestConfigurations(t *testing.T) {
 	folder := install(t)
-	cfg, err := config.Load(filepath.Join(folder, "config", "auth.yml"), os.Getenv)
+	cfg, err := config.Load(filepath.Join(folder, "config", "auth_config.yml"), os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func install(t *testing.T) string {
 		}
 	}
 	paths := strings.NewReplacer("/keys/", folder+"/keys/", "/certs/", folder+"/certs/", "/config/", folder+"/config/")
-	for _, name := range []string{"auth.yml", "distribution.yml", "zot.json"} {
+	for _, name := range []string{"auth_config.yml", "distribution.yml", "zot.json"} {
 		write(t, filepath.Join(folder, "config", name), []byte(paths.Replace(string(read(t, name)))))
 	}
 	for _, name := range []string{"distribution", "zot"} {
@@ -159,7 +159,7 @@ func TestDockerfile(t *testing.T) {
 	if libraries := must(binary.ImportedLibraries())(t); len(libraries) > 0 || binary.Section(".interp") != nil {
 		t.Errorf("the program is not static: it needs %v", libraries)
 	}
-	alone := exec.CommandContext(t.Context(), program, "check", filepath.Join(install(t), "config", "auth.yml"))
+	alone := exec.CommandContext(t.Context(), program, "check", filepath.Join(install(t), "config", "auth_config.yml"))
 	alone.Env = []string{}
 	if output, err := alone.CombinedOutput(); err != nil { // the tests in it have run as well
 		t.Errorf("%v\n%s", err, output)
@@ -170,6 +170,9 @@ func TestDockerfile(t *testing.T) {
 		t.Errorf("the Dockerfile does not build with Go %s", version[1])
 	}
 	last := file[strings.LastIndex(file, "\nFROM "):]
+	if !strings.Contains(last, "\nCMD [\"/config/auth_config.yml\"]\n") {
+		t.Error("the image does not read the configuration where docker_auth's does")
+	}
 	if !strings.HasPrefix(last, "\nFROM scratch\n") || !regexp.MustCompile(`(?m)^USER [1-9]\d*:[1-9]\d*$`).MatchString(last) {
 		t.Error("the image is not empty, or its user is root")
 	}

@@ -40,7 +40,7 @@ func (r *reader) rules(key string, n *yaml.Node, into *Rules) {
 	}
 	switch key {
 	case "acl_file":
-		r.ruleFile(n, r.text(n, key), into)
+		r.ruleFile(key, n, r.text(n, key), into)
 	case "acl_dir":
 		r.ruleFolder(n, r.text(n, key), into)
 	default:
@@ -61,15 +61,15 @@ func (r *reader) ruleFolder(n *yaml.Node, folder string, into *Rules) {
 		if extension := filepath.Ext(name); entry.IsDir() || strings.HasPrefix(name, ".") || extension != ".yml" && extension != ".yaml" {
 			continue
 		}
-		r.ruleFile(n, filepath.Join(folder, name), into)
+		r.ruleFile("acl_dir", n, filepath.Join(folder, name), into)
 	}
 }
 
-// ruleFile reads a file that holds a list of rules, or the keys acl and tests.
-func (r *reader) ruleFile(n *yaml.Node, path string, into *Rules) {
+// ruleFile reads a file that holds a list of rules, or the keys acl and tests. The key is the one that named it.
+func (r *reader) ruleFile(key string, n *yaml.Node, path string, into *Rules) {
 	content, err := r.readFile(path)
 	if err != nil {
-		r.fail(n, "acl_file: %w", plain(err))
+		r.fail(n, "%s: %w", key, plain(err))
 		return
 	}
 	root := r.parse(path, content)

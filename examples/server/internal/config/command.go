@@ -21,6 +21,8 @@ type Command struct {
 const (
 	defaultCommandTimeout = 5 * time.Second
 	defaultMaxRunning     = 16
+	// maxCommandTimeout bounds what a client waits for: few have more patience, and each holds a connection.
+	maxCommandTimeout = time.Minute
 )
 
 func (r *reader) command(section, n *yaml.Node) *Command {
@@ -34,7 +36,9 @@ func (r *reader) command(section, n *yaml.Node) *Command {
 		case "args":
 			c.Args = r.texts(value, key)
 		case "timeout":
-			c.Timeout = r.duration(value, key)
+			if c.Timeout = r.duration(value, key); c.Timeout > maxCommandTimeout {
+				r.fail(value, "timeout must be at most %v, since a client waits for it, and is %v", maxCommandTimeout, c.Timeout)
+			}
 		case "max_running":
 			if c.MaxRunning = r.integer(value, key); c.MaxRunning < 1 {
 				r.fail(value, "max_running must be at least 1")

@@ -19,9 +19,9 @@ type Config struct {
 	Refresh Refresh
 	// Throttle is about wrong passwords.
 	Throttle Throttle
-	Metrics Metrics
+	Metrics  Metrics
 
-	// Users are the users with a password. UserPositions are where they stand, in the same order.
+	// Users are the users with a password, and the disabled ones without. UserPositions are where they stand, in the same order.
 	Users         []static.User
 	UserPositions []Position
 	// AnonymousAllowed lets requests without credentials through, with AnonymousLabels.
@@ -40,6 +40,8 @@ type Config struct {
 	Warnings []Warning
 	// Watched are the files and folders that this configuration was made of.
 	Watched []string
+	// Fingerprints are what [Fingerprint] said of each of them before it was read.
+	Fingerprints map[string]string
 	// SecretVariables are the environment variables that hold secrets.
 	SecretVariables []string
 }
@@ -60,15 +62,15 @@ type loader struct {
 // Load reads and checks the configuration in the file at path, with the files that it names. Environment variables are looked
 // up with getenv. Paths are relative to the working directory, as docker_auth's are.
 //
-// The error holds one [*PositionError] or several, a line each. With an error the Config has nothing but Watched, which says the
-// files whose change may mend it.
+// The error holds one [*PositionError] or several, a line each. With an error the Config has nothing but Watched and Fingerprints,
+// which say the files whose change may mend it.
 func Load(path string, getenv func(string) string) (*Config, error) {
 	l := &loader{cfg: &Config{File: path}, getenv: getenv}
 	l.load(path)
 	slices.Sort(l.cfg.Watched)
 	l.cfg.Watched = slices.Compact(l.cfg.Watched)
 	if len(l.problems) > 0 {
-		return &Config{File: path, Watched: l.cfg.Watched}, joinProblems(l.problems)
+		return &Config{File: path, Watched: l.cfg.Watched, Fingerprints: l.cfg.Fingerprints}, joinProblems(l.problems)
 	}
 	return l.cfg, nil
 }
@@ -80,8 +82,6 @@ func (l *loader) problem(at Position, err error) {
 func (l *loader) warning(at Position, text string) {
 	l.cfg.Warnings = append(l.cfg.Warnings, Warning{at, text})
 }
-
-func (l *loader) watch(path string) { l.cfg.Watched = append(l.cfg.Watched, path) }
 
 func (l *loader) load(path string) {
 	content, err := l.readFile(path)

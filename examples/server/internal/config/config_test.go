@@ -3,7 +3,6 @@ package config_test
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -104,15 +103,30 @@ func TestBadConfigurations(t *testing.T) {
 		"a program that is not there": {
 			head + rest + "ext_auth: {command: \"@DIR@/none\"}\n", `config.yml:12: ext_auth.command: exec: "none": stat none: no such file or directory`,
 		},
-		"no program":           {head + rest + "ext_authz: {args: [a]}\n", `config.yml:12: ext_authz.command is missing`},
-		"everybody is a proxy": {strings.Replace(head, "addr:", "real_ip_header: X-Forwarded-For\n  trusted_proxies: [\"0.0.0.0/0\"]\n  addr:", 1) + rest, `config.yml:3: trusted_proxies: 0.0.0.0/0 would trust everybody`},
-		"a star is a proxy":    {strings.Replace(head, "addr:", "real_ip_header: X-Forwarded-For\n  trusted_proxies: [\"*\"]\n  addr:", 1) + rest, `config.yml:3: trusted_proxies: "*" is neither an address nor a network such as 10.0.0.0/8`},
-		"a position alone":     {strings.Replace(head, "addr:", "real_ip_pos: 1\n  addr:", 1) + rest, `config.yml:3: server.real_ip_pos and server.trusted_proxies mean nothing without server.real_ip_header`},
-		"an unknown network":   {strings.Replace(head, "addr:", "net: udp\n  addr:", 1) + rest, `config.yml:2: net must be one of tcp, unix and is "udp"`},
-		"an unknown TLS":       {strings.Replace(head, "addr:", "tls_min_version: TLS14\n  addr:", 1) + rest, `config.yml:2: tls_min_version must be TLS12 or TLS13 and is "TLS14"`},
-		"an unknown curve":     {strings.Replace(head, "addr:", "tls_curve_preferences: [P255]\n  addr:", 1) + rest, `config.yml:2: tls_curve_preferences: unknown curve "P255"`},
-		"insecure suites":      {strings.Replace(head, "addr:", "tls_cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n  addr:", 1) + rest, `config.yml:2: tls_cipher_suites: no suite is left`},
-		"no cache folder":      {strings.Replace(head, "addr:", "letsencrypt: {email: a@b.c, host: h, cache_dir: \"@DIR@/none\"}\n  addr:", 1) + rest, `config.yml:2: letsencrypt.cache_dir "none" is not a folder: the certificates would be lost`},
+		"no program":                       {head + rest + "ext_authz: {args: [a]}\n", `config.yml:12: ext_authz.command is missing`},
+		"everybody is a proxy":             {strings.Replace(head, "addr:", "real_ip_header: X-Forwarded-For\n  trusted_proxies: [\"0.0.0.0/0\"]\n  addr:", 1) + rest, `config.yml:3: trusted_proxies: 0.0.0.0/0 would trust clients too; list the proxies, or networks of at least /8 for IPv4 and /16 for IPv6`},
+		"a star is a proxy":                {strings.Replace(head, "addr:", "real_ip_header: X-Forwarded-For\n  trusted_proxies: [\"*\"]\n  addr:", 1) + rest, `config.yml:3: trusted_proxies: "*" is neither an address nor a network such as 10.0.0.0/8`},
+		"a position alone":                 {strings.Replace(head, "addr:", "real_ip_pos: 1\n  addr:", 1) + rest, `config.yml:3: server.real_ip_pos and server.trusted_proxies mean nothing without server.real_ip_header`},
+		"an unknown network":               {strings.Replace(head, "addr:", "net: udp\n  addr:", 1) + rest, `config.yml:2: net must be one of tcp, unix and is "udp"`},
+		"an unknown TLS":                   {strings.Replace(head, "addr:", "tls_min_version: TLS14\n  addr:", 1) + rest, `config.yml:2: tls_min_version must be TLS12 or TLS13 and is "TLS14"`},
+		"an unknown curve":                 {strings.Replace(head, "addr:", "tls_curve_preferences: [P255]\n  addr:", 1) + rest, `config.yml:2: tls_curve_preferences: unknown curve "P255"`},
+		"insecure suites":                  {strings.Replace(head, "addr:", "tls_cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n  addr:", 1) + rest, `config.yml:2: tls_cipher_suites: no suite is left`},
+		"no cache folder":                  {strings.Replace(head, "addr:", "letsencrypt: {email: a@b.c, host: h, cache_dir: \"@DIR@/none\"}\n  addr:", 1) + rest, `config.yml:2: letsencrypt.cache_dir "none" is not a folder: the certificates would be lost`},
+		"Let's Encrypt without an address": {strings.Replace(head, "addr:", "letsencrypt: {host: h, cache_dir: \"@DIR@\"}\n  addr:", 1) + rest, `config.yml:2: letsencrypt.email is missing: without it no certificate is fetched; leave letsencrypt out if that is meant`},
+		"an empty Let's Encrypt":           {strings.Replace(head, "addr:", "letsencrypt: {}\n  addr:", 1) + rest, `config.yml:2: letsencrypt.email is missing: without it no certificate is fetched; leave letsencrypt out if that is meant`},
+		"Let's Encrypt without a value":    {strings.Replace(head, "addr:", "letsencrypt:\n  addr:", 1) + rest, `config.yml:2: letsencrypt.email is missing: without it no certificate is fetched; leave letsencrypt out if that is meant`},
+		"Let's Encrypt beside a certificate": {
+			strings.Replace(head, "addr:", "certificate: \"@DIR@/my.crt\"\n  key: \"@DIR@/my.key\"\n  letsencrypt: {email: a@b.c, host: h, cache_dir: \"@DIR@\"}\n  addr:", 1) + rest,
+			`config.yml:4: server.letsencrypt and server.certificate are two sources of the same certificate: give one of them`,
+		},
+		"a misspelt Let's Encrypt beside a certificate": {
+			strings.Replace(head, "addr:", "certificate: \"@DIR@/my.crt\"\n  key: \"@DIR@/my.key\"\n  letsencrypt: {email: a@b.c, hosts: h, cache_dir: \"@DIR@\"}\n  addr:", 1) + rest,
+			`config.yml:4: unknown key "hosts" in letsencrypt` + "\n" + `config.yml:4: server.letsencrypt and server.certificate are two sources of the same certificate: give one of them`,
+		},
+		"a disabled user with a password in the clear": {
+			head + "users:\n  carol: {password: wonderland, disabled: true}\nacl: []\n",
+			`config.yml:11: the user "carol": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`,
+		},
 		"services share a key": {strings.Replace(head, `["registry.test"]`, `[a, b]`, 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service: give each certificate and key of its own, or set token.shared_key: true`},
 		"no services":          {strings.Replace(head, `["registry.test"]`, `[]`, 1) + rest, `config.yml:8: token.services is empty, so that no token could be issued; leave it out to issue for any service`},
 		"a case without scope": {head + rest + "tests:\n  - {granted: pull}\n", `config.yml:13: a case needs scope and granted; write granted: "" for nothing`},
@@ -173,7 +187,13 @@ func TestWarnings(t *testing.T) {
 		"an unreachable rule": {head + "users: {}\nacl:\n  - match: {name: a}\n    actions: [pull]\n  - match: {name: a}\n    actions: [pull]\n", `config.yml:14: rule 2: can never match: rule 1 covers it`},
 		"a shared key":        {strings.Replace(head, `["registry.test"]`, "[a, b]\n  shared_key: true", 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service`},
 		"old TLS":             {strings.Replace(head, "addr:", "tls_min_version: TLS10\n  addr:", 1) + rest, `config.yml:2: tls_min_version: TLS10 is older than TLS 1.2, which is the least that is spoken`},
-		"a header":            {strings.Replace(head, "addr:", "real_ip_header: x-forwarded-for\n  addr:", 1) + rest, `config.yml:3: X-Forwarded-For is believed of loopback and private addresses; list the proxies in server.trusted_proxies`},
+		"a header":            {strings.Replace(head, "addr:", "real_ip_header: x-forwarded-for\n  addr:", 1) + rest, `config.yml:3: X-Forwarded-For is believed of loopback addresses only; list the proxies in server.trusted_proxies`},
+		"suites of TLS 1.3":   {strings.Replace(head, "addr:", "tls_min_version: TLS13\n  tls_cipher_suites: [TLS_AES_128_GCM_SHA256]\n  addr:", 1) + rest, `config.yml:3: tls_cipher_suites means nothing with tls_min_version TLS13: the suites of TLS 1.3 cannot be chosen`},
+		"no suites":           {strings.Replace(head, "addr:", "tls_cipher_suites: []\n  addr:", 1) + rest, `config.yml:2: tls_cipher_suites is empty, which leaves the choice to Go`},
+		"any name": {
+			strings.Replace(head, "addr:", "letsencrypt: {email: a@b.c, cache_dir: \"@DIR@\"}\n  addr:", 1) + rest,
+			`config.yml:2: without letsencrypt.host, strangers can have certificates fetched for any name that leads here`,
+		},
 		"a position": {
 			strings.Replace(head, "addr:", "real_ip_header: X-Real-Ip\n  real_ip_pos: 0\n  trusted_proxies: [192.0.2.1]\n  addr:", 1) + rest,
 			`config.yml:5: server.real_ip_pos counts from the front of the header, which the client can write; leave it out, or count from the end with a negative number`,
@@ -346,11 +366,17 @@ func TestAliasesDoNotExplode(t *testing.T) {
 	}
 }
 
-func TestTrustedProxies(t *testing.T) {
-	f := newFixture(t, strings.Replace(head, "addr:", "real_ip_header: x-real-ip\n  trusted_proxies: [192.0.2.1, \"2001:db8::1/32\"]\n  addr:", 1)+"users: {}\nacl: []\n")
-	ip := f.mustLoad().Server.RealIP
-	want := []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("2001:db8::/32")}
-	if ip.Header != "X-Real-Ip" || ip.DefaultProxies || !reflect.DeepEqual(ip.TrustedProxies, want) {
-		t.Errorf("read as %+v", ip)
+// TestBrokenFileOfAFolder is reported with the key that names the folder.
+func TestBrokenFileOfAFolder(t *testing.T) {
+	f := newFixture(t, head+"users: {}\nacl_dir: \"@DIR@/rules.d\"\n")
+	if err := os.Mkdir(filepath.Join(f.folder, "rules.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(f.folder, "rules.d", "10.yml")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.load()
+	if err == nil || f.relative(err.Error()) != `config.yml:11: acl_dir: rules.d/10.yml: no such file or directory` {
+		t.Errorf("error is %v", err)
 	}
 }

@@ -51,7 +51,8 @@ type RealIP struct {
 	// Position is the index of the client's address in the header, from the end when it is negative. Nil is the last address
 	// that is not a trusted proxy's.
 	Position *int
-	// TrustedProxies are the peers whose header counts. DefaultProxies says that they were not configured.
+	// TrustedProxies are the peers whose header counts. DefaultProxies says that they were not configured: they are the loopback
+	// addresses then.
 	TrustedProxies []netip.Prefix
 	DefaultProxies bool
 }
@@ -108,7 +109,7 @@ func (r *reader) server(section, n *yaml.Node) {
 	r.tlsCertificate, r.tlsKey = t.certificate, t.key
 	s.TLS = r.tls(section, t)
 	if s.RealIP.TrustedProxies == nil {
-		s.RealIP.TrustedProxies, s.RealIP.DefaultProxies = localNetworks(), true
+		s.RealIP.TrustedProxies, s.RealIP.DefaultProxies = loopbackNetworks(), true
 	}
 }
 
@@ -139,7 +140,8 @@ func (r *reader) headerName(n *yaml.Node) string {
 	return textproto.CanonicalMIMEHeaderKey(name)
 }
 
-// prefixes reads networks and single addresses. Everything at once is refused: it would trust every client.
+// prefixes reads networks and single addresses. What is wider than any network of proxies is refused: it would trust clients.
+// An IPv4 address in the form of an IPv6 one is read as what it is, since that is what peers are compared with.
 func (r *reader) prefixes(n *yaml.Node, what string) []netip.Prefix {
 	list := []netip.Prefix{}
 	r.sequence(n, what, func(item *yaml.Node) {
@@ -151,22 +153,43 @@ func (r *reader) prefixes(n *yaml.Node, what string) []netip.Prefix {
 		switch {
 		case err != nil:
 			r.fail(item, "%s: %q is neither an address nor a network such as 10.0.0.0/8", what, text)
-		case prefix.Bits() == 0:
-			r.fail(item, "%s: %s would trust everybody", what, text)
+		case tooWide(unmapped(prefix)):
+			r.fail(item, "%s: %s would trust clients too; list the proxies, or networks of at least /8 for IPv4 and /16 for IPv6", what, text)
 		default:
-			list = append(list, prefix.Masked())
+			list = append(list, unmapped(prefix).Masked())
 		}
 	})
 	return list
 }
 
-// localNetworks are the loopback and private networks (RFC 1918, RFC 4193).
-func localNetworks() []netip.Prefix {
-	return []netip.Prefix{
-		netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
-		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-		netip.MustParsePrefix("fc00::/7"),
+// unmapped returns the IPv4 network that ::ffff:192.0.2.0/120 stands for, and any other as it is.
+func unmapped(p netip.Prefix) netip.Prefix {
+	const mappedBits = 96
+	if !p.Addr().Is4In6() || p.Bits() < mappedBits {
+		return p
 	}
+	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits)
+}
+
+// tooWide reports whether a network has more addresses than any that belongs to one owner. Networks without a way from the
+// Internet (RFC 4193, RFC 4291 section 2.5.6) may be as wide as they are.
+func tooWide(p netip.Prefix) bool {
+	const least4, least6 = 8, 16
+	if p.Addr().Is4() {
+		return p.Bits() < least4
+	}
+	for _, local := range []string{"fc00::/7", "fe80::/10"} {
+		if within := netip.MustParsePrefix(local); within.Contains(p.Addr()) && p.Bits() >= within.Bits() {
+			return false
+		}
+	}
+	return p.Bits() < least6
+}
+
+// loopbackNetworks are the machine itself. Others of a private network, such as the containers beside a proxy, could write the
+// header as well.
+func loopbackNetworks() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
 // checkServer looks at the section as a whole.
@@ -196,7 +219,7 @@ func (l *loader) checkRealIP(s *Server) {
 		l.problem(s.At, errors.New("server.real_ip_pos and server.trusted_proxies mean nothing without server.real_ip_header"))
 	case ip.Header == "":
 	case ip.DefaultProxies:
-		l.warning(s.At, ip.Header+" is believed of loopback and private addresses; list the proxies in server.trusted_proxies")
+		l.warning(s.At, ip.Header+" is believed of loopback addresses only; list the proxies in server.trusted_proxies")
 	}
 	if p := s.RealIP.Position; s.RealIP.Header != "" && p != nil && *p >= 0 {
 		l.warning(s.At, "server.real_ip_pos counts from the front of the header, which the client can write; leave it out, or count from the end with a negative number")

@@ -20,19 +20,23 @@ func (r *reader) tls(section *yaml.Node, s tlsSettings) *TLS {
 	if s.ciphers != nil {
 		t.CipherSuites = r.cipherSuites(s.ciphers)
 		if t.MinVersion == tls.VersionTLS13 {
-			r.fail(s.ciphers, "tls_cipher_suites cannot be chosen with TLS 1.3 alone")
+			r.warn(s.ciphers, "tls_cipher_suites means nothing with tls_min_version TLS13: the suites of TLS 1.3 cannot be chosen")
 		}
 	}
-	switch {
-	case s.certificate != nil || s.key != nil:
+	ownCertificate := s.certificate != nil || s.key != nil
+	if ownCertificate {
 		t.Certificate = r.keyPair(section, s.certificate, s.key)
-		return t
-	case s.letsEncrypt != nil:
+	}
+	if s.letsEncrypt != nil {
 		t.LetsEncrypt = r.letsEncrypt(s.letsEncrypt)
-		return t
-	default:
+	}
+	switch {
+	case ownCertificate && s.letsEncrypt != nil:
+		r.fail(s.letsEncrypt, "server.letsencrypt and server.certificate are two sources of the same certificate: give one of them")
+	case !ownCertificate && s.letsEncrypt == nil:
 		return nil
 	}
+	return t
 }
 
 func (r *reader) keyPair(section, certificate, key *yaml.Node) *tls.Certificate {
@@ -59,6 +63,8 @@ func (r *reader) keyPair(section, certificate, key *yaml.Node) *tls.Certificate 
 	return &pair
 }
 
+// letsEncrypt reads how certificates are fetched. Without an email address docker_auth ignores the section and serves in the
+// clear, which who wrote the section did not want.
 func (r *reader) letsEncrypt(n *yaml.Node) *LetsEncrypt {
 	le := &LetsEncrypt{}
 	r.mapping(n, "letsencrypt", func(key string, value *yaml.Node) bool {
@@ -75,7 +81,8 @@ func (r *reader) letsEncrypt(n *yaml.Node) *LetsEncrypt {
 		return true
 	})
 	if le.Email == "" {
-		return nil // as for docker_auth, without an address there is no certificate
+		r.fail(n, "letsencrypt.email is missing: without it no certificate is fetched; leave letsencrypt out if that is meant")
+		return nil
 	}
 	if !isFolder(le.CacheDir) {
 		r.fail(n, "letsencrypt.cache_dir %q is not a folder: the certificates would be lost", le.CacheDir)
@@ -137,6 +144,10 @@ func (r *reader) curves(n *yaml.Node) []tls.CurveID {
 
 // cipherSuites reads suites by name or number. Those that Go calls insecure are left out.
 func (r *reader) cipherSuites(n *yaml.Node) []uint16 {
+	if list := r.resolve(n); isNull(list) || list.Kind == yaml.SequenceNode && len(list.Content) == 0 {
+		r.warn(n, "tls_cipher_suites is empty, which leaves the choice to Go")
+		return nil
+	}
 	var list []uint16
 	r.sequence(n, "tls_cipher_suites", func(item *yaml.Node) {
 		text := r.text(item, "a cipher suite")

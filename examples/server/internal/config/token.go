@@ -69,7 +69,7 @@ type tokenSettings struct {
 	certificate, key *yaml.Node
 	keyPEM           secret
 	expiration       time.Duration
-	thumbprintKeyID  bool
+	thumbprintKeyID  *bool // nil when it is not said
 }
 
 func (r *reader) token(section, n *yaml.Node) {
@@ -101,7 +101,9 @@ func (r *reader) tokenSetting(s *tokenSettings, key string, value *yaml.Node) bo
 	case "key_env":
 		r.secret(&s.keyPEM, key, value)
 	case "disable_legacy_key_id":
-		s.thumbprintKeyID = r.boolean(value, key)
+		if disabled := r.boolean(value, key); !isNull(r.resolve(value)) {
+			s.thumbprintKeyID = &disabled
+		}
 	default:
 		return false
 	}
@@ -220,7 +222,9 @@ func (s tokenSettings) or(common tokenSettings) tokenSettings {
 	if s.certificate == nil && s.key == nil && !s.keyPEM.given {
 		s.certificate, s.key, s.keyPEM = common.certificate, common.key, common.keyPEM
 	}
-	s.thumbprintKeyID = s.thumbprintKeyID || common.thumbprintKeyID
+	if s.thumbprintKeyID == nil {
+		s.thumbprintKeyID = common.thumbprintKeyID
+	}
 	return s
 }
 
@@ -240,7 +244,7 @@ func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
 	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Name: s.issuer, Keys: keys, Lifetime: s.expiration,
 		// docker_auth's default is the id of the libtrust library. Registries go by the certificate, which is in the token too.
-		LibtrustKeyID: !s.thumbprintKeyID,
+		LibtrustKeyID: s.thumbprintKeyID == nil || !*s.thumbprintKeyID,
 	})
 	if err != nil {
 		l.problem(s.at, fmt.Errorf("token: %w", err))

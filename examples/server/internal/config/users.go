@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
 )
@@ -46,6 +47,10 @@ func (r *reader) anonymous(key, n *yaml.Node) {
 	})
 }
 
+// impossibleHash is the hash of no known password, for a user who is disabled and has none. It is the cheapest there is: the
+// costliest hash of all users says how long an unknown one is checked.
+const impossibleHash authn.Secret = "$2y$05$....................................................."
+
 func (r *reader) user(key, n *yaml.Node, weak weaknesses) {
 	user, hash, disabled := static.User{Name: key.Value}, secret{}, false
 	what := "the user " + strconv.Quote(key.Value)
@@ -62,12 +67,13 @@ func (r *reader) user(key, n *yaml.Node, weak weaknesses) {
 		}
 		return true
 	})
-	if !hash.given {
+	switch {
+	case disabled && hash.value == "":
+		// Without an entry, the program of ext_auth would be asked, and could let the user in.
+		hash = secret{at: key, value: impossibleHash}
+	case !hash.given:
 		r.fail(key, "%s has no password, which docker_auth takes for any password; make one with: server hash", what)
 		return
-	}
-	if hash.value == "" && disabled {
-		return // nobody to check
 	}
 	user.PasswordHash, user.Disabled = hash.value, disabled
 	if _, err := (static.Config{Logger: slog.New(slog.DiscardHandler)}).New(user); err != nil {
@@ -77,7 +83,7 @@ func (r *reader) user(key, n *yaml.Node, weak weaknesses) {
 		r.fail(hash.at, "%s: %w", what, err)
 		return
 	}
-	if parsed, err := password.Parse(hash.value); err == nil {
+	if parsed, err := password.Parse(hash.value); err == nil && hash.given {
 		weak.add(parsed, user.Name)
 	}
 	r.cfg.Users = append(r.cfg.Users, user)

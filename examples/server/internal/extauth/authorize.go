@@ -5,12 +5,52 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"sync"
 
 	"github.com/berthpass/registry-auth/authz"
 )
 
-// Authorizer returns an authorizer that asks the program, once for each scope. It always decides.
-func (p *Program) Authorizer() authz.Authorizer { return authz.Func(p.authorize) }
+// Authorizer returns an authorizer that asks the program, once for each scope, about as many at once as may run. It always
+// decides.
+func (p *Program) Authorizer() authz.BatchAuthorizer { return authorizer{p} }
+
+type authorizer struct{ program *Program }
+
+func (a authorizer) Authorize(ctx context.Context, r authz.Request) (authz.Decision, error) {
+	return a.program.authorize(ctx, r)
+}
+
+// AuthorizeBatch asks with as many workers as may run. The time of a question begins when one takes it up: all at once, the last
+// ones would spend theirs waiting for the first.
+func (a authorizer) AuthorizeBatch(ctx context.Context, requests []authz.Request) ([]authz.Decision, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	indexes := make(chan int, len(requests))
+	for i := range requests {
+		indexes <- i
+	}
+	close(indexes)
+	decisions := make([]authz.Decision, len(requests))
+	var workers sync.WaitGroup
+	for range min(len(requests), cap(a.program.running)) {
+		workers.Go(func() {
+			for i := range indexes {
+				if ctx.Err() != nil {
+					return
+				}
+				var err error
+				if decisions[i], err = a.program.authorize(ctx, requests[i]); err != nil {
+					stop(err) // the first one counts: without it there is no answer, and the others are given up
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return decisions, nil
+}
 
 // A question is what docker_auth tells its programs.
 type question struct {

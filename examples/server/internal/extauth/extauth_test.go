@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,6 +96,26 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// TestNothingIsLeft running of a program that ends and leaves a child behind.
+func TestNothingIsLeft(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "alive")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dead := make(chan error)
+	go func() {
+		_, err := os.ReadFile(pipe) // ends when nobody holds the other end any more
+		dead <- err
+	}()
+	p := program(t, `exec 3> `+pipe+`; sleep 600 < /dev/null > /dev/null 2>&1 & exit 0`)
+	if _, err := p.Authenticator().Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-dead; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMaxRunning: one more than may run at once waits, and has an error when its time is over.
 func TestMaxRunning(t *testing.T) {
 	folder := t.TempDir()
@@ -146,6 +167,60 @@ func TestAuthorize(t *testing.T) {
 				t.Errorf("error is %v, want one with %q", err, test.err)
 			}
 		})
+	}
+}
+
+// TestBatch: as many questions at once as may run, and each answer to its question.
+func TestBatch(t *testing.T) {
+	requests := make([]authz.Request, 6)
+	for i := range requests {
+		requests[i].Scope = scope.Scope{Type: "repository", Name: strconv.Itoa(i), Actions: []string{"pull"}}
+	}
+	// The first and the second wait for each other. One after the other, they would wait for ever.
+	folder := t.TempDir()
+	for _, pipe := range []string{"/here", "/there"} {
+		if err := syscall.Mkfifo(folder+pipe, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script := `case "$(cat)" in
+*'"Name":"0"'*) echo > ` + folder + `/here; cat ` + folder + `/there;;
+*'"Name":"1"'*) cat ` + folder + `/here; echo > ` + folder + `/there; exit 1;;
+*'"Name":"5"'*) exit 1;;
+esac`
+	p := program(t, script, func(c *extauth.Config) { c.MaxRunning = 2 })
+	decisions, err := p.Authorizer().AuthorizeBatch(t.Context(), requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range decisions {
+		if want := i != 1 && i != 5; len(d.Actions) == 1 != want || d.NoMatch {
+			t.Errorf("decision %d is %+v", i, d)
+		}
+	}
+}
+
+// TestBatchFails as soon as one question has no answer: what runs is ended, and nothing more is asked.
+func TestBatchFails(t *testing.T) {
+	asked := filepath.Join(t.TempDir(), "asked")
+	p := program(t, `echo >> `+asked+`; case "$(cat)" in *'"Name":"0"'*) exit 9;; esac; sleep 600`, func(c *extauth.Config) { c.MaxRunning = 2 })
+	requests := make([]authz.Request, 20)
+	for i := range requests {
+		requests[i].Scope.Name = strconv.Itoa(i)
+	}
+	if decisions, err := p.Authorizer().AuthorizeBatch(t.Context(), requests); err == nil || !strings.Contains(err.Error(), "exit status 9") || decisions != nil {
+		t.Errorf("%v, %v", decisions, err)
+	}
+	if lines, err := os.ReadFile(asked); err != nil || len(lines) > 2 {
+		t.Errorf("asked %d times, %v", len(lines), err)
+	}
+}
+
+// TestBatchOfOnePlace: the time of a question does not begin while another one of the same request has the place.
+func TestBatchOfOnePlace(t *testing.T) {
+	p := program(t, `sleep 0.4`, func(c *extauth.Config) { c.MaxRunning, c.Timeout = 1, time.Second })
+	if _, err := p.Authorizer().AuthorizeBatch(t.Context(), make([]authz.Request, 4)); err != nil {
+		t.Error(err)
 	}
 }
 

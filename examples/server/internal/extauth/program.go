@@ -66,6 +66,9 @@ func (p *Program) run(ctx context.Context, question, secret string) (code int, o
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with all that it started
 	err = cmd.Run()
+	if cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left running has no place among those that may run
+	}
 
 	var exit *exec.ExitError
 	switch {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
 )
 
@@ -14,8 +15,8 @@ import (
 type Report struct {
 	// Cases is how many there were.
 	Cases int
-	// Failures has a line for each case that came out otherwise than expected.
-	Failures []string
+	// Failures has an error for each case that came out otherwise than expected.
+	Failures []*config.PositionError
 }
 
 // Test asks what is expected of each case. The error is that of a program that is asked.
@@ -42,7 +43,7 @@ func request(c config.Case) authz.Request {
 	return authz.Request{Subject: c.Subject, Service: c.Service, Scope: c.Scope, RemoteAddr: c.Addr}
 }
 
-func failure(c config.Case, granted []string, d authz.Decision) string {
+func failure(c config.Case, granted []string, d authz.Decision) *config.PositionError {
 	who, reason := "anonymous", d.Reason
 	if !c.Subject.Anonymous() {
 		who = fmt.Sprintf("%q", c.Subject.Name)
@@ -50,36 +51,38 @@ func failure(c config.Case, granted []string, d authz.Decision) string {
 	if d.NoMatch {
 		reason = "no rule matches"
 	}
-	return fmt.Sprintf("%s: %s asks %s: granted %q, expected %q (%s)",
-		c.Position, who, c.Scope, strings.Join(granted, ","), strings.Join(c.Granted, ","), reason)
+	return &config.PositionError{Position: c.Position, Err: fmt.Errorf("%s asks %s: granted %q, expected %q (%s)",
+		who, c.Scope, strings.Join(granted, ","), strings.Join(c.Granted, ","), reason)}
 }
 
-// Unreached has a line for each rule that decides no case. It looks at all rules for each case, and so takes longer than Test.
-func Unreached(cfg *config.Config, cases []config.Case) []string {
-	reached := make(map[*config.Rules]map[int]bool)
+// Unreached has a line for each rule that decides no case.
+func Unreached(ctx context.Context, cfg *config.Config, cases []config.Case) []string {
+	coverages := make(map[*config.Rules]*acl.Coverage)
+	cover := func(of *config.Rules) {
+		if of != nil && of.List != nil {
+			coverages[of] = acl.NewCoverage(of.List)
+		}
+	}
+	cover(&cfg.Rules)
+	for _, service := range cfg.Token.Services {
+		cover(service.Rules)
+	}
 	for _, c := range cases {
-		of := rulesOf(cfg, c.Service)
-		if of.List == nil {
-			continue
+		if coverage := coverages[rulesOf(cfg, c.Service)]; coverage != nil {
+			_, _ = coverage.Authorize(ctx, request(c)) // never fails
 		}
-		if reached[of] == nil {
-			reached[of] = make(map[int]bool)
-		}
-		reached[of][of.List.Explain(request(c)).Rule] = true
 	}
 	var lines []string
 	list := func(of *config.Rules, whose string) {
-		for i, position := range of.Positions {
-			if !reached[of][i+1] {
-				lines = append(lines, fmt.Sprintf("%s: no case reaches rule %d%s", position, i+1, whose))
+		if coverage := coverages[of]; coverage != nil {
+			for _, number := range coverage.Unreached() {
+				lines = append(lines, fmt.Sprintf("%s: no case reaches rule %d%s", of.Position(number), number, whose))
 			}
 		}
 	}
 	list(&cfg.Rules, "")
 	for _, name := range cfg.Token.ServiceNames() {
-		if of := cfg.Token.Services[name].Rules; of != nil {
-			list(of, fmt.Sprintf(" of the service %q", name))
-		}
+		list(cfg.Token.Services[name].Rules, fmt.Sprintf(" of the service %q", name))
 	}
 	return lines
 }

@@ -32,13 +32,14 @@ func Authenticator(cfg *config.Config, checker *password.Checker) (authn.Authent
 	return authn.Cache(authn.Chain(members...), authn.CacheConfig{}), nil
 }
 
-// Authorizer returns what decides: the rules of the service or the common ones, and then the program of ext_authz.
-func Authorizer(cfg *config.Config) authz.Authorizer {
+// Authorizer returns what decides: the rules of the service or the common ones, and then the program of ext_authz, which is asked
+// about several scopes at once.
+func Authorizer(cfg *config.Config) authz.BatchAuthorizer {
 	members := []authz.Authorizer{rules{cfg}}
 	if cfg.ExtAuthz != nil {
 		members = append(members, program(cfg, cfg.ExtAuthz).Authorizer())
 	}
-	return withAnonymousLabels(cfg.AnonymousLabels, authz.First(members...))
+	return anonymousLabels{cfg.AnonymousLabels, authz.First(members...)}
 }
 
 // rules decides by the list of the service.
@@ -59,17 +60,29 @@ func rulesOf(cfg *config.Config, service string) *config.Rules {
 	return &cfg.Rules
 }
 
-// withAnonymousLabels gives the anonymous subject the labels that the configuration has for it.
-func withAnonymousLabels(labels map[string][]string, next authz.Authorizer) authz.Authorizer {
-	if len(labels) == 0 {
-		return next
+// anonymousLabels gives the anonymous subject the labels that the configuration has for it.
+type anonymousLabels struct {
+	labels map[string][]string
+	next   authz.BatchAuthorizer
+}
+
+func (a anonymousLabels) Authorize(ctx context.Context, r authz.Request) (authz.Decision, error) {
+	return a.next.Authorize(ctx, a.complete(r))
+}
+
+func (a anonymousLabels) AuthorizeBatch(ctx context.Context, requests []authz.Request) ([]authz.Decision, error) {
+	completed := make([]authz.Request, len(requests))
+	for i, r := range requests {
+		completed[i] = a.complete(r)
 	}
-	return authz.Func(func(ctx context.Context, r authz.Request) (authz.Decision, error) {
-		if r.Subject.Anonymous() && r.Subject.Labels == nil {
-			r.Subject.Labels = labels
-		}
-		return next.Authorize(ctx, r)
-	})
+	return a.next.AuthorizeBatch(ctx, completed)
+}
+
+func (a anonymousLabels) complete(r authz.Request) authz.Request {
+	if r.Subject.Anonymous() && r.Subject.Labels == nil {
+		r.Subject.Labels = a.labels
+	}
+	return r
 }
 
 // program makes a program of a command. The secrets in the environment are the server's own.

@@ -170,6 +170,26 @@ func TestExtAuthzComesAfterTheRules(t *testing.T) {
 	}
 }
 
+// TestAnonymousLabels are those of nobody else, not even of a user without any; and each request of several has its own.
+func TestAnonymousLabels(t *testing.T) {
+	decides := policy.Authorizer(load(t, rules))
+	requests := make([]authz.Request, 3)
+	for i, who := range []authn.Subject{{Name: "bob"}, {}, {Labels: map[string][]string{"zone": {"lan"}}}} {
+		requests[i] = authz.Request{Subject: who, Service: "common.test", Scope: scope.Scope{Type: "repository", Name: "common/a", Actions: []string{"pull"}}}
+	}
+	want := []int{0, 1, 0}
+	together, err := authz.AuthorizeBatch(t.Context(), decides, requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range requests {
+		alone, err := decides.Authorize(t.Context(), r)
+		if err != nil || len(alone.Actions) != want[i] || len(together[i].Actions) != want[i] {
+			t.Errorf("%+v is granted %v alone and %v with others, %v", r.Subject, alone.Actions, together[i].Actions, err)
+		}
+	}
+}
+
 // TestExtAuthComesAfterTheUsers: a known user is never the program's.
 func TestExtAuthComesAfterTheUsers(t *testing.T) {
 	cfg := load(t, strings.Replace(rules, "users:\n", "users:\n  admin: {password: \"@HASH_ADMIN@\"}\n", 1)+
@@ -211,11 +231,11 @@ func TestCases(t *testing.T) {
 	wrong := cfg.Tests[0]
 	wrong.Granted = []string{"push"}
 	report, err = policy.Test(t.Context(), cfg, []config.Case{wrong})
-	if err != nil || len(report.Failures) != 1 || !strings.Contains(report.Failures[0],
+	if err != nil || len(report.Failures) != 1 || !strings.Contains(report.Failures[0].Error(),
 		`config.yml:21: anonymous asks repository:common/a:pull,push: granted "pull", expected "push" (rule 1`) {
 		t.Errorf("report is %+v, %v", report, err)
 	}
-	unreached := strings.Join(policy.Unreached(cfg, cfg.Tests), "\n")
+	unreached := strings.Join(policy.Unreached(t.Context(), cfg, cfg.Tests), "\n")
 	for _, want := range []string{"config.yml:18: no case reaches rule 2", "config.yml:19: no case reaches rule 3", `config.yml:12: no case reaches rule 1 of the service "own.test"`} {
 		if !strings.Contains(unreached, want) {
 			t.Errorf("%q is not in\n%s", want, unreached)

@@ -3,9 +3,10 @@ package serve
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+	"time"
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
@@ -17,23 +18,21 @@ import (
 type generation struct {
 	cfg         *config.Config
 	tokens      http.Handler
+	timeout     time.Duration // for one token request
 	endpoints   map[string]bool
 	certificate *tls.Certificate
 }
 
 // newGeneration makes one, after its tests have passed. What outlives a generation is the Server's: refresh tokens, the bound
-// on password checks, the count of wrong ones, metrics.
+// on password checks, the count of wrong ones, metrics. The error is a [*config.PositionError], or several of them, when the
+// configuration cannot be used; it is another one when a program has no answer to a test, which may be mended without a change.
 func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*generation, error) {
-	report, err := policy.Test(ctx, cfg, cfg.Tests)
-	if err != nil {
-		return nil, fmt.Errorf("run the tests: %w", err)
-	}
-	if len(report.Failures) > 0 {
-		return nil, fmt.Errorf("%d of %d tests fail:\n%s", len(report.Failures), report.Cases, strings.Join(report.Failures, "\n"))
+	if err := runTests(ctx, cfg); err != nil {
+		return nil, err
 	}
 	authenticator, err := policy.Authenticator(cfg, s.checker)
 	if err != nil {
-		return nil, err
+		return nil, unusable(cfg, err)
 	}
 	if !cfg.Throttle.Disabled {
 		authenticator = s.throttled(authenticator)
@@ -45,6 +44,7 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 		Authenticator:      authenticator,
 		AnonymousAllowed:   cfg.AnonymousAllowed,
 		Authorizer:         policy.Authorizer(cfg),
+		Timeout:            requestTimeout(cfg),
 		RemoteAddr:         addressOf,
 		Logger:             s.logger,
 		Audit:              s.audit,
@@ -57,9 +57,9 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 	}
 	tokens, err := auth.NewServer(settings)
 	if err != nil {
-		return nil, err
+		return nil, unusable(cfg, err)
 	}
-	g := &generation{cfg: cfg, tokens: tokens, endpoints: make(map[string]bool)}
+	g := &generation{cfg: cfg, tokens: tokens, timeout: settings.Timeout, endpoints: make(map[string]bool)}
 	for _, path := range cfg.Server.EndpointPaths() {
 		g.endpoints[path] = true
 	}
@@ -67,4 +67,43 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 		g.certificate = cfg.Server.TLS.Certificate
 	}
 	return g, nil
+}
+
+// runTests runs the cases of the configuration.
+func runTests(ctx context.Context, cfg *config.Config) error {
+	report, err := policy.Test(ctx, cfg, cfg.Tests)
+	if err != nil {
+		return fmt.Errorf("run the tests: %w", err)
+	}
+	if len(report.Failures) == 0 {
+		return nil
+	}
+	errs := []error{unusable(cfg, fmt.Errorf("%d of %d tests fail", len(report.Failures), report.Cases))}
+	for _, failure := range report.Failures {
+		errs = append(errs, failure)
+	}
+	return errors.Join(errs...)
+}
+
+// unusable is the error of a configuration as a whole.
+func unusable(cfg *config.Config, err error) error {
+	return &config.PositionError{Position: config.Position{File: cfg.File}, Err: err}
+}
+
+const (
+	// leastRequestTimeout is enough for a request about which no program is asked.
+	leastRequestTimeout = 10 * time.Second
+	// ownTime is what a request may take besides the programs: a password check among others, and writing the answer.
+	ownTime = 5 * time.Second
+)
+
+// requestTimeout bounds the work on one token request: the programs may take all of the time that is theirs.
+func requestTimeout(cfg *config.Config) time.Duration {
+	timeout := ownTime
+	for _, program := range []*config.Command{cfg.ExtAuth, cfg.ExtAuthz} {
+		if program != nil {
+			timeout += program.Timeout
+		}
+	}
+	return max(timeout, leastRequestTimeout)
 }

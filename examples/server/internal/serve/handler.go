@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
+	"time"
 )
 
 // ServeHTTP answers a request with the generation that is current when it comes.
@@ -18,9 +21,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveToken(g, w, r)
 	case path == g.cfg.Server.PathPrefix+"/":
 		serveText(w, http.StatusOK, "This is the token server of a container registry.")
-	case path == "/metrics" && g.cfg.Metrics.Addr == "" && !local(g, r):
-		serveText(w, http.StatusForbidden, "Metrics are for this machine; set metrics.addr to have them elsewhere.")
-	case path == "/metrics" && g.cfg.Metrics.Addr != "":
+	case path == "/metrics" && (s.start.Metrics.Addr != "" || !local(g, r)):
 		serveText(w, http.StatusNotFound, "Not found.")
 	default:
 		s.internal.ServeHTTP(w, r)
@@ -36,7 +37,13 @@ func (s *Server) serveToken(g *generation, w http.ResponseWriter, r *http.Reques
 		refuse(w, err)
 		return
 	}
+	extendWriting(w, g.timeout)
 	g.tokens.ServeHTTP(w, withAddress(r, address))
+}
+
+// extendWriting gives a token request the time that its programs may take, where the http.Server's own is shorter.
+func extendWriting(w http.ResponseWriter, timeout time.Duration) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + ownTime)) // the writers of tests have none
 }
 
 // refuse answers in the form that clients of registries read.
@@ -87,13 +94,29 @@ func serveText(w http.ResponseWriter, status int, text string) {
 	_, _ = fmt.Fprintln(w, text)
 }
 
-// local reports whether a request was made on this machine, and not by a proxy on it for somebody else.
+// local reports whether a request was made on this machine, and not by a proxy on it for somebody else. A proxy tells the client's
+// address, or hands on the public name of the host, or else closes the connection after each request, as nginx does by default.
 func local(g *generation, r *http.Request) bool {
-	for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", g.cfg.Server.RealIP.Header} {
+	if r.Close || !loopbackHost(r.Host) {
+		return false
+	}
+	for _, header := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "Via", "X-Real-Ip", g.cfg.Server.RealIP.Header} {
 		if header != "" && len(r.Header.Values(header)) > 0 {
 			return false
 		}
 	}
 	peer, ok := parseHop(r.RemoteAddr)
 	return ok && peer.IsLoopback()
+}
+
+// loopbackHost reports whether the Host of a request is localhost or a loopback address.
+func loopbackHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, ok := parseHop(host)
+	return ok && address.IsLoopback()
 }

@@ -47,6 +47,9 @@ func removeStaleSocket(ctx context.Context, path string) error {
 		_ = connection.Close()
 		return fmt.Errorf("listen unix %s: %w", path, syscall.EADDRINUSE)
 	}
+	if !errors.Is(err, syscall.ECONNREFUSED) { // somebody may listen: with other rights, or with too much to do
+		return fmt.Errorf("%s is there already, and perhaps in use: %w", path, err)
+	}
 	return os.Remove(path)
 }
 

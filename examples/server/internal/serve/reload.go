@@ -1,18 +1,18 @@
 package serve
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/token"
 )
 
 // watchInterval is how often the files are looked at. A file that is being written is not read before it has been the same for
@@ -23,7 +23,7 @@ const watchInterval = time.Second
 func (s *Server) watch(ctx context.Context, signals <-chan os.Signal) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
-	read := fingerprints(s.start.Watched, nil) // as of the last time that the files were read
+	read := s.start.Fingerprints // as of the last time that the files were read
 	var changed map[string]string
 	for {
 		select {
@@ -32,21 +32,21 @@ func (s *Server) watch(ctx context.Context, signals <-chan os.Signal) {
 		case <-signals:
 		case <-ticker.C:
 			before := changed
-			if changed = fingerprints(slices.Sorted(maps.Keys(read)), nil); maps.Equal(changed, read) || !maps.Equal(changed, before) {
+			if changed = fingerprints(slices.Collect(maps.Keys(read))); maps.Equal(changed, read) || !maps.Equal(changed, before) {
 				continue
 			}
 		}
-		// The fingerprints are from before the files are read, so that a change meanwhile is seen the next time.
-		before := fingerprints(slices.Sorted(maps.Keys(read)), nil)
-		watched, _ := s.reload(ctx)
-		read, changed = fingerprints(watched, before), nil
+		read, _ = s.reload(ctx)
+		changed = nil
 	}
 }
 
 // reload reads the configuration and takes it over, if it is in order and its tests pass. Otherwise the one from before stays
-// in force, and the log says why. It returns the files to watch from now on; those of a configuration that is broken are among
-// them, beside those of the one in force.
-func (s *Server) reload(ctx context.Context) (watched []string, err error) {
+// in force, and the log says why. It returns the files to watch from now on, with their fingerprints from before they were read,
+// so that a change meanwhile is seen the next time. Those of a configuration that is broken are among them, beside those of the
+// one in force.
+func (s *Server) reload(ctx context.Context) (read map[string]string, err error) {
+	read = fingerprints(s.current.Load().cfg.Watched)
 	cfg, err := config.Load(s.start.File, s.getenv)
 	if err == nil {
 		err = s.takeOver(ctx, cfg)
@@ -55,14 +55,15 @@ func (s *Server) reload(ctx context.Context) (watched []string, err error) {
 	if err == nil {
 		s.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded",
 			slog.Int("users", len(cfg.Users)), slog.Int("rules", len(cfg.Rules.Positions)))
-		return cfg.Watched, nil
+		return cfg.Fingerprints, nil
 	}
 	s.reloadFailed.Store(true)
 	for line := range strings.Lines(err.Error()) {
 		s.logger.LogAttrs(ctx, slog.LevelError, "configuration not reloaded, the old one stays in force",
 			slog.String("error", strings.TrimSpace(line)))
 	}
-	return append(slices.Clone(cfg.Watched), s.current.Load().cfg.Watched...), err
+	maps.Copy(read, cfg.Fingerprints)
+	return read, err
 }
 
 func (s *Server) takeOver(ctx context.Context, cfg *config.Config) error {
@@ -92,10 +93,17 @@ func needRestart(start, now *config.Config) []string {
 	add("server.addr", start.Server.Addr == now.Server.Addr)
 	add("server.net", start.Server.Net == now.Server.Net)
 	add("metrics.addr", start.Metrics.Addr == now.Metrics.Addr)
-	add("refresh_tokens", start.Refresh.Lifetime == now.Refresh.Lifetime && start.Refresh.IdleLifetime == now.Refresh.IdleLifetime)
+	add("refresh_tokens", lifetimes(start.Refresh) == lifetimes(now.Refresh))
 	one, other := withoutCertificate(start.Server.TLS), withoutCertificate(now.Server.TLS)
 	add("server.certificate, server.tls_... or server.letsencrypt", reflect.DeepEqual(one, other))
 	return names
+}
+
+// lifetimes are those of refresh tokens, also when the configuration leaves them out.
+func lifetimes(r config.Refresh) [2]time.Duration {
+	return [...]time.Duration{
+		cmp.Or(r.IdleLifetime, token.DefaultRefreshIdleLifetime), cmp.Or(r.Lifetime, token.DefaultRefreshLifetime),
+	}
 }
 
 // withoutCertificate returns what of the encryption cannot change while the server runs.
@@ -108,27 +116,10 @@ func withoutCertificate(t *config.TLS) *config.TLS {
 	return &same
 }
 
-// fingerprints has something for each file or folder that changes whenever it does, unless known has it already.
-func fingerprints(paths []string, known map[string]string) map[string]string {
+func fingerprints(paths []string) map[string]string {
 	found := make(map[string]string, len(paths))
 	for _, path := range paths {
-		if text, ok := known[path]; ok {
-			found[path] = text
-			continue
-		}
-		found[path] = fingerprint(path)
+		found[path] = config.Fingerprint(path)
 	}
 	return found
-}
-
-func fingerprint(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "missing"
-	}
-	text := fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Mode())
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok { // tells a file from one that took its place at the same time
-		text += fmt.Sprint(" ", stat.Ino)
-	}
-	return text
 }

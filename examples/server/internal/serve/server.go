@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,13 +35,13 @@ type Server struct {
 }
 
 // New makes a server of a configuration. Environment variables are looked up with getenv at each reload. The error says which
-// tests fail, or what cannot be used.
+// tests fail, or what cannot be used; it is a [*config.PositionError], or several, when the configuration has to be changed.
 func New(ctx context.Context, cfg *config.Config, getenv func(string) string, logger *slog.Logger) (*Server, error) {
 	refresh, err := token.NewRefreshTokens(token.RefreshConfig{
 		Store: token.NewRefreshMemory(), IdleLifetime: cfg.Refresh.IdleLifetime, Lifetime: cfg.Refresh.Lifetime,
 	})
 	if err != nil {
-		return nil, err
+		return nil, unusable(cfg, fmt.Errorf("refresh_tokens: %w", err))
 	}
 	checker := &password.Checker{}
 	s := &Server{start: cfg, getenv: getenv, logger: logger, checker: checker, failures: newFailureCount(), refresh: refresh, metrics: newMetrics(checker)}
@@ -77,23 +78,24 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 		return err
 	}
 	defer listener.Close()
-	main := s.httpServer(s, s.tlsConfig())
-	servers := map[*http.Server]net.Listener{main: listener}
+	encryption := s.tlsConfig()
+	main := s.httpServer(s, encryption)
+	servers := []listening{{main, listener}}
 	if addr := s.start.Metrics.Addr; addr != "" {
 		own, err := s.listen(ctx, "tcp", addr, s.start.Metrics.At)
 		if err != nil {
 			return err
 		}
 		defer own.Close()
-		servers[s.httpServer(s.internal, nil)] = own
+		servers = append(servers, listening{s.httpServer(s.internal, nil), own})
 	}
 	s.warn(s.current.Load())
 	ended := make(chan error, len(servers))
-	for server, l := range servers {
-		go func() { ended <- serveOn(server, l) }()
+	for _, l := range servers {
+		go func() { ended <- serveOn(l.server, l.listener) }()
 	}
 	s.logger.LogAttrs(ctx, slog.LevelInfo, "listening", slog.String("addr", listener.Addr().String()),
-		slog.Bool("tls", main.TLSConfig != nil), slog.Any("paths", s.start.Server.EndpointPaths()))
+		slog.Bool("tls", encryption != nil), slog.Any("paths", s.start.Server.EndpointPaths()))
 
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
@@ -114,12 +116,18 @@ func (s *Server) httpServer(handler http.Handler, encryption *tls.Config) *http.
 		TLSConfig:         encryption,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      15 * time.Second,
+		WriteTimeout:      15 * time.Second, // longer for a token request that waits for a program
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    32 << 10,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug), // handshakes that strangers break off
+		ErrorLog:          log.New(errorLog{s.logger}, "", 0),
 	}
+}
+
+// listening is a server and where it listens.
+type listening struct {
+	server   *http.Server
+	listener net.Listener
 }
 
 func serveOn(server *http.Server, l net.Listener) error {
@@ -136,13 +144,13 @@ func serveOn(server *http.Server, l net.Listener) error {
 }
 
 // shutdown lets the requests that are under way finish. The address for metrics stays for as long as there is something to see.
-func shutdown(servers map[*http.Server]net.Listener) error {
+func shutdown(servers []listening) error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	var errs []error
-	for server := range servers {
-		if err := server.Shutdown(ctx); err != nil {
-			_ = server.Close()
+	for _, l := range servers {
+		if err := l.server.Shutdown(ctx); err != nil {
+			_ = l.server.Close()
 			errs = append(errs, fmt.Errorf("requests that were under way after %v are cut off: %w", shutdownTimeout, err))
 		}
 	}

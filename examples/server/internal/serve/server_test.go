@@ -115,7 +115,7 @@ func (f *fixture) write(text string) {
 func (f *fixture) get(path string, change ...func(*http.Request)) *httptest.ResponseRecorder {
 	f.t.Helper()
 	r := httptest.NewRequestWithContext(f.t.Context(), http.MethodGet, path, nil)
-	r.RemoteAddr = "127.0.0.1:4711"
+	r.RemoteAddr, r.Host = "127.0.0.1:4711", "localhost:5001"
 	for _, c := range change {
 		c(r)
 	}
@@ -263,7 +263,7 @@ func TestReload(t *testing.T) {
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			step.change()
-			watched, err := f.reload(t.Context())
+			read, err := f.reload(t.Context())
 			if (err == nil) != (step.failure == "") || err != nil && !strings.Contains(err.Error(), step.failure) {
 				t.Fatalf("error is %v, want one with %q", err, step.failure)
 			}
@@ -284,8 +284,8 @@ func TestReload(t *testing.T) {
 			if !strings.Contains(f.get("/metrics").Body.String(), metric) {
 				t.Errorf("the metrics lack %q", metric)
 			}
-			if len(watched) < 1 {
-				t.Error("nothing is watched")
+			if read[f.path()] == "" {
+				t.Error("the configuration is not watched")
 			}
 		})
 	}
@@ -387,11 +387,23 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*http.Request){
-		"from elsewhere":  func(r *http.Request) { r.RemoteAddr = "192.0.2.1:1" },
-		"through a proxy": func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
+		"from elsewhere":                       func(r *http.Request) { r.RemoteAddr = "192.0.2.1:1" },
+		"at a Unix socket":                     func(r *http.Request) { r.RemoteAddr = "@" },
+		"through a proxy that says so":         func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
+		"through one with another header":      func(r *http.Request) { r.Header.Set("Via", "1.1 proxy") },
+		"through one that hands on the host":   func(r *http.Request) { r.Host = "auth.example.com" },
+		"by the address of the machine":        func(r *http.Request) { r.Host = "192.0.2.1:5001" },
+		"without a host":                       func(r *http.Request) { r.Host = "" },
+		"through nginx with its own defaults":  func(r *http.Request) { r.Host, r.Close = "127.0.0.1:5001", true },
+		"by a name that begins with localhost": func(r *http.Request) { r.Host = "localhost.example.com" },
 	} {
-		if w := f.get("/metrics", change); w.Code != http.StatusForbidden {
+		if w := f.get("/metrics", change); w.Code != http.StatusNotFound {
 			t.Errorf("%s: status %d", name, w.Code)
+		}
+	}
+	for _, host := range []string{"localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:5001", "[::1]:5001", "[::1]"} {
+		if w := f.get("/metrics", func(r *http.Request) { r.Host = host }); w.Code != http.StatusOK {
+			t.Errorf("by %s: status %d", host, w.Code)
 		}
 	}
 }
@@ -402,6 +414,14 @@ func TestMetricsElsewhere(t *testing.T) {
 	if w := f.get("/metrics"); w.Code != http.StatusNotFound {
 		t.Errorf("at the server's address: status %d", w.Code)
 	}
+	// Nor are they when the address is gone from the file: the server still listens there, until a restart.
+	f.write(base)
+	if _, err := f.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w := f.get("/metrics"); w.Code != http.StatusNotFound {
+		t.Errorf("at the server's address, after a reload: status %d", w.Code)
+	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
 	r.RemoteAddr = "192.0.2.1:1"
 	w := httptest.NewRecorder()
@@ -411,14 +431,31 @@ func TestMetricsElsewhere(t *testing.T) {
 	}
 }
 
-// TestNew refuses a configuration whose tests fail.
+// TestMetricsElsewhereLater: an address that comes with a reload is of no use yet, and takes nothing away.
+func TestMetricsElsewhereLater(t *testing.T) {
+	f := newFixture(t, base)
+	f.write(base + "metrics: {addr: \"127.0.0.1:0\"}\n")
+	if _, err := f.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w := f.get("/metrics"); w.Code != http.StatusOK {
+		t.Errorf("status %d", w.Code)
+	}
+	if !strings.Contains(f.log.String(), "setting=metrics.addr") {
+		t.Error("the log does not tell that a restart is needed")
+	}
+}
+
+// TestNew refuses a configuration whose tests fail, as one that has to be changed.
 func TestNew(t *testing.T) {
 	f := prepare(t, base+"tests: [{scope: \"repository:public/app:pull\", granted: \"\"}]\n")
 	cfg, err := config.Load(f.path(), os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(t.Context(), cfg, os.Getenv, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "config.yml:16: anonymous asks") {
+	_, err = New(t.Context(), cfg, os.Getenv, slog.New(slog.DiscardHandler))
+	var problem *config.PositionError
+	if !errors.As(err, &problem) || !strings.Contains(err.Error(), "config.yml: 1 of 1 tests fail\n") || !strings.Contains(err.Error(), "config.yml:16: anonymous asks") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -444,6 +481,16 @@ func TestUnixSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = second.Close()
+	// One of another kind does not refuse a connection, and is in use none the less.
+	other, err := new(net.ListenConfig).ListenPacket(t.Context(), "unixgram", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.listen(t.Context(), "unix", path, config.Position{}); !errors.Is(err, syscall.EPROTOTYPE) || !exists(path) {
+		t.Errorf("error is %v, and the socket is there: %t", err, exists(path))
+	}
+	_ = other.Close()
+	_ = os.Remove(path)
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
