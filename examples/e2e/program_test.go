@@ -9,22 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// lookProgram finds a program on PATH. Without it the test is skipped, and in CI it fails.
-func lookProgram(t *testing.T, name, install string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is not installed: %s", name, install)
-	default:
-		t.Skipf("%s is not installed: %s", name, install)
-	}
-	return ""
-}
+	"github.com/berthpass/registry-auth/examples/internal/programs"
+)
 
 // A program is a client's command line program. Each user has a home of its own, with the credentials of its login.
 type program struct {
@@ -36,7 +23,7 @@ type program struct {
 // newProgram finds the program. The function logs a user in with the program's own command.
 func newProgram(t *testing.T, name, install string, logIn func(t *testing.T, p *program, home string, u user) error) *program {
 	t.Helper()
-	p := &program{path: lookProgram(t, name, install), homes: make(map[user]string)}
+	p := &program{path: programs.Look(t, name, install), homes: make(map[user]string)}
 	p.logIn = func(t *testing.T, home string, u user) error { return logIn(t, p, home, u) }
 	t.Cleanup(func() {
 		for _, home := range p.homes {

@@ -28,6 +28,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/examples/internal/programs"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -102,7 +103,7 @@ func startRequire(t *testing.T, tokens *tokenServer) *registry {
 // socket, so that no port has to be guessed.
 func startProcess(t *testing.T, tokens *tokenServer, program, install string) *registry {
 	t.Helper()
-	path := lookProgram(t, program, install)
+	path := programs.Look(t, program, install)
 	folder := shortTempDir(t)
 	socket := filepath.Join(folder, "http.sock")
 	config := filepath.Join(folder, "config.yml")

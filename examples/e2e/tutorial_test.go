@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/berthpass/registry-auth/examples/internal/programs"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 )
@@ -38,7 +39,7 @@ func TestTutorial(t *testing.T) {
 	}
 	for _, registry := range registries {
 		t.Run(registry.name, func(t *testing.T) {
-			tutorial := startTutorial(t, lookProgram(t, registry.program, registry.install))
+			tutorial := startTutorial(t, programs.Look(t, registry.program, registry.install))
 			for _, repository := range tutorialRepositories() {
 				push(t, admin, tutorial.domain+"/"+repository+":1")
 			}
@@ -133,7 +134,7 @@ func expectAllowed(t *testing.T, what string, allowed bool, err error, refusal s
 
 // curl fetches the token as the tutorial does, and uses it.
 func (tu *tutorial) curl(t *testing.T) {
-	curl := lookProgram(t, "curl", "apt-get install curl")
+	curl := programs.Look(t, "curl", "apt-get install curl")
 	run := func(args ...string) string {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), curl, append([]string{"--silent", "--show-error"}, args...)...)
@@ -254,7 +255,7 @@ func push(t *testing.T, u user, ref string) {
 // startTutorial starts all three programs.
 func startTutorial(t *testing.T, registry string) *tutorial {
 	t.Helper()
-	nginx := lookProgram(t, "nginx", "apt-get install nginx")
+	nginx := programs.Look(t, "nginx", "apt-get install nginx")
 	tu := &tutorial{folder: shortTempDir(t), server: buildServer(t)}
 	ports := freePorts(t, 3)
 	tu.domain = "localhost:" + ports[0]

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/berthpass/registry-auth/examples/internal/programs"
 )
 
 // TestCommands runs the commands as they are printed, in a home of their own, and expects of each what its remark says.
@@ -73,14 +75,7 @@ func TestPrintReach(t *testing.T) {
 func lookTool(t *testing.T, c command) {
 	t.Helper()
 	program := strings.Fields(c.text[strings.LastIndex(c.text, "|")+1:])[0]
-	_, err := exec.LookPath(program)
-	switch {
-	case err == nil:
-	case os.Getenv("CI") == "true":
-		t.Fatal(err)
-	default:
-		t.Skipf("%v: .ci/run installs it", err)
-	}
+	programs.Look(t, program, ".ci/run installs it")
 }
 
 // newHome is a folder for the programs' credentials and images. Podman, which wants a file for its storage, gets one with the

@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/berthpass/registry-auth/authn/password"
+	"github.com/berthpass/registry-auth/examples/internal/programs"
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
 	"github.com/berthpass/registry-auth/examples/server/internal/doctor"
 	"github.com/berthpass/registry-auth/token"
@@ -180,7 +181,7 @@ func TestDockerfile(t *testing.T) {
 
 // TestUnit lets systemd read the unit, with a program that is there.
 func TestUnit(t *testing.T) {
-	analyze := lookProgram(t, "systemd-analyze", "apt-get install systemd")
+	analyze := programs.Look(t, "systemd-analyze", "apt-get install systemd")
 	const program = "/usr/local/bin/registry-auth"
 	text := string(read(t, "../registry-auth.service"))
 	if !strings.Contains(text, "\nExecStart="+program+" /etc/registry-auth/") {
@@ -200,21 +201,6 @@ func TestUnit(t *testing.T) {
 			t.Errorf("the unit does not have %s", want)
 		}
 	}
-}
-
-// lookProgram finds a program on PATH. Without it the test is skipped, and in CI it fails.
-func lookProgram(t *testing.T, name, install string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is not installed: %s", name, install)
-	default:
-		t.Skipf("%s is not installed: %s", name, install)
-	}
-	return ""
 }
 
 func read(t *testing.T, name string) []byte {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/examples/internal/programs"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -191,7 +192,7 @@ func startDistribution3(t *testing.T, in Input) string {
 // startDistribution28 runs Debian's program at a Unix socket, so that no port has to be guessed, behind a proxy.
 func startDistribution28(t *testing.T, in Input) string {
 	t.Helper()
-	path := lookProgram(t, "docker-registry", "apt-get install docker-registry")
+	path := programs.Look(t, "docker-registry", "apt-get install docker-registry")
 	socket := text(optional(must(decode(in.RegistryConfig))(t), "http"), "addr")
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
@@ -239,21 +240,6 @@ func waitFor(t *testing.T, transport http.RoundTripper, ended <-chan struct{}, o
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// lookProgram finds a program on PATH. Without it the test is skipped, and in CI it fails.
-func lookProgram(t *testing.T, name, install string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is not installed: %s", name, install)
-	default:
-		t.Skipf("%s is not installed: %s", name, install)
-	}
-	return ""
 }
 
 // shortTempDir is t.TempDir with a path that is short enough for a Unix socket.
