@@ -1,3 +1,5 @@
+//go:build load
+
 package auth_test
 
 import (
@@ -38,11 +40,8 @@ const (
 )
 
 // TestLoadWrongPasswordFlood measures what clients with cached passwords notice of 200 others that send wrong ones, as fast as
-// they are answered. It takes two minutes and both processors, so it runs only with REGISTRY_AUTH_LOAD=1.
+// they are answered. It takes two minutes and both processors, so it is built only with the tag load.
 func TestLoadWrongPasswordFlood(t *testing.T) {
-	if os.Getenv("REGISTRY_AUTH_LOAD") == "" {
-		t.Skip("REGISTRY_AUTH_LOAD is not set")
-	}
 	for _, flood := range []struct {
 		name string
 		user func(client, n int) string

@@ -45,6 +45,13 @@ func (d *fakeDisk) fail(operations ...string) {
 	}
 }
 
+// synced returns how often a file was synced.
+func (d *fakeDisk) synced() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.syncs
+}
+
 func (d *fakeDisk) do(operation string, work func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -298,9 +298,9 @@ func TestTheTimeOfAUseIsWrittenWithinAMinute(t *testing.T) {
 		disk := newFakeDisk()
 		store := openFake(t, disk)
 		mustInsert(t, store, "a")
-		before := disk.syncs
+		before := disk.synced()
 		used, err := store.Use(t.Context(), testUse(testRecord("a")))
-		if err != nil || disk.syncs != before {
+		if err != nil || disk.synced() != before {
 			t.Errorf("a use waits for the disk, or %v", err)
 		}
 		time.Sleep(time.Minute)
@@ -328,8 +328,8 @@ func TestManyInsertionsShareASync(t *testing.T) {
 			wg.Go(func() { mustInsert(t, store, strconv.Itoa(i)) })
 		}
 		wg.Wait()
-		if disk.syncs > 5 {
-			t.Errorf("%d syncs", disk.syncs)
+		if disk.synced() > 5 {
+			t.Errorf("%d syncs", disk.synced())
 		}
 		if err := store.Close(); err != nil {
 			t.Error(err)
