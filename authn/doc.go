@@ -32,6 +32,6 @@
 //
 // A source that compares password hashes must take as long for a user it does not know as for one it knows, or the time
 // tells who exists. Package password has the means; the sources here use it. [Chain] has one password checked per request, so
-// that neither the number of sources tells. Sources whose checks take different times are told apart by the time, as hashes of
+// that the number of sources does not tell either. Sources whose checks take different times are told apart by the time, as hashes of
 // different costs are in one source.
 package authn
