@@ -2,6 +2,8 @@ package scope
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -70,7 +72,7 @@ func Parse(s string) (Scope, error) {
 // others are well-formed (crane sends repository::pull beside registry:catalog:* and expects an answer), while a strict
 // caller refuses the list when malformed is not empty.
 func ParseList(values ...string) (list []Scope, malformed []*ParseError) {
-	for _, s := range Split(values...) {
+	for s := range split(values) {
 		parsed, err := parse(s)
 		if err != nil {
 			malformed = append(malformed, err)
@@ -84,15 +86,19 @@ func ParseList(values ...string) (list []Scope, malformed []*ParseError) {
 // Split returns the single scopes in values, each of which may be a space-separated list, without checking them. Only
 // the space separates (RFC 6749, section 3.3): a tab or a line break is part of a scope, and makes it malformed.
 func Split(values ...string) []string {
-	var list []string
-	for _, value := range values {
-		for s := range strings.SplitSeq(value, " ") {
-			if s != "" {
-				list = append(list, s)
+	return slices.Collect(split(values))
+}
+
+func split(values []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, value := range values {
+			for s := range strings.SplitSeq(value, " ") {
+				if s != "" && !yield(s) {
+					return
+				}
 			}
 		}
 	}
-	return list
 }
 
 func parse(s string) (Scope, *ParseError) {
