@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"sync"
 	"time"
 )
@@ -63,14 +64,16 @@ func Cache(a Authenticator, cfg CacheConfig) Authenticator {
 		proven:  newProofs(cfg.TTL, cfg.MaxEntries),
 		flights: make(map[proofKey]*flight),
 	}
-	_, _ = rand.Read(c.secret[:]) // never fails
+	secret := make([]byte, sha256.Size)
+	_, _ = rand.Read(secret) // never fails
+	c.macs.New = func() any { return hmac.New(sha256.New, secret) }
 	return c
 }
 
 type cache struct {
 	source Authenticator
 	now    func() time.Time
-	secret [sha256.Size]byte
+	macs   sync.Pool // of hash.Hash: to make one takes as long as to use it
 
 	mu      sync.Mutex
 	proven  *proofs
@@ -148,11 +151,15 @@ func (c *cache) confirm(ctx context.Context, known *proof) (Subject, error) {
 
 // keyOf has the lengths in it, or "ab" with "c" would be "a" with "bc".
 func (c *cache) keyOf(r *Request) (key proofKey) {
-	mac := hmac.New(sha256.New, c.secret[:])
+	var message []byte
 	for _, part := range []string{r.Username, string(r.Password)} {
-		_, _ = mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // never fails
-		_, _ = mac.Write([]byte(part))
+		message = binary.BigEndian.AppendUint64(message, uint64(len(part)))
+		message = append(message, part...)
 	}
+	mac := c.macs.Get().(hash.Hash) //nolint:errcheck,forcetypeassert // the pool has nothing else
+	defer c.macs.Put(mac)
+	mac.Reset()
+	_, _ = mac.Write(message) // never fails
 	mac.Sum(key[:0])
 	return key
 }
