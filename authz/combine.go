@@ -12,10 +12,18 @@ func First(authorizers ...Authorizer) BatchAuthorizer { return first(authorizers
 type first []Authorizer
 
 func (f first) Authorize(ctx context.Context, r Request) (Decision, error) {
-	return authorizeOne(ctx, f, r)
+	for _, a := range f {
+		if d, err := a.Authorize(ctx, r); err != nil || !d.NoMatch {
+			return d, err
+		}
+	}
+	return noMatch(), nil
 }
 
 func (f first) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
+	if len(requests) == 1 {
+		return alone(ctx, f, requests[0])
+	}
 	decisions := make([]Decision, len(requests))
 	open := allIndexes(requests)
 	for _, a := range f {
@@ -45,10 +53,17 @@ func Any(authorizers ...Authorizer) BatchAuthorizer { return anyOf(authorizers) 
 type anyOf []Authorizer
 
 func (a anyOf) Authorize(ctx context.Context, r Request) (Decision, error) {
-	return authorizeOne(ctx, a, r)
+	answers, err := askEach(ctx, a, r)
+	if err != nil {
+		return Decision{}, err
+	}
+	return union(r, answers), nil
 }
 
 func (a anyOf) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
+	if len(requests) == 1 {
+		return alone(ctx, a, requests[0])
+	}
 	answers, err := askAll(ctx, a, requests)
 	if err != nil {
 		return nil, err
@@ -94,10 +109,17 @@ func All(authorizers ...Authorizer) BatchAuthorizer { return allOf(authorizers) 
 type allOf []Authorizer
 
 func (a allOf) Authorize(ctx context.Context, r Request) (Decision, error) {
-	return authorizeOne(ctx, a, r)
+	answers, err := askEach(ctx, a, r)
+	if err != nil {
+		return Decision{}, err
+	}
+	return intersection(r, answers), nil
 }
 
 func (a allOf) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
+	if len(requests) == 1 {
+		return alone(ctx, a, requests[0])
+	}
 	answers, err := askAll(ctx, a, requests)
 	if err != nil {
 		return nil, err
@@ -130,6 +152,18 @@ func intersection(r Request, answers []Decision) Decision {
 		return grant(r, joinReasons(refusing), kept.Actions...)
 	}
 	return grant(r, joinReasons(agreeing), kept.Actions...)
+}
+
+// askEach returns the answers of all authorizers to one request.
+func askEach(ctx context.Context, authorizers []Authorizer, r Request) ([]Decision, error) {
+	answers := make([]Decision, len(authorizers))
+	for i, a := range authorizers {
+		var err error
+		if answers[i], err = a.Authorize(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
 }
 
 // askAll returns, for each request, the answers of all authorizers in their order.

@@ -17,17 +17,22 @@ var _ BatchAuthorizer = ByType(nil)
 
 // Authorize implements [Authorizer].
 func (m ByType) Authorize(ctx context.Context, r Request) (Decision, error) {
-	return authorizeOne(ctx, m, r)
+	return ask(ctx, m[typeOf(r)], r)
 }
 
 // AuthorizeBatch implements [BatchAuthorizer] with one batch for each type.
 func (m ByType) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	return route(ctx, m, requests, func(r Request) string {
-		if r.Scope.IsCatalog() {
-			return scope.TypeRegistry
-		}
-		return r.Scope.Type
-	})
+	if len(requests) == 1 {
+		return alone(ctx, m, requests[0])
+	}
+	return route(ctx, m, requests, typeOf)
+}
+
+func typeOf(r Request) string {
+	if r.Scope.IsCatalog() {
+		return scope.TypeRegistry
+	}
+	return r.Scope.Type
 }
 
 // ByService asks the authorizer of the requested service. It has nothing to say about a service that is not in the map. The
@@ -38,12 +43,25 @@ var _ BatchAuthorizer = ByService(nil)
 
 // Authorize implements [Authorizer].
 func (m ByService) Authorize(ctx context.Context, r Request) (Decision, error) {
-	return authorizeOne(ctx, m, r)
+	return ask(ctx, m[serviceOf(r)], r)
 }
 
 // AuthorizeBatch implements [BatchAuthorizer] with one batch for each service.
 func (m ByService) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	return route(ctx, m, requests, func(r Request) string { return r.Service })
+	if len(requests) == 1 {
+		return alone(ctx, m, requests[0])
+	}
+	return route(ctx, m, requests, serviceOf)
+}
+
+func serviceOf(r Request) string { return r.Service }
+
+// ask asks the authorizer that a map has for a request, if any.
+func ask(ctx context.Context, a Authorizer, r Request) (Decision, error) {
+	if a == nil {
+		return noMatch(), nil
+	}
+	return a.Authorize(ctx, r)
 }
 
 // route asks for each request the authorizer at its key, with one batch for each key.
