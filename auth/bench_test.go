@@ -30,6 +30,7 @@ func BenchmarkGet(b *testing.B) {
 		}
 		message := make([]byte, 1200) // about the size of a token
 		b.ReportAllocs()
+		defer reportCPU(b)()
 		for b.Loop() {
 			digest := sha256.Sum256(message)
 			if _, err := key.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
@@ -66,6 +67,7 @@ func get(b *testing.B, server *auth.Server, query, password string) {
 	r := benchRequest(b, query, password)
 	getOnce(b, server, r)
 	b.ReportAllocs()
+	defer reportCPU(b)()
 	for b.Loop() {
 		getOnce(b, server, r)
 	}
@@ -131,6 +133,9 @@ type discard struct {
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// WriteString is there because the ResponseWriter of net/http has it.
+func (d *discard) WriteString(s string) (int, error) { return len(s), nil }
 
 // discardLog is enabled, so that the record is made, and drops it.
 type discardLog struct{}

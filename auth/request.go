@@ -139,7 +139,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 // both. Only a request of which nothing is left is refused.
 func (req *tokenRequest) readScopes(p *parameters) {
 	values := p.values["scope"]
-	if n := len(scope.Split(values...)); n > maxScopes {
+	if n := countScopes(values); n > maxScopes {
 		p.fail(invalidScope(fmt.Sprintf("%d scopes are too many, %d are allowed", n, maxScopes)))
 		return
 	}
@@ -148,6 +148,18 @@ func (req *tokenRequest) readScopes(p *parameters) {
 	if len(list) == 0 && len(malformed) > 0 {
 		p.fail(invalidScope(malformed[0].Error()))
 	}
+}
+
+// countScopes looks closely only at what has many spaces.
+func countScopes(values []string) int {
+	most := len(values)
+	for _, value := range values {
+		most += strings.Count(value, " ")
+	}
+	if most <= maxScopes {
+		return most
+	}
+	return len(scope.Split(values...))
 }
 
 // parameters reads the values of a query or a form and keeps the first error.

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,30 +21,35 @@ type answer struct {
 	oauth        bool // answers a POST
 }
 
-// tokenBody is the answer's JSON. Clients of the specification read token, OAuth2 clients access_token: both are the same.
-type tokenBody struct {
-	Token        string  `json:"token"`
-	AccessToken  string  `json:"access_token"`
-	TokenType    string  `json:"token_type,omitempty"` // RFC 6749, section 5.1
-	Scope        *string `json:"scope,omitempty"`      // in the answer to a POST, even when it is empty
-	ExpiresIn    int     `json:"expires_in"`           // seconds
-	IssuedAt     string  `json:"issued_at"`            // RFC 3339, UTC
-	RefreshToken string  `json:"refresh_token,omitempty"`
+// write writes the answer's JSON. Clients of the specification read token, OAuth2 clients access_token: both are the same. A token
+// is base64url and dots (RFC 7515, section 3.1) and needs no escaping; an encoder that looks for what to escape in it, twice, costs
+// more than all else here.
+func (a *answer) write(w http.ResponseWriter) {
+	const first, second = `{"token":"`, `","access_token":"`
+	rest := a.appendRest(make([]byte, 0, 256))
+	writeHeader(w, http.StatusOK, len(first)+len(second)+2*len(a.token)+len(rest))
+	for _, part := range []string{first, a.token, second, a.token} {
+		_, _ = io.WriteString(w, part) // an error means that the client is gone
+	}
+	_, _ = w.Write(rest)
 }
 
-func (a *answer) write(w http.ResponseWriter) {
-	body := tokenBody{
-		Token:        a.token,
-		AccessToken:  a.token,
-		ExpiresIn:    int(a.lifetime / time.Second),
-		IssuedAt:     a.issuedAt.UTC().Format(time.RFC3339),
-		RefreshToken: string(a.refreshToken),
+// appendRest appends what follows the token.
+func (a *answer) appendRest(b []byte) []byte {
+	b = append(b, `","expires_in":`...)
+	b = strconv.AppendInt(b, int64(a.lifetime/time.Second), 10)
+	b = append(b, `,"issued_at":"`...)
+	b = a.issuedAt.UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, '"')
+	if a.oauth { // RFC 6749, section 5.1; the scope even when it is empty
+		b = append(b, `,"token_type":"Bearer","scope":`...)
+		b = append(b, marshal(scope.Format(a.granted))...)
 	}
-	if a.oauth {
-		granted := scope.Format(a.granted)
-		body.Scope, body.TokenType = &granted, "Bearer"
+	if a.refreshToken != "" {
+		b = append(b, `,"refresh_token":`...)
+		b = append(b, marshal(string(a.refreshToken))...)
 	}
-	writeJSON(w, http.StatusOK, body)
+	return append(b, '}')
 }
 
 // errorBody serves the clients that read "errors" (docker, containerd, oras, regclient) and those that read "error" (OAuth2,
@@ -81,18 +87,26 @@ func newErrorBody(code, oauth, message string) errorBody {
 	}
 }
 
-// writeJSON writes an answer that nobody may keep: it holds a token, or says who may not have one.
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	text, err := json.Marshal(body)
+	text := marshal(body)
+	writeHeader(w, status, len(text))
+	_, _ = w.Write(text) // an error means that the client is gone
+}
+
+// writeHeader begins an answer that nobody may keep: it holds a token, or says who may not have one.
+func writeHeader(w http.ResponseWriter, status, length int) {
+	values := []string{"application/json", "no-store", "no-cache", "nosniff", strconv.Itoa(length)} // one allocation for all
+	h := w.Header()
+	for i, name := range []string{"Content-Type", "Cache-Control", "Pragma", "X-Content-Type-Options", "Content-Length"} {
+		h[name] = values[i : i+1 : i+1]
+	}
+	w.WriteHeader(status)
+}
+
+func marshal(value any) []byte {
+	text, err := json.Marshal(value)
 	if err != nil { // strings and numbers always marshal
 		panic(err)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(text)))
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // an error means that the client is gone
+	return text
 }
