@@ -27,8 +27,8 @@ const (
 )
 
 type bcryptHash struct {
-	encoded []byte
-	cost    int
+	encoded [bcryptBytes]byte // in place, since there may be many
+	cost    uint8
 }
 
 func parseBcrypt(encoded string) (*bcryptHash, error) {
@@ -49,18 +49,18 @@ func parseBcrypt(encoded string) (*bcryptHash, error) {
 	if err != nil || len(digest) != bcryptDigestBytes {
 		return nil, fmt.Errorf("%w: the bcrypt digest is not base64", ErrMalformed)
 	}
-	cost := int(tens)*10 + int(ones)
+	cost := tens*10 + ones
 	if cost < minBcryptCost || cost > maxBcryptCost {
 		return nil, fmt.Errorf("%w: bcrypt cost %d is not in %d to %d: make the hash anew with htpasswd -nBC 10 NAME",
 			ErrParameters, cost, minBcryptCost, maxBcryptCost)
 	}
-	return &bcryptHash{[]byte(encoded), cost}, nil
+	return &bcryptHash{[bcryptBytes]byte([]byte(encoded)), cost}, nil
 }
 
 func (h *bcryptHash) matches(password string) bool {
 	// The key is repeated with a zero byte between, so that "a" and "a\x00a" have the same hash.
 	usable := len(password) <= maxBcryptPassword && !strings.Contains(password, "\x00")
-	err := bcrypt.CompareHashAndPassword(h.encoded, []byte(password[:min(len(password), maxBcryptPassword)]))
+	err := bcrypt.CompareHashAndPassword(h.encoded[:], []byte(password[:min(len(password), maxBcryptPassword)]))
 	return err == nil && usable
 }
 
@@ -80,5 +80,5 @@ func (h *bcryptHash) weakness() string {
 // digest, and one in this. So it need not be computed, and nothing matches.
 func (h *bcryptHash) decoy() scheme {
 	zeros := strings.Repeat(".", bcryptBytes-bcryptSaltOffset-1)
-	return &bcryptHash{fmt.Appendf(nil, "$2b$%02d$%s/", h.cost, zeros), h.cost}
+	return &bcryptHash{[bcryptBytes]byte(fmt.Appendf(nil, "$2b$%02d$%s/", h.cost, zeros)), h.cost}
 }

@@ -50,11 +50,11 @@ func TestDecoyCostsAsMuchAsTheCostliest(t *testing.T) {
 // A comparison that ends in a mismatch, and not in an error about the hash, has run the whole algorithm.
 func TestBcryptDecoyRunsTheAlgorithmAndCannotMatch(t *testing.T) {
 	for cost := minBcryptCost; cost < strongBcryptCost; cost++ {
-		decoy := (&bcryptHash{cost: cost}).decoy().(*bcryptHash)
-		if got, err := bcrypt.Cost(decoy.encoded); got != cost || err != nil {
+		decoy := (&bcryptHash{cost: uint8(cost)}).decoy().(*bcryptHash)
+		if got, err := bcrypt.Cost(decoy.encoded[:]); got != cost || err != nil {
 			t.Fatalf("the decoy of cost %d has cost %d, %v", cost, got, err)
 		}
-		if err := bcrypt.CompareHashAndPassword(decoy.encoded, []byte("a")); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+		if err := bcrypt.CompareHashAndPassword(decoy.encoded[:], []byte("a")); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 			t.Fatalf("comparing with the decoy of cost %d: %v", cost, err)
 		}
 		digest := string(decoy.encoded[bcryptHashOffset:])

@@ -13,7 +13,7 @@ import (
 // Users is a list of users with passwords. It is an [authn.Authenticator] and an [authn.Directory], never changes, and is safe
 // for concurrent use. [New] makes one; the zero value is of no use.
 type Users struct {
-	byName  map[string]account
+	byName  map[string]*account
 	decoy   password.Parsed
 	checker *password.Checker
 }
@@ -44,22 +44,24 @@ func New(users ...User) (*Users, error) { return Config{}.New(users...) }
 
 // New is as the function [New], with the given configuration.
 func (cfg Config) New(users ...User) (*Users, error) {
-	list := &Users{byName: make(map[string]account, len(users)), checker: cfg.Checker}
+	list := &Users{byName: make(map[string]*account, len(users)), checker: cfg.Checker}
+	accounts := make([]account, len(users)) // one by one they would take more
 	if list.checker == nil {
 		list.checker = &password.Checker{}
 	}
 	hashes := make([]password.Parsed, 0, len(users))
 	for i := range users {
 		user := &users[i]
-		account, err := user.account()
+		var err error
+		accounts[i], err = user.account()
 		if _, taken := list.byName[user.Name]; taken && err == nil {
 			err = errors.New("there is a user of this name already")
 		}
 		if err != nil {
 			return nil, &UserError{Index: i, Name: user.Name, Err: err}
 		}
-		list.byName[user.Name] = account
-		hashes = append(hashes, account.hash)
+		list.byName[user.Name] = &accounts[i]
+		hashes = append(hashes, accounts[i].hash)
 	}
 	list.decoy = password.Decoy(hashes...)
 	cfg.warn(users, hashes)
@@ -74,9 +76,9 @@ func (u *Users) Authenticate(ctx context.Context, r *authn.Request) (authn.Subje
 		return authn.Subject{}, authn.ErrNoMatch
 	}
 	found, err := u.find(r.Username)
-	hash := found.hash
-	if err != nil {
-		hash = u.decoy
+	hash := u.decoy
+	if err == nil {
+		hash = found.hash
 	}
 	matches, busy := u.checker.Check(ctx, hash, r.Password)
 	switch {
@@ -103,13 +105,13 @@ func (u *Users) Lookup(_ context.Context, name string) (authn.Subject, error) {
 // Len returns the number of users, the disabled ones included.
 func (u *Users) Len() int { return len(u.byName) }
 
-func (u *Users) find(name string) (account, error) {
+func (u *Users) find(name string) (*account, error) {
 	found, known := u.byName[name]
 	switch {
 	case !known:
-		return account{}, fmt.Errorf("%w: no user %+q", authn.ErrNoMatch, name)
+		return nil, fmt.Errorf("%w: no user %+q", authn.ErrNoMatch, name)
 	case found.disabled:
-		return account{}, fmt.Errorf("%w: %+q is disabled", authn.ErrRejected, name)
+		return nil, fmt.Errorf("%w: %+q is disabled", authn.ErrRejected, name)
 	}
 	return found, nil
 }

@@ -176,7 +176,7 @@ func rulesTried(l *List, r authz.Request) int {
 	candidates := l.index.candidates(&q, nil)
 	for tried := 1; ; tried++ {
 		number := candidates.lowest()
-		if number == 0 || l.rules[number-1].matches(&q) {
+		if number == 0 || l.rule(number).matches(&q) {
 			return tried
 		}
 		candidates.advance(number, l.index.next)

@@ -26,26 +26,25 @@ const (
 // buildIndex puts each rule into the chain of that of its keys which the fewest rules have. Chains are built from their ends.
 func (c *compiler) buildIndex() index {
 	// Keys are counted by their hashes, which are smaller; a collision makes a chain longer.
-	seed := maphash.MakeSeed()
-	shared := make(map[uint64]int, len(c.rules))
+	x := index{seed: maphash.MakeSeed(), next: make([]ruleNumber, len(c.list.entries))}
+	shared := make(map[uint64]int, len(x.next))
 	var keys []key
-	for i := range c.rules {
-		keys = c.keys(&c.rules[i], keys[:0])
+	for i := range x.next {
+		keys = c.keys(c.list.rule(numberOf(i)), keys[:0])
 		for _, k := range keys {
-			shared[maphash.Comparable(seed, k)]++
+			shared[maphash.Comparable(x.seed, k)]++
 		}
 	}
-	x := index{next: make([]ruleNumber, len(c.rules))}
-	for i := range slices.Backward(c.rules) {
+	for i := range slices.Backward(x.next) {
 		number := numberOf(i)
-		keys = c.keys(&c.rules[i], keys[:0])
+		keys = c.keys(c.list.rule(number), keys[:0])
 		if len(keys) == 0 {
 			x.next[i], x.rest = x.rest, number
 			continue
 		}
-		rarest, least := keys[0], len(c.rules)+1
+		rarest, least := keys[0], len(x.next)+1
 		for _, k := range keys {
-			if n := shared[maphash.Comparable(seed, k)]; n < least {
+			if n := shared[maphash.Comparable(x.seed, k)]; n < least {
 				rarest, least = k, n
 			}
 		}
@@ -55,23 +54,23 @@ func (c *compiler) buildIndex() index {
 }
 
 // keys appends the keys that every question which the rule matches has.
-func (c *compiler) keys(r *rule, keys []key) []key {
-	if p := r.fields[fieldName]; p != nil {
+func (c *compiler) keys(r rule, keys []key) []key {
+	if p := r.fields[fieldName]; p != 0 {
 		begin := c.start(p)
 		if begin.has && begin.variable.canLead() {
 			keys = append(keys, key{in: inValues, variable: begin.variable, text: cut(begin), whole: begin.whole})
 		}
 		keys = appendKey(keys, inNames, begin)
 	}
-	if p := r.fields[fieldAccount]; p != nil {
+	if p := r.fields[fieldAccount]; p != 0 {
 		keys = appendKey(keys, inAccounts, c.start(p))
 	}
-	if p := r.fields[fieldService]; p != nil {
+	if p := r.fields[fieldService]; p != 0 {
 		keys = appendKey(keys, inServices, c.start(p))
 	}
-	for _, l := range r.labels {
-		if l.pattern.literal() {
-			keys = append(keys, key{in: inLabels, variable: variable{field: fieldLabels, label: l.label}, text: l.pattern.text, whole: true})
+	for label, p := range r.labelPatterns() {
+		if p.literal() {
+			keys = append(keys, key{in: inLabels, variable: variable{field: fieldLabels, label: label}, text: p.text, whole: true})
 		}
 	}
 	return keys
@@ -102,36 +101,37 @@ func cut(begin start) string {
 func (x *index) insert(k key, number ruleNumber) ruleNumber {
 	switch k.in {
 	case inAccounts:
-		return x.accounts.insert(k, number)
+		return x.accounts.insert(x, k, number)
 	case inNames:
-		return x.names.insert(k, number)
+		return x.names.insert(x, k, number)
 	case inServices:
-		return x.services.insert(k, number)
+		return x.services.insert(x, k, number)
 	case inValues:
-		return x.valueStarts(k.variable).insert(k, number)
+		return x.valueStarts(k.variable).insert(x, k, number)
 	default:
-		values := x.labelValues(k.variable.label)
-		head := values[k.text]
-		values[k.text] = number
-		return head
+		return x.labelValues(k.variable.label).insert(x.hash(k.text), number)
 	}
 }
 
-func (t *starts) insert(k key, number ruleNumber) ruleNumber {
+func (t *starts) insert(x *index, k key, number ruleNumber) ruleNumber {
 	if t.whole == nil {
-		t.whole, t.prefix = make(map[string]ruleNumber), make(map[string]ruleNumber)
+		t.whole, t.prefix = make(chains), make(chains)
 	}
-	chains := t.prefix
+	of := t.prefix
 	switch n := len(k.text); {
 	case k.whole:
-		chains = t.whole
+		of = t.whole
 	case n > 0 && k.text[n-1] == '/':
 		t.paths.add(n)
 	default:
 		t.others.add(n)
 	}
-	head := chains[k.text]
-	chains[k.text] = number
+	return of.insert(x.hash(k.text), number)
+}
+
+func (c chains) insert(hash uint32, number ruleNumber) ruleNumber {
+	head := c[hash]
+	c[hash] = number
 	return head
 }
 
@@ -144,11 +144,11 @@ func (x *index) valueStarts(v variable) *starts {
 	return &x.values[i].rest
 }
 
-func (x *index) labelValues(label string) map[string]ruleNumber {
+func (x *index) labelValues(label string) chains {
 	i := slices.IndexFunc(x.labels, func(l labelValues) bool { return l.label == label })
 	if i < 0 {
 		i = len(x.labels)
-		x.labels = append(x.labels, labelValues{label: label, values: make(map[string]ruleNumber)})
+		x.labels = append(x.labels, labelValues{label: label, values: make(chains)})
 	}
 	return x.labels[i].values
 }

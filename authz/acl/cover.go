@@ -27,12 +27,12 @@ const (
 )
 
 func newCoverage(l *List) *coverage {
-	return &coverage{list: l, seed: maphash.MakeSeed(), first: make(map[uint64]ruleNumber, len(l.rules)), budget: maxCompared}
+	return &coverage{list: l, seed: maphash.MakeSeed(), first: make(map[uint64]ruleNumber, l.Len()), budget: maxCompared}
 }
 
 // find returns the number of an earlier rule that covers the rule of that number, or 0. It is called for each rule in order.
 func (c *coverage) find(number ruleNumber) ruleNumber {
-	r := &c.list.rules[number-1]
+	r := c.list.rule(number)
 	var buffer [maxSubsets]uint64
 	hashes := c.hashes(r, buffer[:0])
 	covering := c.subset(r, hashes)
@@ -46,7 +46,7 @@ func (c *coverage) find(number ruleNumber) ruleNumber {
 }
 
 // subset returns the lowest rule that has some of the conditions, and no others.
-func (c *coverage) subset(r *rule, hashes []uint64) ruleNumber {
+func (c *coverage) subset(r rule, hashes []uint64) ruleNumber {
 	if r.excludesAnonymous() && !r.requireAccount {
 		hashes = append(hashes, c.hash(condition{kind: "require_account"}))
 	}
@@ -76,17 +76,17 @@ type condition struct{ kind, label, text string }
 
 func (c *coverage) hash(of condition) uint64 { return maphash.Comparable(c.seed, of) }
 
-func (c *coverage) hashes(r *rule, hashes []uint64) []uint64 {
-	for f, p := range r.fields {
-		if p != nil {
-			hashes = append(hashes, c.hash(condition{kind: field(f).String(), text: p.text}))
+func (c *coverage) hashes(r rule, hashes []uint64) []uint64 {
+	for f := range fieldCount {
+		if p, conditional := r.pattern(f); conditional {
+			hashes = append(hashes, c.hash(condition{kind: f.String(), text: p.text}))
 		}
 	}
-	for _, l := range r.labels {
-		hashes = append(hashes, c.hash(condition{kind: "labels", label: l.label, text: l.pattern.text}))
+	for label, p := range r.labelPatterns() {
+		hashes = append(hashes, c.hash(condition{kind: "labels", label: label, text: p.text}))
 	}
-	if r.addresses != nil {
-		hashes = append(hashes, c.hash(condition{kind: "ip", text: r.addresses.String()}))
+	if prefix, conditional := r.prefix(); conditional {
+		hashes = append(hashes, c.hash(condition{kind: "ip", text: prefix.String()}))
 	}
 	if r.requireAccount {
 		hashes = append(hashes, c.hash(condition{kind: "require_account"}))
@@ -96,23 +96,23 @@ func (c *coverage) hashes(r *rule, hashes []uint64) []uint64 {
 
 // compared asks the earlier rules about a question that has only what the rule fixes: a rule that matches it looks at nothing
 // else, and so matches whenever this one does.
-func (c *coverage) compared(r *rule, number ruleNumber) ruleNumber {
+func (c *coverage) compared(r rule, number ruleNumber) ruleNumber {
 	q := question{anonymous: !r.excludesAnonymous()}
-	for f, p := range r.fields {
-		if p != nil && p.literal() {
+	for f := range fieldCount {
+		if p, conditional := r.pattern(f); conditional && p.literal() {
 			q.known[f], q.values[f] = true, p.text
 		}
 	}
-	for _, l := range r.labels {
-		if l.pattern.literal() {
+	for label, p := range r.labelPatterns() {
+		if p.literal() {
 			if q.labels == nil {
 				q.labels = make(map[string][]string)
 			}
-			q.labels[l.label] = []string{l.pattern.text}
+			q.labels[label] = []string{p.text}
 		}
 	}
-	if r.addresses != nil && r.addresses.IsSingleIP() {
-		q.addr = r.addresses.Addr()
+	if prefix, conditional := r.prefix(); conditional && prefix.IsSingleIP() {
+		q.addr = prefix.Addr()
 	}
 	var buffer [16]ruleNumber
 	candidates := c.list.index.candidates(&q, buffer[:0])
@@ -121,7 +121,7 @@ func (c *coverage) compared(r *rule, number ruleNumber) ruleNumber {
 		if earlier == 0 || earlier >= number {
 			return 0
 		}
-		if c.list.rules[earlier-1].matches(&q) {
+		if c.list.rule(earlier).matches(&q) {
 			return earlier
 		}
 		candidates.advance(earlier, c.list.index.next)

@@ -50,10 +50,10 @@ func (l *List) Explain(r authz.Request) Explanation {
 	e.Rule = int(l.first(&q))
 	until := e.Rule - 1
 	if e.Rule == 0 {
-		until = len(l.rules)
+		until = l.Len()
 	}
 	for i := range until {
-		r := &l.rules[i]
+		r := l.rule(numberOf(i))
 		if held, failed := r.tally(&q); held > 0 && failed == 1 {
 			e.addNear(i+1, held)
 		}
@@ -61,8 +61,8 @@ func (l *List) Explain(r authz.Request) Explanation {
 	slices.SortFunc(e.Near, func(a, b NearMiss) int { return a.Rule - b.Rule })
 	for i := range e.Near {
 		near := &e.Near[i]
-		r := &l.rules[near.Rule-1]
-		near.Comment = r.comment
+		r := l.rule(numberOf(near.Rule - 1))
+		near.Comment = r.remark()
 		near.Key, near.Why = r.whyNot(&q)
 	}
 	return e
@@ -88,7 +88,7 @@ func (e *Explanation) addNear(number, held int) {
 }
 
 // tally counts the conditions of the rule that hold and those that do not.
-func (r *rule) tally(q *question) (held, failed int) {
+func (r rule) tally(q *question) (held, failed int) {
 	count := func(holds bool) {
 		if holds {
 			held++
@@ -97,14 +97,14 @@ func (r *rule) tally(q *question) (held, failed int) {
 		}
 	}
 	for f := range fieldCount {
-		if r.fields[f] != nil {
+		if r.fields[f] != 0 {
 			count(r.matchesField(f, q))
 		}
 	}
-	for i := range r.labels {
-		count(r.matchesLabel(&r.labels[i], q))
+	for label, p := range r.labelPatterns() {
+		count(r.matchesLabel(label, p, q))
 	}
-	if r.addresses != nil {
+	if r.addresses != 0 {
 		count(r.matchesAddress(q))
 	}
 	if r.requireAccount {
@@ -114,7 +114,7 @@ func (r *rule) tally(q *question) (held, failed int) {
 }
 
 // whyNot returns the key of the first condition that does not hold, and why.
-func (r *rule) whyNot(q *question) (key, why string) {
+func (r rule) whyNot(q *question) (key, why string) {
 	for f := range fieldCount {
 		if r.matchesField(f, q) {
 			continue
@@ -123,27 +123,29 @@ func (r *rule) whyNot(q *question) (key, why string) {
 		if !q.known[f] {
 			return key, "a service account has no account"
 		}
-		return key, fmt.Sprintf("%s is %s, not %q%s", f, quote(q.values[f]), r.fields[f].text, r.missing(r.fields[f], q))
+		p, _ := r.pattern(f)
+		return key, fmt.Sprintf("%s is %s, not %q%s", f, quote(q.values[f]), p.text, r.missing(p, q))
 	}
-	for i := range r.labels {
-		if c := &r.labels[i]; !r.matchesLabel(c, q) {
-			return "match.labels." + c.label, r.whyNotLabel(c, q)
+	for label, p := range r.labelPatterns() {
+		if !r.matchesLabel(label, p, q) {
+			return "match.labels." + label, r.whyNotLabel(label, p, q)
 		}
 	}
+	prefix, _ := r.prefix()
 	switch {
 	case !r.matchesAddress(q) && !q.addr.IsValid():
-		return "match.ip", fmt.Sprintf("the address is not known, and has to be in %s", r.addresses)
+		return "match.ip", fmt.Sprintf("the address is not known, and has to be in %s", prefix)
 	case !r.matchesAddress(q):
-		return "match.ip", fmt.Sprintf("the address %s is not in %s", q.addr, r.addresses)
+		return "match.ip", fmt.Sprintf("the address %s is not in %s", q.addr, prefix)
 	default:
 		return "require_account", "the subject is anonymous"
 	}
 }
 
-func (r *rule) whyNotLabel(c *labelCondition, q *question) string {
-	values := q.labels[c.label]
+func (r rule) whyNotLabel(label string, p pattern, q *question) string {
+	values := q.labels[label]
 	if len(values) == 0 {
-		return fmt.Sprintf("the subject has no label %q", c.label)
+		return fmt.Sprintf("the subject has no label %q", label)
 	}
 	const most = 3
 	var quoted []string
@@ -153,11 +155,11 @@ func (r *rule) whyNotLabel(c *labelCondition, q *question) string {
 	if len(values) > most {
 		quoted = append(quoted, "…")
 	}
-	return fmt.Sprintf("the label %q is %s, not %q%s", c.label, strings.Join(quoted, ", "), c.pattern.text, r.missing(c.pattern, q))
+	return fmt.Sprintf("the label %q is %s, not %q%s", label, strings.Join(quoted, ", "), p.text, r.missing(p, q))
 }
 
 // missing names the templates of p that stand for nothing.
-func (r *rule) missing(p *pattern, q *question) string {
+func (r rule) missing(p pattern, q *question) string {
 	if !p.isTemplate() {
 		return ""
 	}

@@ -92,7 +92,7 @@ func globStart(tokens []token) start {
 	return begin
 }
 
-func (g *globTemplate) match(_, s string, r *rule, q *question) bool {
+func (g *globTemplate) match(_, s string, r rule, q *question) bool {
 	if len(s) > maxPosition {
 		return false
 	}
@@ -108,7 +108,7 @@ func (g *globTemplate) match(_, s string, r *rule, q *question) bool {
 }
 
 // follow keeps the set of offsets in s that the tokens so far can lead to. The repeated label has the given value.
-func (g *globTemplate) follow(s, repeated string, r *rule, q *question) bool {
+func (g *globTemplate) follow(s, repeated string, r rule, q *question) bool {
 	var at positions
 	at.add(0)
 	for i := range g.tokens {

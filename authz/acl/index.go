@@ -1,6 +1,9 @@
 package acl
 
-import "math"
+import (
+	"hash/maphash"
+	"math"
+)
 
 // A ruleNumber is the position of a rule in its list, from 1; 0 is no rule.
 type ruleNumber uint32
@@ -17,6 +20,7 @@ func numberOf(i int) ruleNumber {
 // rules that share a key in their order: a literal account, the start of a name, a label's value. A question looks up the
 // chains of its own keys, and the rules on them are tried lowest number first.
 type index struct {
+	seed maphash.Seed
 	// next has for each rule, at its number less one, the next rule of its chain.
 	next []ruleNumber
 	// rest is the chain of the rules that have no key.
@@ -37,13 +41,20 @@ type valueStarts struct {
 
 type labelValues struct {
 	label  string
-	values map[string]ruleNumber
+	values chains
 }
+
+// chains is chains by the hash of what their rules share. Rules that share something else with the same hash are on the same
+// chain, where they are tried and do not match. The texts themselves would be half of what a list needs.
+type chains map[uint32]ruleNumber
+
+//nolint:gosec // half of a hash is a hash
+func (x *index) hash(s string) uint32 { return uint32(maphash.String(x.seed, s)) }
 
 // starts is the chains by what a text begins with.
 type starts struct {
-	whole  map[string]ruleNumber // by the whole text
-	prefix map[string]ruleNumber
+	whole  chains // by the whole text
+	prefix chains
 	// paths and others are the lengths of the prefixes that end in a slash and of those that do not, so that only these are
 	// tried: for a path, no more than it has components.
 	paths, others positions
@@ -83,10 +94,10 @@ func (c candidates) with(number ruleNumber) candidates {
 func (x *index) candidates(q *question, c candidates) candidates {
 	c = c.with(x.rest)
 	if q.known[fieldAccount] {
-		c = x.accounts.candidates(q.values[fieldAccount], c)
+		c = x.accounts.candidates(x, q.values[fieldAccount], c)
 	}
 	if q.known[fieldService] {
-		c = x.services.candidates(q.values[fieldService], c)
+		c = x.services.candidates(x, q.values[fieldService], c)
 	}
 	if q.known[fieldName] {
 		c = x.nameCandidates(q, c)
@@ -94,7 +105,7 @@ func (x *index) candidates(q *question, c candidates) candidates {
 	for i := range x.labels {
 		of := &x.labels[i]
 		for _, value := range q.labels[of.label] {
-			c = c.with(of.values[value])
+			c = c.with(of.values[x.hash(value)])
 		}
 	}
 	return c
@@ -102,21 +113,23 @@ func (x *index) candidates(q *question, c candidates) candidates {
 
 func (x *index) nameCandidates(q *question, c candidates) candidates {
 	name := q.values[fieldName]
-	c = x.names.candidates(name, c)
+	c = x.names.candidates(x, name, c)
 	for i := range x.values {
 		of := &x.values[i]
 		var buffer [1]string
-		for _, value := range q.lookup(&of.variable, nil, &buffer) {
+		for _, value := range q.lookup(&of.variable, rule{}, &buffer) {
 			if value != "" && len(value) <= len(name) && name[:len(value)] == value {
-				c = of.rest.candidates(name[len(value):], c)
+				c = of.rest.candidates(x, name[len(value):], c)
 			}
 		}
 	}
 	return c
 }
 
-func (t *starts) candidates(s string, c candidates) candidates {
-	c = c.with(t.whole[s])
+func (t *starts) candidates(x *index, s string, c candidates) candidates {
+	if len(t.whole) > 0 {
+		c = c.with(t.whole[x.hash(s)])
+	}
 	if len(t.prefix) == 0 {
 		return c
 	}
@@ -124,14 +137,14 @@ func (t *starts) candidates(s string, c candidates) candidates {
 		if length > len(s) {
 			break
 		}
-		c = c.with(t.prefix[s[:length]])
+		c = c.with(t.prefix[x.hash(s[:length])])
 	}
 	if t.paths.empty() {
 		return c
 	}
 	for i := range min(len(s), maxPosition) {
 		if s[i] == '/' && t.paths.has(i+1) {
-			c = c.with(t.prefix[s[:i+1]])
+			c = c.with(t.prefix[x.hash(s[:i+1])])
 		}
 	}
 	return c

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A pattern is a compiled pattern. Equal patterns of a list share one.
+// A pattern is a compiled pattern.
 type pattern struct {
 	// text is the pattern as it was written.
 	text string
@@ -18,10 +18,10 @@ type pattern struct {
 // A matcher is the part of a pattern that is more than a literal.
 type matcher interface {
 	// match reports whether the pattern, of that text, matches s for the rule and the question.
-	match(text, s string, r *rule, q *question) bool
+	match(text, s string, r rule, q *question) bool
 }
 
-func (p *pattern) matches(s string, r *rule, q *question) bool {
+func (p pattern) matches(s string, r rule, q *question) bool {
 	if p.program == nil {
 		return s == p.text
 	}
@@ -29,13 +29,10 @@ func (p *pattern) matches(s string, r *rule, q *question) bool {
 }
 
 // literal reports whether p matches one text only, whatever the request.
-func (p *pattern) literal() bool { return p.program == nil }
+func (p pattern) literal() bool { return p.program == nil }
 
 // capture returns a capture group of the pattern's expression in s, or nothing when it has no such group or does not match.
-func (p *pattern) capture(s string, group int) string {
-	if p == nil {
-		return ""
-	}
+func (p pattern) capture(s string, group int) string {
 	expression, ok := p.program.(staticRegex)
 	if !ok || group > expression.NumSubexp() {
 		return ""
@@ -63,8 +60,8 @@ type about struct {
 }
 
 // parsePattern compiles a pattern. Expressions with templates keep their programs in cache.
-func parsePattern(text string, cache *programs) (*pattern, about, error) {
-	p := &pattern{text: text}
+func parsePattern(text string, cache *programs) (pattern, about, error) {
+	p := pattern{text: text}
 	var of about
 	expression, isRegex := cutSlashes(text)
 	if !isRegex {
@@ -75,7 +72,7 @@ func parsePattern(text string, cache *programs) (*pattern, about, error) {
 	}
 	parts, err := splitTemplates(expression)
 	if err != nil {
-		return nil, of, err
+		return p, of, err
 	}
 	for _, piece := range parts {
 		if piece.variable != nil {
@@ -101,7 +98,7 @@ func cutSlashes(text string) (expression string, isRegex bool) {
 // staticGlob is a glob without templates.
 type staticGlob struct{}
 
-func (staticGlob) match(text, s string, _ *rule, _ *question) bool {
+func (staticGlob) match(text, s string, _ rule, _ *question) bool {
 	matched, err := path.Match(text, s)
 	return err == nil && matched
 }
@@ -109,7 +106,7 @@ func (staticGlob) match(text, s string, _ *rule, _ *question) bool {
 // staticRegex is a regular expression without templates.
 type staticRegex struct{ *regexp.Regexp }
 
-func (e staticRegex) match(_, s string, _ *rule, _ *question) bool { return e.MatchString(s) }
+func (e staticRegex) match(_, s string, _ rule, _ *question) bool { return e.MatchString(s) }
 
 func parseGlob(text string, parts []part) (matcher, start, error) {
 	// Whether a glob is well-formed does not depend on what a template stands for, since that is a literal.

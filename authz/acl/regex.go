@@ -62,7 +62,7 @@ func foldsCase(expression string) bool {
 	}
 }
 
-func (e *regexTemplate) match(_, s string, r *rule, q *question) bool {
+func (e *regexTemplate) match(_, s string, r rule, q *question) bool {
 	if e.repeated == nil {
 		return e.matchWith("", s, r, q)
 	}
@@ -75,7 +75,7 @@ func (e *regexTemplate) match(_, s string, r *rule, q *question) bool {
 }
 
 // matchWith matches with the given value of the repeated label.
-func (e *regexTemplate) matchWith(repeated, s string, r *rule, q *question) bool {
+func (e *regexTemplate) matchWith(repeated, s string, r rule, q *question) bool {
 	var expanded strings.Builder
 	alternatives := 0
 	for _, p := range e.parts {

@@ -40,13 +40,12 @@ func TestStarts(t *testing.T) {
 		"/^\U000F0000${account}/":          "",
 		`/^\x{F0000}${account}/`:           "",
 	} {
-		c := compiler{patterns: make(map[string]*pattern), about: make(map[*pattern]about)}
-		p, err := c.pattern(text)
+		p, about, err := parsePattern(text, nil)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		begin := c.start(p)
+		begin := startOf(p, about)
 		got := begin.text
 		if begin.has {
 			got = fmt.Sprintf("%s %s", begin.variable, got)

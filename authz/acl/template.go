@@ -157,7 +157,7 @@ func hasVariable(parts []part, v variable) bool {
 
 // lookup returns the values that v can stand for, in the rule and the question at hand. Where one is returned it is kept in
 // buffer. Empty values are among them, and stand for nothing; callers skip them.
-func (q *question) lookup(v *variable, r *rule, buffer *[1]string) []string {
+func (q *question) lookup(v *variable, r rule, buffer *[1]string) []string {
 	if v.field == fieldLabels {
 		return q.labels[v.label]
 	}
@@ -170,7 +170,8 @@ func (q *question) lookup(v *variable, r *rule, buffer *[1]string) []string {
 		return nil
 	}
 	if v.group != wholeValue {
-		value = r.fields[v.field].capture(value, v.group)
+		p, _ := r.pattern(v.field)
+		value = p.capture(value, v.group)
 	}
 	buffer[0] = value
 	return buffer[:]

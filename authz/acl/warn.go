@@ -15,20 +15,20 @@ func warnings(l *List) []Warning {
 		found = append(found, Warning{Number: number, Text: fmt.Sprintf(format, args...)})
 	}
 	cover := newCoverage(l)
-	for i := range l.rules {
-		r, number := &l.rules[i], i+1
+	for i := range l.Len() {
+		r, number := l.rule(numberOf(i)), i+1
 		if r.everybodyPushes() {
 			warn(number, "allows everybody to push: it has no condition on account, labels or ip, as when a match is misspelt or missing")
 		}
-		if p := r.fields[fieldName]; p != nil && p.literal() && !isName(p.text) {
+		if p, conditional := r.pattern(fieldName); conditional && p.literal() && !isName(p.text) {
 			warn(number, "can never match: no resource has the name %q", p.text)
 		}
-		for _, action := range r.actions.names {
+		for _, action := range r.granted().names {
 			if !isAction(action) {
 				warn(number, "the action %q is never asked for: actions are lower-case letters, or \"*\"", action)
 			}
 		}
-		if !r.actions.whatever && slices.Contains(r.actions.names, scope.ActionAll) {
+		if !r.granted().whatever && slices.Contains(r.granted().names, scope.ActionAll) {
 			warn(number, `"*" beside other actions grants only the action "*" itself; alone it grants what is asked`)
 		}
 		if earlier := cover.find(numberOf(i)); earlier != 0 {
@@ -44,23 +44,24 @@ func isAction(s string) bool {
 
 // everybodyPushes reports whether the rule lets the anonymous subject push, and so everybody. A template is a condition on the
 // subject only if it is about the subject: ${name} holds for every name.
-func (r *rule) everybodyPushes() bool {
-	pushes := r.actions.whatever || slices.Contains(r.actions.names, scope.ActionPush) || slices.Contains(r.actions.names, scope.ActionAll)
-	fromSomewhere := r.addresses != nil && r.addresses.Bits() > 0
-	if !pushes || r.requireAccount || fromSomewhere || len(r.labels) > 0 || r.excludesAnonymous() {
+func (r rule) everybodyPushes() bool {
+	names := r.granted().names
+	pushes := slices.Contains(names, scope.ActionPush) || slices.Contains(names, scope.ActionAll)
+	prefix, _ := r.prefix()
+	if !pushes || r.requireAccount || prefix.Bits() > 0 || r.labels != r.end || r.excludesAnonymous() {
 		return false
 	}
-	for _, p := range r.fields {
-		if p != nil && p.isAboutSubject() {
+	for f := range fieldCount {
+		if p, conditional := r.pattern(f); conditional && p.isAboutSubject() {
 			return false
 		}
 	}
-	typ := r.fields[fieldType]
-	return typ == nil || typ.isTemplate() || typ.matches(scope.TypeRepository, r, &question{})
+	typ, conditional := r.pattern(fieldType)
+	return !conditional || typ.isTemplate() || typ.matches(scope.TypeRepository, r, &question{})
 }
 
 // isAboutSubject reports whether the pattern has a template that stands for something of the subject's.
-func (p *pattern) isAboutSubject() bool {
+func (p pattern) isAboutSubject() bool {
 	if !p.isTemplate() {
 		return false
 	}
@@ -71,12 +72,12 @@ func (p *pattern) isAboutSubject() bool {
 }
 
 // excludesAnonymous reports whether it is sure that the rule does not match the anonymous subject.
-func (r *rule) excludesAnonymous() bool {
-	account := r.fields[fieldAccount]
-	return r.requireAccount || account != nil && !account.isTemplate() && !account.matches("", r, &question{})
+func (r rule) excludesAnonymous() bool {
+	account, conditional := r.pattern(fieldAccount)
+	return r.requireAccount || conditional && !account.isTemplate() && !account.matches("", r, &question{})
 }
 
-func (p *pattern) isTemplate() bool {
+func (p pattern) isTemplate() bool {
 	switch p.program.(type) {
 	case *globTemplate, *regexTemplate:
 		return true
