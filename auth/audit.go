@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/scope"
@@ -74,10 +77,17 @@ func clip(s string) string {
 	return s[:most] + "…"
 }
 
-// LogValue implements [slog.LogValuer]. Empty fields are left out.
+// invisible is true of what terminals obey and people do not see. Of these, slog's JSON escapes no more than JSON must: DEL, the
+// controls from U+0080 on and those of the direction of writing stay as they are.
+func invisible(r rune) bool { return !unicode.IsPrint(r) }
+
+// LogValue implements [slog.LogValuer]. Empty fields are left out, and texts with characters that cannot be seen are quoted.
 func (a AuditRecord) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Int("status", a.Status), slog.Duration("duration", a.Duration)}
 	text := func(key, value string) {
+		if strings.ContainsFunc(value, invisible) {
+			value = strconv.QuoteToASCII(value)
+		}
 		if value != "" {
 			attrs = append(attrs, slog.String(key, value))
 		}
