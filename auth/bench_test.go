@@ -11,18 +11,21 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/token"
 )
 
-// BenchmarkGet is a whole GET through the handler, with the audit record written to a handler that discards it. Bare is what cannot
-// be saved: the hash and the signature of a token, by the standard library alone.
+// BenchmarkGet is a whole GET: routing, parsing, login, the decision of a rule, signature, answer, and the audit record written to a
+// handler that discards it. Bare is what cannot be saved: the hash and the signature of a token, by the standard library alone.
 func BenchmarkGet(b *testing.B) {
+	const anonymous = "service=registry.test&scope=repository:public/app:pull"
 	b.Run("bare ES256", func(b *testing.B) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
@@ -39,30 +42,37 @@ func BenchmarkGet(b *testing.B) {
 		}
 	})
 	b.Run("anonymous", func(b *testing.B) {
-		get(b, newBenchServer(b), "service=registry.test&scope=repository:public/app:pull", "")
+		get(b, newBenchServer(b, token.IssuerConfig{}), anonymous, "")
 	})
 	b.Run("cached login", func(b *testing.B) {
-		get(b, newBenchServer(b), "service=registry.test&scope=repository:alice/app:pull,push", "wonderland")
+		get(b, newBenchServer(b, token.IssuerConfig{}), benchLogin, "wonderland")
+	})
+	b.Run("anonymous, shared token", func(b *testing.B) {
+		get(b, newBenchServer(b, token.IssuerConfig{ShareFor: time.Minute}), anonymous, "")
+	})
+	b.Run("cached login, shared token", func(b *testing.B) {
+		get(b, newBenchServer(b, token.IssuerConfig{ShareFor: time.Minute}), benchLogin, "wonderland")
 	})
 }
 
+const benchLogin = "service=registry.test&scope=repository:alice/app:pull,push"
+
 // BenchmarkLogin is a login with a bcrypt-10 password: the first one, and a repeated one.
 func BenchmarkLogin(b *testing.B) {
-	const query = "service=registry.test&scope=repository:alice/app:pull,push"
 	b.Run("first", func(b *testing.B) {
 		b.ReportAllocs()
 		users := benchUsers(b)
 		for b.Loop() {
 			b.StopTimer()
-			server := benchServer(b, authn.Cache(users, authn.CacheConfig{})) // which remembers nothing yet
+			server := benchServer(b, authn.Cache(users, authn.CacheConfig{}), token.IssuerConfig{}) // which remembers nothing yet
 			b.StartTimer()
-			getOnce(b, server, benchRequest(b, query, "wonderland"))
+			getOnce(b, server, benchRequest(b, benchLogin, "wonderland"))
 		}
 	})
-	b.Run("repeated", func(b *testing.B) { get(b, newBenchServer(b), query, "wonderland") })
+	b.Run("repeated", func(b *testing.B) { get(b, newBenchServer(b, token.IssuerConfig{}), benchLogin, "wonderland") })
 }
 
-func get(b *testing.B, server *auth.Server, query, password string) {
+func get(b *testing.B, server http.Handler, query, password string) {
 	b.Helper()
 	r := benchRequest(b, query, password)
 	getOnce(b, server, r)
@@ -73,7 +83,7 @@ func get(b *testing.B, server *auth.Server, query, password string) {
 	}
 }
 
-func getOnce(b *testing.B, server *auth.Server, r *http.Request) {
+func getOnce(b *testing.B, server http.Handler, r *http.Request) {
 	b.Helper()
 	w := discard{header: make(http.Header)}
 	server.ServeHTTP(&w, r)
@@ -91,9 +101,9 @@ func benchRequest(b *testing.B, query, password string) *http.Request {
 	return r
 }
 
-func newBenchServer(b *testing.B) *auth.Server {
+func newBenchServer(b *testing.B, config token.IssuerConfig) http.Handler {
 	b.Helper()
-	return benchServer(b, authn.Cache(benchUsers(b), authn.CacheConfig{}))
+	return benchServer(b, authn.Cache(benchUsers(b), authn.CacheConfig{}), config)
 }
 
 func benchUsers(b *testing.B) authn.Authenticator {
@@ -109,19 +119,38 @@ func benchUsers(b *testing.B) authn.Authenticator {
 	return users
 }
 
-func benchServer(b *testing.B, users authn.Authenticator) *auth.Server {
+// benchServer routes, and decides by two rules.
+func benchServer(b *testing.B, users authn.Authenticator, config token.IssuerConfig) http.Handler {
 	b.Helper()
+	rules, err := acl.ParseJSON([]byte(`[
+		{"match": {"name": "public/*"}, "actions": ["pull"], "comment": "anybody may pull these"},
+		{"match": {"account": "?*", "name": "${account}/*"}, "actions": ["*"], "comment": "one's own namespace"}
+	]`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	list, _, err := acl.Compile(rules)
+	if err != nil {
+		b.Fatal(err)
+	}
+	config.Name, config.Keys = issuerName, newIssuer(b).Keys()
+	issuer, err := token.NewIssuer(config)
+	if err != nil {
+		b.Fatal(err)
+	}
 	server, err := auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{service: newIssuer(b)},
+		Services:         map[string]*token.Issuer{service: issuer},
 		Authenticator:    users,
 		AnonymousAllowed: true,
-		Authorizer:       policy(),
+		Authorizer:       acl.NewPolicy(list),
 		Logger:           slog.New(discardLog{}),
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return server
+	mux := http.NewServeMux()
+	mux.Handle("/token", server)
+	return mux
 }
 
 // discard is a ResponseWriter that costs nothing.
