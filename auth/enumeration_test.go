@@ -16,7 +16,6 @@ import (
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/static"
-	"github.com/berthpass/registry-auth/token"
 )
 
 func discardLogger() *slog.Logger { return slog.New(discardLog{}) }
@@ -137,7 +136,7 @@ func timedServer(b *testing.B) http.Handler {
 	}
 	cached := authn.Cache(authn.Chain(sources...), authn.CacheConfig{})
 	free := authn.ThrottleRule{Free: math.MaxInt}
-	return benchServer(b, authn.Throttle(cached, authn.ThrottleConfig{AccountAddress: free, Account: free, Address: free}), token.IssuerConfig{})
+	return benchServer(b, authn.Throttle(cached, authn.ThrottleConfig{AccountAddress: free, Account: free, Address: free}), benchConfig{})
 }
 
 // mannWhitney returns the two-sided p of the Mann-Whitney U test, by the normal approximation, which is good for twenty values and
