@@ -40,6 +40,9 @@ type AuditRecord struct {
 	Malformed []*scope.ParseError
 	// TokenID is the "jti" of the issued token.
 	TokenID string
+	// TokenShared says that the token was made for an earlier request, whose record has the same TokenID: see
+	// [token.IssuerConfig.ShareFor].
+	TokenShared bool
 	// RefreshTokenID names the refresh token that was used or given out, for the one who has to revoke it.
 	RefreshTokenID string
 	// RefreshTokenIssued says that the refresh token is a new one.
@@ -106,6 +109,9 @@ func (a AuditRecord) LogValue() slog.Value {
 		text("remote_addr", a.RemoteAddr.String())
 	}
 	text("token_id", a.TokenID)
+	if a.TokenShared {
+		attrs = append(attrs, slog.Bool("token_shared", true))
+	}
 	text("refresh_token_id", a.RefreshTokenID)
 	if a.RefreshTokenIssued {
 		attrs = append(attrs, slog.Bool("refresh_token_issued", true))

@@ -166,6 +166,7 @@ func (s *Server) authorize(ctx context.Context, req *tokenRequest, subject authn
 		return nil, unavailable("the request cannot be decided at the moment", err)
 	}
 	granted := make([]scope.Scope, 0, len(decisions))
+	record.Decisions = make([]ScopeDecision, 0, len(decisions))
 	for i, asked := range req.scopes {
 		d := decisions[i]
 		if d.NoMatch {
@@ -182,7 +183,9 @@ func (s *Server) authorize(ctx context.Context, req *tokenRequest, subject authn
 
 // issue signs the token, and adds a refresh token where one is asked for.
 func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequest, subject authn.Subject, granted []scope.Scope, record *AuditRecord) (*answer, error) {
-	issued, err := issuer.Issue(ctx, token.Grant{Subject: subject.Name, Audience: req.service, Access: granted})
+	issued, err := issuer.Issue(ctx, token.Grant{
+		Subject: subject.Name, Audience: req.service, Access: granted, RemoteAddr: record.RemoteAddr,
+	})
 	if err != nil {
 		return nil, unavailable("a token cannot be signed at the moment", err)
 	}
@@ -194,7 +197,7 @@ func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequ
 	if err != nil {
 		return nil, err
 	}
-	record.TokenID = issued.ID // now that nothing keeps it from being given out
+	record.TokenID, record.TokenShared = issued.ID, issued.Shared // now that nothing keeps it from being given out
 	return &answer{
 		token:        string(issued.Value),
 		issuedAt:     issued.IssuedAt,

@@ -57,14 +57,13 @@ func (s *compactSigner) sign(payload []byte) (jws string, err error) {
 			jws, err = "", fmt.Errorf("sign: the signer panicked: %v", r)
 		}
 	}()
-	token := make([]byte, 0, len(s.header)+base64.RawURLEncoding.EncodedLen(len(payload))+len(".")+s.algorithm.maxEncodedSignature())
-	token = append(token, s.header...)
-	token = base64.RawURLEncoding.AppendEncode(token, payload)
-	token, err = s.appendSignature(token)
+	encoded := base64.RawURLEncoding.AppendEncode(nil, payload)
+	signature, err := s.signature(encoded)
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
-	return string(token), nil
+	signed := base64.RawURLEncoding.AppendEncode(append(encoded, '.'), signature)
+	return s.header + string(signed), nil
 }
 
 // selfTest signs a random message, and reads and verifies it with go-jose.
