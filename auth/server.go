@@ -89,7 +89,7 @@ func (s *Server) auditSafely(ctx context.Context, record AuditRecord) (err error
 // panicked logs a panic with its stack, which is still there while the panic is recovered from.
 func (s *Server) panicked(ctx context.Context, cause any) error {
 	s.cfg.logger().LogAttrs(ctx, slog.LevelError, "panic while answering a token request",
-		slog.String("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
+		slog.String("panic", visible(fmt.Sprint(cause))), slog.String("stack", string(debug.Stack())))
 	return internalError(fmt.Errorf("panic: %v", cause))
 }
 
@@ -176,9 +176,22 @@ func (s *Server) authorize(ctx context.Context, req *tokenRequest, subject authn
 		if len(allowed.Actions) > 0 {
 			granted = append(granted, allowed)
 		}
-		record.Decisions = append(record.Decisions, ScopeDecision{Asked: asked, Granted: allowed.Actions, Reason: d.Reason})
+		record.Decisions = append(record.Decisions, ScopeDecision{
+			Asked: asked, Granted: allowed.Actions, Reason: d.Reason, Dropped: beyond(d.Actions, asked),
+		})
 	}
 	return granted, nil
+}
+
+// beyond returns the actions that were not asked for, or nil.
+func beyond(actions []string, asked scope.Scope) []string {
+	var dropped []string
+	for _, action := range actions {
+		if !asked.Has(action) {
+			dropped = append(dropped, action)
+		}
+	}
+	return dropped
 }
 
 // issue signs the token, and adds a refresh token where one is asked for.

@@ -39,7 +39,7 @@ func (s *Server) serveToken(g *generation, w http.ResponseWriter, r *http.Reques
 	address, err := clientAddress(g.cfg.Server.RealIP, r)
 	if err != nil {
 		s.logger.LogAttrs(r.Context(), slog.LevelWarn, "token request refused", slog.Any("error", err),
-			slog.String("peer", r.RemoteAddr), slog.Any(g.cfg.Server.RealIP.Header, r.Header.Values(g.cfg.Server.RealIP.Header)))
+			slog.String("peer", r.RemoteAddr), slog.String(g.cfg.Server.RealIP.Header, fmt.Sprintf("%+q", r.Header.Values(g.cfg.Server.RealIP.Header))))
 		s.metrics.addressUnknown()
 		refuse(w, err)
 		return
