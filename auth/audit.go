@@ -175,9 +175,9 @@ func malformedLog(malformed []*scope.ParseError) []string {
 	return logged
 }
 
-func (s *Server) audit(ctx context.Context, record AuditRecord) {
+func (s *Server) audit(ctx context.Context, record *AuditRecord) {
 	if s.cfg.Audit != nil {
-		s.cfg.Audit(ctx, record)
+		s.cfg.Audit(ctx, *record)
 		return
 	}
 	level := auditLevel(record.Status)

@@ -45,7 +45,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	record.Duration = time.Since(started)
 	// Before the answer, so that no token leaves without its record; and with a context that a timeout does not end, so that
 	// the record of a timeout arrives.
-	if err := s.auditSafely(context.WithoutCancel(ctx), record); err != nil {
+	if err := s.auditSafely(context.WithoutCancel(ctx), &record); err != nil {
 		record.refuse(err)
 	}
 	if record.Err != nil {
@@ -66,17 +66,17 @@ func boundBody(w http.ResponseWriter, r *http.Request, deadline time.Time) {
 
 // answerSafely is answer, with a panic of an authenticator or an authorizer made an error: it costs this request a 500, and
 // nothing else.
-func (s *Server) answerSafely(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (granted *answer, err error) {
+func (s *Server) answerSafely(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (granted answer, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			granted, err = nil, s.panicked(ctx, cause)
+			granted, err = answer{}, s.panicked(ctx, cause)
 		}
 	}()
 	return s.answer(ctx, w, r, record)
 }
 
 // auditSafely is audit, with a panic of the hook made an error.
-func (s *Server) auditSafely(ctx context.Context, record AuditRecord) (err error) {
+func (s *Server) auditSafely(ctx context.Context, record *AuditRecord) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = s.panicked(ctx, cause)
@@ -94,28 +94,28 @@ func (s *Server) panicked(ctx context.Context, cause any) error {
 }
 
 // answer is the way of every request, whatever its form: read, authenticate, authorize, issue.
-func (s *Server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (*answer, error) {
+func (s *Server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (answer, error) {
 	record.RemoteAddr = s.cfg.RemoteAddr(r)
 	req, err := parseRequest(w, r)
 	record.describe(req)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	issuer, err := s.issuer(r.Method, req)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	record.describe(req) // the service may be the default now
 
 	subject, err := s.authenticate(ctx, r, req, record)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	record.Subject = subject
 
 	granted, err := s.authorize(ctx, req, subject, record)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	return s.issue(ctx, issuer, req, subject, granted, record)
 }
@@ -195,12 +195,12 @@ func beyond(actions []string, asked scope.Scope) []string {
 }
 
 // issue signs the token, and adds a refresh token where one is asked for.
-func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequest, subject authn.Subject, granted []scope.Scope, record *AuditRecord) (*answer, error) {
+func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequest, subject authn.Subject, granted []scope.Scope, record *AuditRecord) (answer, error) {
 	issued, err := issuer.Issue(ctx, token.Grant{
 		Subject: subject.Name, Audience: req.service, Access: granted, RemoteAddr: record.RemoteAddr,
 	})
 	if err != nil {
-		return nil, unavailable("a token cannot be signed at the moment", err)
+		return answer{}, unavailable("a token cannot be signed at the moment", err)
 	}
 	if size := len(issued.Value); size > maxTokenBytes {
 		s.cfg.logger().LogAttrs(ctx, slog.LevelWarn, "the token is larger than proxies and registries may accept in a header",
@@ -208,10 +208,10 @@ func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequ
 	}
 	refreshToken, err := s.refreshToken(ctx, req, subject, record)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	record.TokenID, record.TokenShared = issued.ID, issued.Shared // now that nothing keeps it from being given out
-	return &answer{
+	return answer{
 		token:        string(issued.Value),
 		issuedAt:     issued.IssuedAt,
 		lifetime:     issued.Lifetime,

@@ -213,6 +213,9 @@ func (i *Issuer) claims(grant Grant, access []scope.Scope, token Token) issuedCl
 
 // accessOf returns the "access" claim: never nil, each resource once, none without an action.
 func accessOf(granted []scope.Scope) []scope.Scope {
+	if len(granted) == 1 && isNormal(granted[0].Actions) {
+		return granted
+	}
 	merged := scope.Merge(granted)
 	access := merged[:0]
 	for _, s := range merged {
@@ -221,6 +224,16 @@ func accessOf(granted []scope.Scope) []scope.Scope {
 		}
 	}
 	return access
+}
+
+// isNormal reports whether there are actions, sorted and each once.
+func isNormal(actions []string) bool {
+	for i := 1; i < len(actions); i++ {
+		if actions[i-1] >= actions[i] {
+			return false
+		}
+	}
+	return len(actions) > 0
 }
 
 func (i *Issuer) signer(end time.Time) (*compactSigner, error) {

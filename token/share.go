@@ -25,7 +25,7 @@ const (
 type sharing struct {
 	period time.Duration
 	most   int64
-	class  func(netip.Addr) string
+	class  func(netip.Addr) string // nil: by network
 	now    atomic.Pointer[sharedPeriod]
 }
 
@@ -57,9 +57,6 @@ func newSharing(config IssuerConfig) (*sharing, error) {
 	s := &sharing{period: config.ShareFor, most: int64(config.MaxShared), class: config.AddressClass}
 	if s.most == 0 {
 		s.most = defaultMaxShared
-	}
-	if s.class == nil {
-		s.class = networkOf
 	}
 	s.now.Store(&sharedPeriod{})
 	return s, nil
@@ -143,10 +140,14 @@ func (s *sharing) periodAt(now time.Time) *sharedPeriod {
 	}
 }
 
-// question is the text of what is asked. The lengths in it keep its parts from running into each other.
+// question is the text of what is asked. Lengths keep its parts from running into each other.
 func (s *sharing) question(grant Grant, access []scope.Scope) string {
-	text := make([]byte, 0, 256)
-	text = appendText(text, grant.Subject, grant.Audience, s.class(grant.RemoteAddr))
+	text := appendText(make([]byte, 0, 256), grant.Subject, grant.Audience)
+	if s.class != nil {
+		text = appendText(text, s.class(grant.RemoteAddr))
+	} else {
+		text = appendNetwork(text, grant.RemoteAddr)
+	}
 	for _, s := range access {
 		text = appendText(text, s.Type, s.Name)
 		text = binary.AppendUvarint(text, uint64(len(s.Actions)))
@@ -155,17 +156,18 @@ func (s *sharing) question(grant Grant, access []scope.Scope) string {
 	return string(text)
 }
 
-// networkOf returns the network of an address, as large as one organisation usually has. Those that are not known are one.
-func networkOf(addr netip.Addr) string {
+// appendNetwork appends the network of an address, as large as one organisation usually has. Those that are not known are one.
+func appendNetwork(text []byte, addr netip.Addr) []byte {
 	bits := 48
 	if addr = addr.Unmap(); addr.Is4() {
 		bits = 16
 	}
 	network, err := addr.Prefix(bits)
 	if err != nil {
-		return ""
+		bits = 0
 	}
-	return network.String()
+	bytes := network.Addr().As16()
+	return append(append(text, byte(bits)), bytes[:]...)
 }
 
 func appendText(text []byte, parts ...string) []byte {
