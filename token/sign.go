@@ -57,7 +57,9 @@ func (s *compactSigner) sign(payload []byte) (jws string, err error) {
 			jws, err = "", fmt.Errorf("sign: the signer panicked: %v", r)
 		}
 	}()
-	encoded := base64.RawURLEncoding.AppendEncode(nil, payload)
+	const usual = len(".") + 86 // the signature of ES256 and of Ed25519, encoded
+	encoded := make([]byte, 0, base64.RawURLEncoding.EncodedLen(len(payload))+usual)
+	encoded = base64.RawURLEncoding.AppendEncode(encoded, payload)
 	signature, err := s.signature(encoded)
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
