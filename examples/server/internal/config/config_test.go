@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/token"
 )
 
 // longToken is long enough for an administrator.
@@ -130,9 +131,10 @@ func TestBadConfigurations(t *testing.T) {
 			head + "users:\n  carol: {password: wonderland, disabled: true}\nacl: []\n",
 			`config.yml:11: the user "carol": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`,
 		},
-		"services share a key": {strings.Replace(head, `["registry.test"]`, `[a, b]`, 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service: give each certificate and key of its own, or set token.shared_key: true`},
-		"no services":          {strings.Replace(head, `["registry.test"]`, `[]`, 1) + rest, `config.yml:8: token.services is empty, so that no token could be issued; leave it out to issue for any service`},
-		"a case without scope": {head + rest + "tests:\n  - {granted: pull}\n", `config.yml:13: a case needs scope and granted; write granted: "" for nothing`},
+		"tokens shared for long": {strings.Replace(head, "900", "900\n  share_for: 5m", 1) + rest, `config.yml:9: token: make issuer: tokens that live for 15m0s cannot be shared for 5m0s, only for 3m45s`},
+		"services share a key":   {strings.Replace(head, `["registry.test"]`, `[a, b]`, 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service: give each certificate and key of its own, or set token.shared_key: true`},
+		"no services":            {strings.Replace(head, `["registry.test"]`, `[]`, 1) + rest, `config.yml:8: token.services is empty, so that no token could be issued; leave it out to issue for any service`},
+		"a case without scope":   {head + rest + "tests:\n  - {granted: pull}\n", `config.yml:13: a case needs scope and granted; write granted: "" for nothing`},
 		"a case that asks less": {
 			head + rest + "tests:\n  - {scope: \"repository:a:pull\", granted: push}\n", `config.yml:13: the case expects "push", which its scope does not ask for`,
 		},
@@ -196,6 +198,25 @@ func TestFileThatIsNotThere(t *testing.T) {
 	}
 	if !reflect.DeepEqual(cfg.Watched, []string{"/nonexistent/config.yml"}) {
 		t.Errorf("watched: %v", cfg.Watched)
+	}
+}
+
+func TestTokensAreSharedWhereItIsSaid(t *testing.T) {
+	services := "{a: {share_for: 10s}, b: {}}\n  shared_key: true"
+	f := newFixture(t, strings.Replace(head, `["registry.test"]`, services, 1)+"users: {}\nacl: []\n")
+	cfg := f.mustLoad()
+	for service, shared := range map[string]bool{"a": true, "b": false} {
+		var ids [2]string
+		for i := range ids {
+			issued, err := cfg.Token.Issuer(service).Issue(t.Context(), token.Grant{Subject: "alice", Audience: service})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids[i] = issued.ID
+		}
+		if (ids[0] == ids[1]) != shared {
+			t.Errorf("service %s: two tokens are %v", service, ids)
+		}
 	}
 }
 

@@ -67,6 +67,7 @@ type tokenSettings struct {
 	certificate, key *yaml.Node
 	keyPEM           secret
 	expiration       time.Duration
+	shareFor         time.Duration // zero: tokens are not shared
 	thumbprintKeyID  *bool // nil when it is not said
 	// authority says that certificate and key are those of an authority, below which the signing keys are made, for keyLifetime
 	// each. It goes with certificate and key.
@@ -99,6 +100,8 @@ func (r *reader) tokenSetting(s *tokenSettings, key string, value *yaml.Node) bo
 		s.issuer = r.text(value, key)
 	case "expiration":
 		s.expiration = r.expiration(value)
+	case "share_for":
+		s.shareFor = r.duration(value, key)
 	case "certificate":
 		s.certificate = r.given(value, key)
 	case "key":
@@ -240,6 +243,9 @@ func (s tokenSettings) or(common tokenSettings) tokenSettings {
 	if s.expiration == 0 {
 		s.expiration = common.expiration
 	}
+	if s.shareFor == 0 {
+		s.shareFor = common.shareFor
+	}
 	if !s.ownKey() {
 		s.certificate, s.key, s.keyPEM = common.certificate, common.key, common.keyPEM
 		s.authority, s.keyLifetime = common.authority, common.keyLifetime
@@ -261,7 +267,7 @@ func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
 		return nil
 	}
 	issuer, err := token.NewIssuer(token.IssuerConfig{
-		Name: s.issuer, Keys: keys, Lifetime: s.expiration,
+		Name: s.issuer, Keys: keys, Lifetime: s.expiration, ShareFor: s.shareFor,
 		// docker_auth's default is the id of the libtrust library. Registries go by the certificate, which is in the token too.
 		LibtrustKeyID: s.thumbprintKeyID == nil || !*s.thumbprintKeyID,
 	})
