@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/scope"
@@ -37,6 +40,9 @@ type AuditRecord struct {
 	Malformed []*scope.ParseError
 	// TokenID is the "jti" of the issued token.
 	TokenID string
+	// TokenShared says that the token was made for an earlier request, whose record has the same TokenID: see
+	// [token.IssuerConfig.ShareFor].
+	TokenShared bool
 	// RefreshTokenID names the refresh token that was used or given out, for the one who has to revoke it.
 	RefreshTokenID string
 	// RefreshTokenIssued says that the refresh token is a new one.
@@ -50,6 +56,9 @@ type ScopeDecision struct {
 	Asked   scope.Scope
 	Granted []string
 	Reason  string
+	// Dropped are actions that the authorizer granted and nobody asked for: a mistake of the authorizer's, which got nobody
+	// anything.
+	Dropped []string
 }
 
 // describe notes what a request asks for.
@@ -74,12 +83,21 @@ func clip(s string) string {
 	return s[:most] + "…"
 }
 
-// LogValue implements [slog.LogValuer]. Empty fields are left out.
+// visible returns a text for the log, quoted if it has what terminals obey and people do not see. Of that, slog's JSON escapes no
+// more than JSON must: DEL, the controls from U+0080 on and those of the direction of writing would stay as they are.
+func visible(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.QuoteToASCII(s)
+	}
+	return s
+}
+
+// LogValue implements [slog.LogValuer]. Empty fields are left out, and texts with characters that cannot be seen are quoted.
 func (a AuditRecord) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Int("status", a.Status), slog.Duration("duration", a.Duration)}
 	text := func(key, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(key, value))
+			attrs = append(attrs, slog.String(key, visible(value)))
 		}
 	}
 	text("grant", a.Grant)
@@ -96,12 +114,18 @@ func (a AuditRecord) LogValue() slog.Value {
 		text("remote_addr", a.RemoteAddr.String())
 	}
 	text("token_id", a.TokenID)
+	if a.TokenShared {
+		attrs = append(attrs, slog.Bool("token_shared", true))
+	}
 	text("refresh_token_id", a.RefreshTokenID)
 	if a.RefreshTokenIssued {
 		attrs = append(attrs, slog.Bool("refresh_token_issued", true))
 	}
 	if len(a.Decisions) > 0 {
 		attrs = append(attrs, slog.Any("decisions", decisionLog(a.Decisions)))
+	}
+	if dropped := a.dropped(); len(dropped) > 0 {
+		attrs = append(attrs, slog.Any("dropped", dropped))
 	}
 	if len(a.Malformed) > 0 {
 		attrs = append(attrs, slog.Any("malformed", malformedLog(a.Malformed)))
@@ -122,9 +146,20 @@ type loggedDecision struct {
 func decisionLog(decisions []ScopeDecision) []loggedDecision {
 	logged := make([]loggedDecision, len(decisions))
 	for i, d := range decisions {
-		logged[i] = loggedDecision{Asked: d.Asked.String(), Granted: d.Granted, Reason: d.Reason}
+		logged[i] = loggedDecision{Asked: d.Asked.String(), Granted: d.Granted, Reason: visible(d.Reason)}
 	}
 	return logged
+}
+
+// dropped lists what was granted and not asked for, as scopes.
+func (a *AuditRecord) dropped() []string {
+	var scopes []string
+	for _, d := range a.Decisions {
+		if len(d.Dropped) > 0 {
+			scopes = append(scopes, visible(scope.Scope{Type: d.Asked.Type, Name: d.Asked.Name, Actions: d.Dropped}.String()))
+		}
+	}
+	return scopes
 }
 
 // malformedLog names the first malformed scopes and counts the others: a client can send many.
@@ -140,12 +175,16 @@ func malformedLog(malformed []*scope.ParseError) []string {
 	return logged
 }
 
-func (s *Server) audit(ctx context.Context, record AuditRecord) {
+func (s *Server) audit(ctx context.Context, record *AuditRecord) {
 	if s.cfg.Audit != nil {
-		s.cfg.Audit(ctx, record)
+		s.cfg.Audit(ctx, *record)
 		return
 	}
-	s.cfg.logger().LogAttrs(ctx, auditLevel(record.Status), "token request", slog.Any("request", record))
+	level := auditLevel(record.Status)
+	if len(record.dropped()) > 0 {
+		level = max(level, slog.LevelWarn)
+	}
+	s.cfg.logger().LogAttrs(ctx, level, "token request", slog.Any("request", record))
 }
 
 func auditLevel(status int) slog.Level {

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
 )
 
@@ -38,6 +40,23 @@ func TestAuditRecord(t *testing.T) {
 	want := []string{"repository:alice/app:delete,pull,push => pull,push (own namespace)", "repository:bob/app:pull =>  (no rule matches)"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("decisions:\n got %q\nwant %q", got, want)
+	}
+}
+
+// What an authorizer grants beyond what was asked gets nobody anything, and the operator learns of it.
+func TestWhatNobodyAskedForIsDroppedAndLogged(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.Audit = nil
+		cfg.Authorizer = authz.Func(func(context.Context, authz.Request) (authz.Decision, error) {
+			return authz.Decision{Actions: []string{"push", "pull", "*", "\u009b31m"}, Reason: "generous"}, nil
+		})
+	})
+	granted := f.get("service=registry.test&scope=repository:alice/app:pull", "alice:wonderland").wantStatus(200).claims(f.issuer).Access
+	if len(granted) != 1 || granted[0].String() != "repository:alice/app:pull" {
+		t.Errorf("granted %v", granted)
+	}
+	if got := f.log.String(); !strings.Contains(got, `"level":"WARN"`) || !strings.Contains(got, `"dropped":["\"repository:alice/app:push,*,\\u009b31m\""]`) {
+		t.Errorf("logged: %s", got)
 	}
 }
 

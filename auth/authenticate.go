@@ -111,7 +111,7 @@ func (s *Server) refreshToken(ctx context.Context, req *tokenRequest, subject au
 	// A token that no later lookup could redeem is not given out: the client would drop the password for it.
 	if _, err := authn.Confirm(ctx, s.cfg.Authenticator, subject); err != nil {
 		s.cfg.logger().LogAttrs(ctx, slog.LevelWarn, "no refresh token: the subject cannot be looked up",
-			slog.String("subject", subject.Name), slog.Any("error", err))
+			slog.String("subject", visible(subject.Name)), slog.String("error", visible(err.Error())))
 		return "", nil
 	}
 	issued, kept, err := s.cfg.RefreshTokens.Issue(ctx, token.RefreshGrant{

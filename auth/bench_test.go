@@ -7,121 +7,250 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/token"
 )
 
-// BenchmarkGet is a whole GET through the handler, with the audit record written to a handler that discards it. Bare is what cannot
-// be saved: the hash and the signature of a token, by the standard library alone.
+const (
+	benchAnonymous = "service=registry.test&scope=repository:public/app:pull"
+	benchLogin     = "service=registry.test&scope=repository:alice/app:pull,push"
+)
+
+// BenchmarkGet is a whole GET: routing, parsing, login, the decision of a rule, signature, answer, and the audit record written to a
+// handler that discards it. Bare is what cannot be saved: the hash and the signature of a token, by the standard library alone.
 func BenchmarkGet(b *testing.B) {
-	b.Run("bare ES256", func(b *testing.B) {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			b.Fatal(err)
-		}
-		message := make([]byte, 1200) // about the size of a token
-		b.ReportAllocs()
-		defer reportCPU(b)()
-		for b.Loop() {
-			digest := sha256.Sum256(message)
-			if _, err := key.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+	b.Run("bare ES256", func(b *testing.B) { benchLoop(b, bareSignature(b)) })
+	for _, bench := range []struct {
+		name, query, password string
+		config                benchConfig
+	}{
+		{"anonymous", benchAnonymous, "", benchConfig{}},
+		{"cached login", benchLogin, "wonderland", benchConfig{}},
+		{"cached login, 10000 rules", benchLogin, "wonderland", benchConfig{rules: 10_000}},
+		{"anonymous, shared token", benchAnonymous, "", benchConfig{shareFor: time.Minute}},
+		{"cached login, shared token", benchLogin, "wonderland", benchConfig{shareFor: time.Minute}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			benchLoop(b, getter(b, newBenchServer(b, bench.config), bench.query, bench.password))
+		})
+	}
+}
+
+// BenchmarkGetParallel is for "-cpu 1,2,4,8": with as many requests as processors, the time of one shrinks as that of the bare
+// signature does, as long as nothing in the path is shared by all of them.
+func BenchmarkGetParallel(b *testing.B) {
+	b.Run("bare ES256", func(b *testing.B) { benchParallel(b, bareSignature(b)) })
 	b.Run("anonymous", func(b *testing.B) {
-		get(b, newBenchServer(b), "service=registry.test&scope=repository:public/app:pull", "")
+		benchParallel(b, getter(b, newBenchServer(b, benchConfig{}), benchAnonymous, ""))
 	})
 	b.Run("cached login", func(b *testing.B) {
-		get(b, newBenchServer(b), "service=registry.test&scope=repository:alice/app:pull,push", "wonderland")
+		benchParallel(b, getter(b, newBenchServer(b, benchConfig{}), benchLogin, "wonderland"))
+	})
+	b.Run("anonymous, shared token", func(b *testing.B) {
+		benchParallel(b, getter(b, newBenchServer(b, benchConfig{shareFor: time.Minute}), benchAnonymous, ""))
 	})
 }
 
-// BenchmarkLogin is a login with a bcrypt-10 password: the first one, and a repeated one.
+// BenchmarkLogin is a login with a bcrypt-10 password: the bare hash, the first login, and a repeated one.
 func BenchmarkLogin(b *testing.B) {
-	const query = "service=registry.test&scope=repository:alice/app:pull,push"
+	b.Run("bare bcrypt 10", func(b *testing.B) {
+		hash := benchHash(b)
+		benchLoop(b, func(b *testing.B) {
+			if err := bcrypt.CompareHashAndPassword(hash, []byte("wonderland")); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
 	b.Run("first", func(b *testing.B) {
 		b.ReportAllocs()
 		users := benchUsers(b)
 		for b.Loop() {
 			b.StopTimer()
-			server := benchServer(b, authn.Cache(users, authn.CacheConfig{})) // which remembers nothing yet
+			server := benchServer(b, authn.Cache(users, authn.CacheConfig{}), benchConfig{}) // which remembers nothing yet
+			ask := getter(b, server, benchLogin, "wonderland")
 			b.StartTimer()
-			getOnce(b, server, benchRequest(b, query, "wonderland"))
+			ask(b)
 		}
 	})
-	b.Run("repeated", func(b *testing.B) { get(b, newBenchServer(b), query, "wonderland") })
+	b.Run("repeated", func(b *testing.B) {
+		benchLoop(b, getter(b, newBenchServer(b, benchConfig{}), benchLogin, "wonderland"))
+	})
 }
 
-func get(b *testing.B, server *auth.Server, query, password string) {
+// BenchmarkRefresh is a POST with one of a thousand refresh tokens in memory.
+func BenchmarkRefresh(b *testing.B) {
+	tokens, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory(), MaxPerSubject: 1000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	users := benchUsers(b)
+	alice, err := users.Lookup(b.Context(), "alice")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var secret token.Secret
+	for range 1000 {
+		secret, _, err = tokens.Issue(b.Context(), token.RefreshGrant{
+			Subject: alice.Name, SubjectKind: alice.Kind.String(), SubjectStamp: alice.Stamp, Service: service,
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	form := url.Values{
+		"grant_type": {"refresh_token"}, "service": {service}, "client_id": {"bench"},
+		"scope": {"repository:alice/app:pull,push"}, "refresh_token": {string(secret)},
+	}.Encode()
+	server := benchServer(b, users, benchConfig{refreshTokens: tokens})
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/token", nil)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.ContentLength = int64(len(form))
+	benchLoop(b, func(b *testing.B) {
+		r.Body = io.NopCloser(strings.NewReader(form))
+		serve(b, server, r)
+	})
+}
+
+// benchLoop measures one thing after the other.
+func benchLoop(b *testing.B, do func(*testing.B)) {
 	b.Helper()
-	r := benchRequest(b, query, password)
-	getOnce(b, server, r)
+	do(b)
 	b.ReportAllocs()
 	defer reportCPU(b)()
 	for b.Loop() {
-		getOnce(b, server, r)
+		do(b)
 	}
 }
 
-func getOnce(b *testing.B, server *auth.Server, r *http.Request) {
+// benchParallel measures as many at once as there are processors.
+func benchParallel(b *testing.B, do func(*testing.B)) {
 	b.Helper()
-	w := discard{header: make(http.Header)}
-	server.ServeHTTP(&w, r)
-	if w.status != http.StatusOK {
-		b.Fatalf("status %d", w.status)
+	do(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	defer reportCPU(b)()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			do(b)
+		}
+	})
+}
+
+func bareSignature(b *testing.B) func(*testing.B) {
+	b.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	message := make([]byte, 1200) // about the size of a token
+	return func(b *testing.B) {
+		digest := sha256.Sum256(message)
+		if _, err := key.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
+			b.Error(err)
+		}
 	}
 }
 
-func benchRequest(b *testing.B, query, password string) *http.Request {
+func getter(b *testing.B, server http.Handler, query, password string) func(*testing.B) {
 	b.Helper()
 	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/token?"+query, nil)
 	if password != "" {
 		r.SetBasicAuth("alice", password)
 	}
-	return r
+	return func(b *testing.B) { serve(b, server, r) }
 }
 
-func newBenchServer(b *testing.B) *auth.Server {
-	b.Helper()
-	return benchServer(b, authn.Cache(benchUsers(b), authn.CacheConfig{}))
+func serve(b *testing.B, server http.Handler, r *http.Request) {
+	w := discard{header: make(http.Header)}
+	server.ServeHTTP(&w, r)
+	if w.status != http.StatusOK {
+		b.Errorf("status %d", w.status)
+	}
 }
 
-func benchUsers(b *testing.B) authn.Authenticator {
+func benchHash(b *testing.B) []byte {
 	b.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 10)
 	if err != nil {
 		b.Fatal(err)
 	}
-	users, err := static.New(static.User{Name: "alice", PasswordHash: authn.Secret(hash)})
+	return hash
+}
+
+func benchUsers(b *testing.B) *static.Users {
+	b.Helper()
+	users, err := static.New(static.User{Name: "alice", PasswordHash: authn.Secret(benchHash(b))})
 	if err != nil {
 		b.Fatal(err)
 	}
 	return users
 }
 
-func benchServer(b *testing.B, users authn.Authenticator) *auth.Server {
+// benchConfig is how the server of a benchmark differs from the usual one.
+type benchConfig struct {
+	rules         int // before those that match
+	shareFor      time.Duration
+	refreshTokens *token.RefreshTokens
+}
+
+func newBenchServer(b *testing.B, config benchConfig) http.Handler {
 	b.Helper()
+	return benchServer(b, authn.Cache(benchUsers(b), authn.CacheConfig{}), config)
+}
+
+func benchServer(b *testing.B, users authn.Authenticator, config benchConfig) http.Handler {
+	b.Helper()
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: newIssuer(b).Keys(), ShareFor: config.shareFor})
+	if err != nil {
+		b.Fatal(err)
+	}
 	server, err := auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{service: newIssuer(b)},
+		Services:         map[string]*token.Issuer{service: issuer},
 		Authenticator:    users,
 		AnonymousAllowed: true,
-		Authorizer:       policy(),
+		Authorizer:       acl.NewPolicy(benchRules(b, config.rules)),
+		RefreshTokens:    config.refreshTokens,
 		Logger:           slog.New(discardLog{}),
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return server
+	mux := http.NewServeMux()
+	mux.Handle("/token", server)
+	return mux
+}
+
+// benchRules has the two rules that match, after some for others.
+func benchRules(b *testing.B, others int) *acl.List {
+	b.Helper()
+	match := func(account, name string, actions ...string) acl.Rule {
+		return acl.Rule{Match: &acl.Match{Account: &account, Name: &name}, Actions: actions}
+	}
+	var rules []acl.Rule
+	for i := range others {
+		rules = append(rules, match("user"+strconv.Itoa(i), "team"+strconv.Itoa(i)+"/*", "pull", "push"))
+	}
+	rules = append(rules, match("*", "public/*", "pull"), match("?*", "${account}/*", "*"))
+	list, _, err := acl.Compile(rules)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return list
 }
 
 // discard is a ResponseWriter that costs nothing.

@@ -136,7 +136,7 @@ func timedServer(b *testing.B) http.Handler {
 	}
 	cached := authn.Cache(authn.Chain(sources...), authn.CacheConfig{})
 	free := authn.ThrottleRule{Free: math.MaxInt}
-	return benchServer(b, authn.Throttle(cached, authn.ThrottleConfig{AccountAddress: free, Account: free, Address: free}))
+	return benchServer(b, authn.Throttle(cached, authn.ThrottleConfig{AccountAddress: free, Account: free, Address: free}), benchConfig{})
 }
 
 // mannWhitney returns the two-sided p of the Mann-Whitney U test, by the normal approximation, which is good for twenty values and

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,54 @@ func TestPanicOfTheAuditHook(t *testing.T) {
 		cfg.Audit = func(context.Context, auth.AuditRecord) { panic("the audit's disk is full") }
 	})
 	f.get("service=registry.test", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
+}
+
+// A function that finds the client's address reads what the client sent, such as too few addresses in a header.
+func TestPanicOfTheAddressFunction(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.RemoteAddr = func(r *http.Request) netip.Addr {
+			return netip.MustParseAddr(strings.Split(r.Header.Get("X-Forwarded-For"), ",")[1])
+		}
+	})
+	f.get("service=registry.test", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
+	f.send("alice:wonderland", "", http.Header{"X-Forwarded-For": {"x,192.0.2.1"}}).wantStatus(200)
+}
+
+// What could not be found out is 503, however it is wrapped; only what wraps ErrRejected or ErrNoMatch is 401. An error that wraps
+// one of these and a cause says that the proof was checked, so it is a refusal, and guesses that end in it are counted: a source
+// that is down must not say so, or clients throw their passwords away.
+func TestARefusalIsWhatTheSourceCallsOne(t *testing.T) {
+	for name, test := range map[string]struct {
+		err    error
+		status int
+	}{
+		"a database that is down":           {fmt.Errorf("find the user: %w", errSourceDown), 503},
+		"a deadline":                        {fmt.Errorf("find the user: %w", context.DeadlineExceeded), 503},
+		"several servers that are down":     {errors.Join(errSourceDown, errSourceDown), 503},
+		"an error whose text says rejected": {errors.New(authn.ErrRejected.Error()), 503},
+		"a refusal":                         {authn.ErrRejected, 401},
+		"a refusal and its cause":           {fmt.Errorf("%w: %w", authn.ErrRejected, errors.New("result code 49")), 401},
+		"a refusal joined with a cause":     {errors.Join(errors.New("result code 49"), authn.ErrRejected), 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := &people{subject: authn.Subject{Name: "alice", Stamp: "1"}}
+			f := throttledFixture(t, newSetClock(), source)
+			refreshToken := f.login()
+			source.set(authn.Subject{}, test.err)
+			for way, ask := range waysIn(f, refreshToken, "") {
+				if status := ask().StatusCode; status != test.status {
+					t.Errorf("%s: status %d, want %d", way, status, test.status)
+				}
+			}
+			statuses := make(map[int]int)
+			for n := range 20 {
+				statuses[f.loginFrom("192.0.2.1", "alice", "guess"+strconv.Itoa(n)).StatusCode]++
+			}
+			if throttled := statuses[429] > 0; throttled != (test.status == 401) {
+				t.Errorf("twenty guesses are answered with %v", statuses)
+			}
+		})
+	}
 }
 
 // The record of a timeout has to be written after it.

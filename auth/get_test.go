@@ -191,6 +191,10 @@ func TestMalformedCredentialsNeverReachASource(t *testing.T) {
 	if n := asked.Swap(0); n != 0 {
 		t.Error("a colon in a form's user name: the source was asked")
 	}
+	f.post(form("grant_type", "password", "service", service, "username", "alice", "password", "")).wantError(400, "INVALID_REQUEST", "invalid_request")
+	if n := asked.Swap(0); n != 0 {
+		t.Error("an empty password in a form: the source was asked")
+	}
 	f.get("service=registry.test", "alice:"+strings.Repeat("a", 8<<10)).wantStatus(200) // as long as a JWT may be
 	if n := asked.Load(); n != 1 {
 		t.Errorf("with good credentials the source was asked %d times", n)

@@ -12,14 +12,17 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	jose "github.com/go-jose/go-jose/v4"
 
@@ -109,6 +112,64 @@ func TestHostileRequests(t *testing.T) {
 		t.Errorf("%d of %d answers are the recommended ones, want %d", recommended, len(corpus), least)
 	}
 	f.get("service=registry.test&scope=repository:alice/app:pull", "alice:wonderland").wantStatus(200)
+	f.wantNoSecretLogged(t, corpus)
+}
+
+// wantNoSecretLogged looks in all that was logged, by the server and by package net/http, for what the requests had to prove who
+// sends them, and for what the answers gave out. The server's own lines have to be whole, too.
+func (f *fixture) wantNoSecretLogged(t *testing.T, corpus []hostileRequest) {
+	t.Helper()
+	logged := f.log.String()
+	for secret := range secretsOf(t, corpus) {
+		if strings.Contains(logged, secret) {
+			t.Errorf("the log has the secret %q", secret)
+		}
+	}
+	lines := 0
+	for line := range strings.Lines(logged) {
+		if strings.HasPrefix(line, "{") && !json.Valid([]byte(line)) {
+			t.Errorf("a line of its own making: %q", line)
+		}
+		if strings.HasPrefix(line, "{") {
+			lines++
+		}
+		if i := strings.IndexFunc(strings.TrimSuffix(line, "\n"), unicode.IsControl); i >= 0 {
+			t.Errorf("at %d, a control character: %q", i, line)
+		}
+	}
+	if lines < len(corpus)/2 {
+		t.Errorf("%d lines for %d requests", lines, len(corpus))
+	}
+}
+
+// secretsOf are the passwords that the corpus sends, and how tokens and the Authorization of alice and admin begin. A password that is too short, or the name of somebody
+// as well, cannot be looked for.
+func secretsOf(t *testing.T, corpus []hostileRequest) map[string]bool {
+	t.Helper()
+	secrets := map[string]bool{"rt1_": true, "eyJ": true, "YWxpY2U6": true, "YWRtaW46": true}
+	presented := regexp.MustCompile(`\$\{basic:[^:}]*:([^}]*)\}|(?:^|&)(?:password|refresh_token)=([^&]*)`)
+	for _, h := range corpus {
+		texts := []string{string(h.Request.Body), string(h.Request.Query)}
+		for _, values := range h.Request.Headers {
+			for _, value := range values {
+				texts = append(texts, string(value))
+			}
+		}
+		texts = slices.DeleteFunc(texts, func(text string) bool { return len(text) > 4<<10 }) // nothing as long is logged in full
+		for _, match := range presented.FindAllStringSubmatch(strings.Join(texts, "&"), -1) {
+			password, err := url.QueryUnescape(match[2])
+			if err != nil || match[2] == "" {
+				password = match[1]
+			}
+			if len(password) >= 6 && !strings.Contains(password, "${") {
+				secrets[password] = true
+			}
+		}
+	}
+	if !secrets["wonderland"] || !secrets["adminpass"] || len(secrets) < 20 {
+		t.Errorf("only %d secrets are known: %v", len(secrets), secrets)
+	}
+	return secrets
 }
 
 // newHostileFixture is a fixture with the corpus's policy and the header limit that a server should have.
@@ -116,7 +177,7 @@ func newHostileFixture(t *testing.T) *fixture {
 	t.Helper()
 	var server *auth.Server
 	f := newFixture(t, func(cfg *auth.Config) {
-		cfg.Authorizer = authz.First(adminMayDoAnything(), policy())
+		cfg.Authorizer, cfg.Audit = authz.First(adminMayDoAnything(), policy()), nil
 		var err error
 		if server, err = auth.NewServer(*cfg); err != nil {
 			t.Fatal(err)
@@ -126,6 +187,7 @@ func newHostileFixture(t *testing.T) *fixture {
 	mux.Handle("/token", server)
 	limited := httptest.NewUnstartedServer(mux)
 	limited.Config.MaxHeaderBytes = 32 << 10
+	limited.Config.ErrorLog = log.New(f.log, "", 0)
 	limited.Start()
 	t.Cleanup(limited.Close)
 	f.url = limited.URL + "/token"

@@ -54,7 +54,7 @@ func (a RefreshAdminRecord) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Int("status", a.Status), slog.Int("count", a.Count)}
 	text := func(key, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(key, value))
+			attrs = append(attrs, slog.String(key, visible(value)))
 		}
 	}
 	text("method", a.Method)

@@ -144,7 +144,10 @@ func (req *tokenRequest) readScopes(p *parameters) {
 		return
 	}
 	list, malformed := scope.ParseList(values...)
-	req.scopes, req.malformed = scope.Merge(list), malformed
+	if len(list) > 1 {
+		list = scope.Merge(list)
+	}
+	req.scopes, req.malformed = list, malformed
 	if len(list) == 0 && len(malformed) > 0 {
 		p.fail(invalidScope(malformed[0].Error()))
 	}

@@ -26,7 +26,7 @@ type answer struct {
 // more than all else here.
 func (a *answer) write(w http.ResponseWriter) {
 	const first, second = `{"token":"`, `","access_token":"`
-	rest := a.appendRest(make([]byte, 0, 256))
+	rest := a.appendRest(make([]byte, 0, 128))
 	writeHeader(w, http.StatusOK, len(first)+len(second)+2*len(a.token)+len(rest))
 	for _, part := range []string{first, a.token, second, a.token} {
 		_, _ = io.WriteString(w, part) // an error means that the client is gone

@@ -45,7 +45,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	record.Duration = time.Since(started)
 	// Before the answer, so that no token leaves without its record; and with a context that a timeout does not end, so that
 	// the record of a timeout arrives.
-	if err := s.auditSafely(context.WithoutCancel(ctx), record); err != nil {
+	if err := s.auditSafely(context.WithoutCancel(ctx), &record); err != nil {
 		record.refuse(err)
 	}
 	if record.Err != nil {
@@ -66,17 +66,17 @@ func boundBody(w http.ResponseWriter, r *http.Request, deadline time.Time) {
 
 // answerSafely is answer, with a panic of an authenticator or an authorizer made an error: it costs this request a 500, and
 // nothing else.
-func (s *Server) answerSafely(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (granted *answer, err error) {
+func (s *Server) answerSafely(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (granted answer, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			granted, err = nil, s.panicked(ctx, cause)
+			granted, err = answer{}, s.panicked(ctx, cause)
 		}
 	}()
 	return s.answer(ctx, w, r, record)
 }
 
 // auditSafely is audit, with a panic of the hook made an error.
-func (s *Server) auditSafely(ctx context.Context, record AuditRecord) (err error) {
+func (s *Server) auditSafely(ctx context.Context, record *AuditRecord) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = s.panicked(ctx, cause)
@@ -89,33 +89,33 @@ func (s *Server) auditSafely(ctx context.Context, record AuditRecord) (err error
 // panicked logs a panic with its stack, which is still there while the panic is recovered from.
 func (s *Server) panicked(ctx context.Context, cause any) error {
 	s.cfg.logger().LogAttrs(ctx, slog.LevelError, "panic while answering a token request",
-		slog.String("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
+		slog.String("panic", visible(fmt.Sprint(cause))), slog.String("stack", string(debug.Stack())))
 	return internalError(fmt.Errorf("panic: %v", cause))
 }
 
 // answer is the way of every request, whatever its form: read, authenticate, authorize, issue.
-func (s *Server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (*answer, error) {
+func (s *Server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (answer, error) {
 	record.RemoteAddr = s.cfg.RemoteAddr(r)
 	req, err := parseRequest(w, r)
 	record.describe(req)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	issuer, err := s.issuer(r.Method, req)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	record.describe(req) // the service may be the default now
 
 	subject, err := s.authenticate(ctx, r, req, record)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	record.Subject = subject
 
 	granted, err := s.authorize(ctx, req, subject, record)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	return s.issue(ctx, issuer, req, subject, granted, record)
 }
@@ -166,6 +166,7 @@ func (s *Server) authorize(ctx context.Context, req *tokenRequest, subject authn
 		return nil, unavailable("the request cannot be decided at the moment", err)
 	}
 	granted := make([]scope.Scope, 0, len(decisions))
+	record.Decisions = make([]ScopeDecision, 0, len(decisions))
 	for i, asked := range req.scopes {
 		d := decisions[i]
 		if d.NoMatch {
@@ -175,16 +176,31 @@ func (s *Server) authorize(ctx context.Context, req *tokenRequest, subject authn
 		if len(allowed.Actions) > 0 {
 			granted = append(granted, allowed)
 		}
-		record.Decisions = append(record.Decisions, ScopeDecision{Asked: asked, Granted: allowed.Actions, Reason: d.Reason})
+		record.Decisions = append(record.Decisions, ScopeDecision{
+			Asked: asked, Granted: allowed.Actions, Reason: d.Reason, Dropped: beyond(d.Actions, asked),
+		})
 	}
 	return granted, nil
 }
 
+// beyond returns the actions that were not asked for, or nil.
+func beyond(actions []string, asked scope.Scope) []string {
+	var dropped []string
+	for _, action := range actions {
+		if !asked.Has(action) {
+			dropped = append(dropped, action)
+		}
+	}
+	return dropped
+}
+
 // issue signs the token, and adds a refresh token where one is asked for.
-func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequest, subject authn.Subject, granted []scope.Scope, record *AuditRecord) (*answer, error) {
-	issued, err := issuer.Issue(ctx, token.Grant{Subject: subject.Name, Audience: req.service, Access: granted})
+func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequest, subject authn.Subject, granted []scope.Scope, record *AuditRecord) (answer, error) {
+	issued, err := issuer.Issue(ctx, token.Grant{
+		Subject: subject.Name, Audience: req.service, Access: granted, RemoteAddr: record.RemoteAddr,
+	})
 	if err != nil {
-		return nil, unavailable("a token cannot be signed at the moment", err)
+		return answer{}, unavailable("a token cannot be signed at the moment", err)
 	}
 	if size := len(issued.Value); size > maxTokenBytes {
 		s.cfg.logger().LogAttrs(ctx, slog.LevelWarn, "the token is larger than proxies and registries may accept in a header",
@@ -192,10 +208,10 @@ func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequ
 	}
 	refreshToken, err := s.refreshToken(ctx, req, subject, record)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
-	record.TokenID = issued.ID // now that nothing keeps it from being given out
-	return &answer{
+	record.TokenID, record.TokenShared = issued.ID, issued.Shared // now that nothing keeps it from being given out
+	return answer{
 		token:        string(issued.Value),
 		issuedAt:     issued.IssuedAt,
 		lifetime:     issued.Lifetime,

@@ -40,7 +40,8 @@ type Request struct {
 // An Authenticator finds out who makes a request.
 //
 // Authenticate returns the subject when the proof is right. It returns an error that wraps [ErrNoMatch] for what is not
-// its own, one that wraps [ErrRejected] for a wrong proof, and any other error when it could not find out. With an error
+// its own, one that wraps [ErrRejected] for a wrong proof, and any other error when it could not find out. An outage must wrap
+// neither of the two, not even joined with something else: a client that reads 401 throws its credentials away. With an error
 // the Subject is the zero value; without one it has a name. The request is never nil. Implementations are safe for
 // concurrent use and return soon after ctx is done.
 type Authenticator interface {

@@ -32,6 +32,7 @@ type throttleAttempt struct {
 
 	wait     time.Duration // if more than zero, it is refused
 	repeated bool          // its credentials are those of the last attempt, which was counted a moment ago
+	joined   bool          // so are they for the account, from elsewhere: it is not counted there
 	outcome  ThrottleOutcome
 	last     [throttleKinds]time.Time // the failures before it
 }
@@ -39,7 +40,7 @@ type throttleAttempt struct {
 // begin decides, and counts the attempt if it is to be checked. All that were counted before it begins is seen by it, so that
 // attempts at the same time have no more guesses than attempts one after another.
 func (a *throttleAttempt) begin(rules throttleRules, states []ThrottleState) {
-	a.wait, a.repeated, a.outcome = 0, false, ThrottlePending
+	a.wait, a.repeated, a.joined, a.outcome = 0, false, false, ThrottlePending
 	here := &states[0]
 	slowdown := time.Duration(0)
 	for i, rule := range rules.of(states) {
@@ -49,7 +50,12 @@ func (a *throttleAttempt) begin(rules throttleRules, states []ThrottleState) {
 		a.repeated, a.outcome = true, here.Outcome
 		return
 	}
+	account := &states[accountState]
+	a.joined = account.Failures > 0 && account.Proof == a.proof && a.begun.Sub(account.Last) < repeatWindow
 	for i, rule := range rules.of(states) {
+		if i == accountState && a.joined {
+			continue
+		}
 		if i == accountState {
 			slowdown = rule.delay(states[i].Failures)
 			a.wait = max(a.wait, appoint(here, slowdown, a.begun))
@@ -61,9 +67,13 @@ func (a *throttleAttempt) begin(rules throttleRules, states []ThrottleState) {
 		return
 	}
 	for i := range states {
+		if i == accountState && a.joined {
+			continue
+		}
 		a.last[i] = states[i].Last
 		charge(&states[i], a.begun)
 	}
+	account.Proof = a.proof
 	here.Proof, here.Outcome, here.Appointment = a.proof, ThrottlePending, time.Time{}
 	if slowdown > 0 {
 		here.Appointment = a.begun.Add(slowdown)
@@ -90,8 +100,13 @@ func appoint(here *ThrottleState, slowdown time.Duration, now time.Time) time.Du
 // appointmentHolds is how late one may come to an appointment.
 const appointmentHolds = 5 * time.Minute
 
-// fail notes what became of the attempt, for those that repeat it.
+// fail notes what became of the attempt, for those that repeat it. One that joined another is a failure of its own when that one
+// was none.
 func (a *throttleAttempt) fail(states []ThrottleState, outcome ThrottleOutcome) {
+	if account := &states[accountState]; a.joined && account.Proof != a.proof {
+		charge(account, a.begun)
+		account.Proof = a.proof
+	}
 	if here := &states[0]; here.Failures > 0 && here.Proof == a.proof {
 		here.Outcome = outcome
 	}
@@ -110,7 +125,13 @@ func (a *throttleAttempt) takeBack(states []ThrottleState) {
 	}
 	appointment := states[0].Appointment
 	for i := range states {
+		if i == accountState && a.joined {
+			continue
+		}
 		refund(&states[i], a.begun, a.last[i])
+	}
+	if account := &states[accountState]; !a.joined && account.Proof == a.proof {
+		account.Proof = ThrottleProof{}
 	}
 	here := &states[0]
 	if !appointment.IsZero() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -627,6 +628,99 @@ func TestThrottleCountsConcurrentRepetitionsOnce(t *testing.T) {
 		g.source.check = working
 		if checked := g.guess(20, home, "alice"); checked != 9 {
 			t.Errorf("%d further guesses, want 9", checked)
+		}
+	})
+}
+
+// A thousand nodes log in at once, each from an address of its own: with one password that is one guess, whatever becomes of it.
+func TestThrottleACluster(t *testing.T) {
+	down := errors.New("down")
+	for name, test := range map[string]struct {
+		password func(node int) authn.Secret
+		err      error // of the source, when it is broken
+		statuses map[int]int
+		left     int // of the hundred free failures of the account
+	}{
+		"the right password":    {func(int) authn.Secret { return "right" }, nil, map[int]int{200: 1000}, 100},
+		"one wrong password":    {func(int) authn.Secret { return "wrong" }, nil, map[int]int{401: 1000}, 99},
+		"a source that is down": {func(int) authn.Secret { return "right" }, down, map[int]int{503: 1000}, 100},
+		"each another password": {func(i int) authn.Secret { return authn.Secret(strconv.Itoa(i)) }, nil, map[int]int{401: 100, 429: 900}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := guard(t)
+				working, finish := g.source.check, make(chan struct{})
+				g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+					<-finish
+					if test.err != nil {
+						return authn.Subject{}, test.err
+					}
+					return working(ctx, r)
+				}
+				address := func(i int) string { return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String() }
+				var statuses [1000]int
+				var nodes sync.WaitGroup
+				for i := range statuses {
+					nodes.Go(func() { statuses[i], _ = g.try(address(i), "alice", test.password(i)) })
+					synctest.Wait() // in this order
+				}
+				close(finish)
+				nodes.Wait()
+				count := map[int]int{}
+				for _, status := range statuses {
+					count[status]++
+				}
+				if !maps.Equal(count, test.statuses) {
+					t.Errorf("answers are %v, want %v", count, test.statuses)
+				}
+				g.source.check = working
+				left := 0
+				for i := range 200 {
+					if status, _ := g.try(address(5000+i), "alice", authn.Secret("guess"+strconv.Itoa(i))); status == 401 {
+						left++
+					}
+				}
+				if left != test.left {
+					t.Errorf("%d failures are left, want %d", left, test.left)
+				}
+			})
+		})
+	}
+}
+
+// One that joined another guess is a failure of its own when that one turns out to be none.
+func TestThrottleAGuessIsNotFreeWithAFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := guard(t)
+		working := g.source.check
+		fault, answer := make(chan struct{}), make(chan struct{})
+		g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+			if r.RemoteAddr == netip.MustParseAddr(home) {
+				<-fault
+				return authn.Subject{}, errors.New("down")
+			}
+			<-answer
+			return working(ctx, r)
+		}
+		var clients sync.WaitGroup
+		clients.Go(func() { g.want(home, "alice", "wrong", 503) })
+		synctest.Wait()
+		clients.Go(func() { g.want(other, "alice", "wrong", 401) })
+		synctest.Wait()
+		close(fault)
+		synctest.Wait()
+		close(answer)
+		clients.Wait()
+		g.source.check = working
+		left := 0
+		for i := range 200 {
+			address := netip.AddrFrom4([4]byte{10, 1, 0, byte(i)}).String()
+			if status, _ := g.try(address, "alice", authn.Secret("guess"+strconv.Itoa(i))); status == 401 {
+				left++
+			}
+		}
+		if left != 99 {
+			t.Errorf("%d failures are left, want 99", left)
 		}
 	})
 }

@@ -5,6 +5,7 @@
 //   - authorizer: a custom authorizer, with its policy test
 //   - server: a complete server, with docker_auth's configuration file
 //   - soak: a token server at full rate for as long as one likes, watched for wrong answers and leaks
+//   - load: a cluster that asks a token server for tokens, and measures how fast it answers
 //   - faults: what clients see, and what the log says, when parts of a token server fail
 //   - e2e: real registries and real clients
 package examples

@@ -78,6 +78,10 @@ func (s Scope) Intersect(allowed []string) Scope {
 // Merge returns one scope for each resource in list, in the order of first mention, with the actions of all scopes of
 // that resource, sorted and unique. The result shares no memory with list.
 func Merge(list []Scope) []Scope {
+	if len(list) == 1 {
+		actions := append(make([]string, 0, len(list[0].Actions)), list[0].Actions...)
+		return []Scope{{Type: list[0].Type, Name: list[0].Name, Actions: normalizeActions(actions)}}
+	}
 	type resource struct{ typ, name string }
 	merged := make([]Scope, 0, len(list))
 	index := make(map[resource]int, len(list))

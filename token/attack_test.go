@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/x509"
@@ -9,7 +10,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +129,9 @@ func TestAttacksAreRefused(t *testing.T) {
 		{"a header that is no JSON", a.insider.token(`hello`, claims), token.ErrMalformed},
 
 		{"a JWE", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AAAA.AAAA.AAAA", token.ErrMalformed},
+		{"a JWE whose key takes years to derive (GHSA-2c7c-3mj9-8fqh)", pbes2(""), token.ErrMalformed},
+		{"a JWE that is a bomb (CVE-2024-28180)", pbes2(`,"zip":"DEF"`), token.ErrMalformed},
+		{"three parts of such a JWE", strings.TrimSuffix(pbes2(""), ".AAAA.AAAA"), token.ErrKeyUnknown},
 		{"a token in a token", a.insider.token(a.header("ES256", `,"cty":"JWT"`), a.valid), token.ErrMalformed},
 		{"the JSON serialisation", marshal(t, map[string]any{"payload": body, "protected": head, "signature": signature}), token.ErrMalformed},
 		{"several signatures", marshal(t, map[string]any{"payload": body, "signatures": []any{map[string]any{"protected": head, "signature": signature}}}), token.ErrMalformed},
@@ -134,6 +143,7 @@ func TestAttacksAreRefused(t *testing.T) {
 		{"the signature of another token", input + "." + b64(string(a.insider.signature("x"))), token.ErrSignature},
 		{"other claims under the signature", head + "." + b64(claimsWith("sub", "root")) + "." + signature, token.ErrSignature},
 		{"a signature of zeros (CVE-2022-21449)", input + "." + b64(string(make([]byte, 64))), token.ErrSignature},
+		{"a signature of r = s = n, the order of the curve", input + "." + b64(strings.Repeat(string(elliptic.P256().Params().N.Bytes()), 2)), token.ErrSignature},
 		{"a signature in DER", input + "." + b64(string(a.insider.signatureDER(input))), token.ErrSignature},
 		{"a short signature", input + "." + b64("short"), token.ErrSignature},
 		{"a signature with one byte more", input + "." + b64(string(append(a.insider.signature(input), 0))), token.ErrSignature},
@@ -155,7 +165,11 @@ func TestAttacksAreRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			began := time.Now()
 			got, err := verifier.Verify(test.raw)
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("refused after %v", took)
+			}
 			if !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
@@ -167,6 +181,12 @@ func TestAttacksAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pbes2 is a JWE with a password, and a count of hashes that its sender chooses (RFC 7518, section 4.8).
+func pbes2(more string) string {
+	head := `{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2s":"c2FsdHNhbHQ","p2c":2147483647` + more + `}`
+	return b64(head) + "." + b64(strings.Repeat("k", 24)) + "." + b64("nonce-nonce-") + ".AAAA.AAAA"
 }
 
 // quotes reports whether the message has eight characters of a part of the token.
@@ -217,13 +237,57 @@ func TestARetiredKeyVerifiesNothing(t *testing.T) {
 	}
 }
 
-// A hostile header must not make the verifier allocate more than a small multiple of the bound on its length.
+// A hostile token must not make the verifier do more than a small multiple of what the bound on its length allows: not many
+// allocations, and not large ones either.
 func TestRefusingIsCheap(t *testing.T) {
 	verifier := newVerifier(t, newKeySet(t, generateKey(t, token.ES256)))
-	for _, raw := range []string{strings.Repeat(".", 1<<20), strings.Repeat("A", 1<<24), b64(strings.Repeat("[", 1<<16)) + ".AAAA.AAAA"} {
-		if allocations := testing.AllocsPerRun(10, func() { _, _ = verifier.Verify(raw) }); allocations > 10 {
-			t.Errorf("%d bytes: %v allocations", len(raw), allocations)
+	for raw, mostBytes := range map[string]uint64{
+		strings.Repeat(".", 10_000):                          64 << 10, // CVE-2025-27144, CVE-2025-30204
+		strings.Repeat(".", 1<<20):                           64 << 10,
+		strings.Repeat("A", 1<<24):                           64 << 10,
+		b64(strings.Repeat("[", 1<<16)) + ".AAAA.AAAA":       64 << 10,
+		b64(strings.Repeat("[", 12_000)) + ".AAAA.AAAA":      1 << 20, // shorter than the bound: it is read as JSON
+		b64(strings.Repeat(`{"":`, 3_000)) + ".AAAA.AAAA":    1 << 20,
+		b64(strings.Repeat(`{"a":1,`, 1_500)) + ".AAAA.AAAA": 1 << 20,
+	} {
+		const runs, mostAllocations = 10, 100
+		refuse := func() { _, _ = verifier.Verify(raw) }
+		if allocations := testing.AllocsPerRun(runs, refuse); allocations > mostAllocations {
+			t.Errorf("%d bytes, %.20s…: %v allocations", len(raw), raw, allocations)
 		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			refuse()
+		}
+		runtime.ReadMemStats(&after)
+		if allocated := (after.TotalAlloc - before.TotalAlloc) / runs; allocated > mostBytes {
+			t.Errorf("%d bytes, %.20s…: %d bytes are allocated", len(raw), raw, allocated)
+		}
+	}
+}
+
+// Encrypted tokens, tokens in JSON and claims that nobody verified are what the attacks on JOSE libraries need. Nothing of this
+// module reads them, not even to refuse them.
+func TestNothingReadsOtherFormsOfTokens(t *testing.T) {
+	dangerous := regexp.MustCompile(`ParseEncrypted|DecryptMulti|ParseSigned\(|ParseSignedJSON|ParseDetached|UnsafePayload|UnsafeClaims`)
+	files := 0
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if path == filepath.Join("..", "examples") {
+			return filepath.SkipDir
+		}
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		files++
+		source, err := os.ReadFile(path)
+		if call := dangerous.Find(source); call != nil {
+			t.Errorf("%s calls %s", path, call)
+		}
+		return err
+	})
+	if err != nil || files < 50 {
+		t.Errorf("read %d files, %v", files, err)
 	}
 }
 

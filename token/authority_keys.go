@@ -184,9 +184,11 @@ func (a *AuthorityKeys) step(now time.Time) {
 func (a *AuthorityKeys) prepare(now time.Time) {
 	key, err := a.generate(now)
 	if err == nil {
-		err = a.rotation.publish(key, now.Add(a.rotation.publishFirst), now)
+		err = a.set.Add(key)
 	}
 	if err == nil {
+		now = a.config.Now() // to make the key took a while, and it is published for all of its time
+		a.rotation.hold(key, now.Add(a.rotation.publishFirst), now)
 		a.log(slog.LevelInfo, "new token signing key published", slog.Any("key", key), slog.Time("signs", a.rotation.nextAt))
 	}
 	if err == nil && a.rotation.nextIsDue(now) {

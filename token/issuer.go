@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 	"unicode/utf8"
 
@@ -39,6 +40,22 @@ type IssuerConfig struct {
 	// LibtrustKeyID puts the libtrust id of the key into kid instead of the thumbprint: for distribution 2.x with a key
 	// that has no certificate. Distribution 3.x then finds no key without a certificate.
 	LibtrustKeyID bool
+	// ShareFor lets those who ask the same for up to this long after a token was made have that token, and not one of their own:
+	// a cluster of which each node starts the same image then costs one signature. Zero shares nothing. It is at most a
+	// quarter of the lifetime, and leaves [MinLifetime] of it.
+	//
+	// The same is the same subject, audience and access of the [Grant], from the same class of addresses, signed by the same key. All else is as
+	// without it: who asks and what is granted is decided for each request anew, so a right that was taken away is not in a
+	// token that is given out later. But the "jti" then names a token and no longer a request: several records of the
+	// audit have the same, which [Token.Shared] tells, and what is seen of a token at the registry belongs to one of them.
+	// A registry that accepts a jti only once cannot be used with it; none of the known ones does that.
+	ShareFor time.Duration
+	// MaxShared bounds how many tokens are kept for sharing. Beyond it requests get tokens of their own. The default is
+	// 1000, which take two or three megabytes.
+	MaxShared int
+	// AddressClass tells which addresses may share tokens: those for which it returns the same. The default is the network, of
+	// which it takes the first 16 bits of an IPv4 address and the first 48 of another one.
+	AddressClass func(netip.Addr) string
 	// Now is the clock. Nil is time.Now.
 	Now func() time.Time
 }
@@ -49,6 +66,7 @@ type Issuer struct {
 	keys          *KeySet
 	lifetime      time.Duration
 	libtrustKeyID bool
+	sharing       *sharing // or nil
 	now           func() time.Time
 }
 
@@ -68,6 +86,10 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 	case config.Lifetime < MinLifetime || config.Lifetime > MaxLifetime:
 		return nil, fmt.Errorf("make issuer: a lifetime of %v, not of %v to %v", config.Lifetime, MinLifetime, MaxLifetime)
 	}
+	shared, err := newSharing(config)
+	if err != nil {
+		return nil, fmt.Errorf("make issuer: %w", err)
+	}
 	if _, err := config.Keys.signingUntil(roundUp(config.Now().Add(config.Lifetime))); err != nil {
 		return nil, fmt.Errorf("make issuer: %w", err)
 	}
@@ -76,6 +98,7 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 		keys:          config.Keys,
 		lifetime:      config.Lifetime,
 		libtrustKeyID: config.LibtrustKeyID,
+		sharing:       shared,
 		now:           config.Now,
 	}, nil
 }
@@ -88,6 +111,9 @@ type Grant struct {
 	Audience string
 	// Access is what may be done. Scopes of one resource are merged, and those without an action left out.
 	Access []scope.Scope
+	// RemoteAddr is where the token is asked from, for an issuer that shares tokens: see [IssuerConfig.AddressClass]. The token
+	// does not say it.
+	RemoteAddr netip.Addr
 }
 
 // A Token is an access token, issued.
@@ -97,12 +123,14 @@ type Token struct {
 	// ID is the "jti", for the audit log.
 	ID string
 	// IssuedAt is the present, in whole seconds of UTC: what the answer's issued_at says. The token's own iat is a few
-	// seconds earlier.
+	// seconds earlier, and earlier still in a shared token.
 	IssuedAt time.Time
 	// ExpiresAt is the token's exp. It is never before IssuedAt plus Lifetime.
 	ExpiresAt time.Time
 	// Lifetime is how long the token is valid: what the answer's expires_in says.
 	Lifetime time.Duration
+	// Shared says that the token was made for an earlier request.
+	Shared bool
 }
 
 // Issue makes a token. An error means that no token can be made now: the signer failed, ctx is done, the certificate of the
@@ -116,18 +144,28 @@ func (i *Issuer) Issue(ctx context.Context, grant Grant) (Token, error) {
 	if grant.Audience == "" || !utf8.ValidString(grant.Audience) || !utf8.ValidString(grant.Subject) {
 		return Token{}, errors.New("issue token: the audience is missing, or a name is not UTF-8")
 	}
-	now := i.now().UTC()
+	now, access := i.now().UTC(), accessOf(grant.Access)
+	signer, err := i.signer(roundUp(now.Add(i.lifetime)))
+	if err != nil {
+		return Token{}, fmt.Errorf("issue token: %w", err)
+	}
+	if i.sharing == nil {
+		return i.issue(signer, grant, access, now)
+	}
+	return i.sharing.get(ctx, shareKey{signer, i.sharing.question(grant, access)}, now, func() (Token, error) {
+		return i.issue(signer, grant, access, now)
+	})
+}
+
+// issue makes a token of its own.
+func (i *Issuer) issue(signer *compactSigner, grant Grant, access []scope.Scope, now time.Time) (Token, error) {
 	token := Token{
 		ID:        newTokenID(),
 		IssuedAt:  now.Truncate(time.Second),
 		ExpiresAt: roundUp(now.Add(i.lifetime)),
 		Lifetime:  i.lifetime,
 	}
-	payload, err := json.Marshal(i.claims(grant, token))
-	if err != nil {
-		return Token{}, fmt.Errorf("issue token: %w", err)
-	}
-	signer, err := i.signer(token.ExpiresAt)
+	payload, err := json.Marshal(i.claims(grant, access, token))
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
@@ -159,7 +197,7 @@ type issuedClaims struct {
 	Access    []scope.Scope `json:"access"`
 }
 
-func (i *Issuer) claims(grant Grant, token Token) issuedClaims {
+func (i *Issuer) claims(grant Grant, access []scope.Scope, token Token) issuedClaims {
 	past := token.IssuedAt.Add(-backdated).Unix()
 	return issuedClaims{
 		Issuer:    i.name,
@@ -169,12 +207,15 @@ func (i *Issuer) claims(grant Grant, token Token) issuedClaims {
 		NotBefore: past,
 		IssuedAt:  past,
 		ID:        token.ID,
-		Access:    accessOf(grant.Access),
+		Access:    access,
 	}
 }
 
 // accessOf returns the "access" claim: never nil, each resource once, none without an action.
 func accessOf(granted []scope.Scope) []scope.Scope {
+	if len(granted) == 1 && isNormal(granted[0].Actions) {
+		return granted
+	}
 	merged := scope.Merge(granted)
 	access := merged[:0]
 	for _, s := range merged {
@@ -183,6 +224,16 @@ func accessOf(granted []scope.Scope) []scope.Scope {
 		}
 	}
 	return access
+}
+
+// isNormal reports whether there are actions, sorted and each once.
+func isNormal(actions []string) bool {
+	for i := 1; i < len(actions); i++ {
+		if actions[i-1] >= actions[i] {
+			return false
+		}
+	}
+	return len(actions) > 0
 }
 
 func (i *Issuer) signer(end time.Time) (*compactSigner, error) {

@@ -306,7 +306,11 @@ func TestAnIssuedTokenDoesNotPrint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, printed := range []string{fmt.Sprintf("%v %+v %#v %s %q %x", issued, issued, issued, issued, issued, issued), string(encoded)} {
+	all := []string{string(encoded)}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		all = append(all, fmt.Sprintf(verb, issued))
+	}
+	for _, printed := range all {
 		if strings.Contains(printed, signature) || strings.Contains(printed, fmt.Sprintf("%x", signature)) {
 			t.Errorf("printed: %s", printed)
 		}

@@ -66,6 +66,16 @@ func TestTheDefaultAlgorithmIsES256(t *testing.T) {
 	}
 }
 
+// An id that is made of the curve, or of nothing but its parameters, is the same for all keys; docker_auth and distribution had it so.
+func TestTwoKeysHaveDifferentIDs(t *testing.T) {
+	for _, algorithm := range []token.Algorithm{token.ES256, token.EdDSA} {
+		first, second := generateKey(t, algorithm), generateKey(t, algorithm)
+		if first.ID() == second.ID() || first.LibtrustID() == second.LibtrustID() || first.ID() == "" || first.LibtrustID() == "" {
+			t.Errorf("%s: the ids are %q and %q, and libtrust's %q and %q", algorithm, first.ID(), second.ID(), first.LibtrustID(), second.LibtrustID())
+		}
+	}
+}
+
 // One fresh P-256 key in 128 has such a coordinate, so with 1000 keys this fails with near certainty if they are kept.
 func TestGeneratedKeysHaveNoLeadingZero(t *testing.T) {
 	for range 1000 {

@@ -129,7 +129,7 @@ func (f *KeyFile) Reload() error {
 	defer f.schedule(now)
 	f.seen, f.seenAt = f.look(), now
 	f.judge(now)
-	f.step(now)
+	f.step(f.config.Now())
 	return f.lastError()
 }
 
@@ -170,15 +170,17 @@ func (f *KeyFile) takeOver(key *Key, now time.Time) error {
 		f.rotation.giveUp(now)
 		return nil
 	}
+	if key.id != f.signing().id {
+		if err := f.set.Add(key); err != nil {
+			return err
+		}
+	}
+	now = f.config.Now() // to read the key took a while, and it is published for all of its time
 	var at time.Time
 	if f.maySignByItself(key, now) {
 		at = now.Add(f.rotation.publishFirst)
 	}
-	if key.id == f.signing().id {
-		f.rotation.hold(key, at, now)
-	} else if err := f.rotation.publish(key, at, now); err != nil {
-		return err
-	}
+	f.rotation.hold(key, at, now)
 	f.logPending(key, at)
 	return nil
 }

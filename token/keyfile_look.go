@@ -91,7 +91,7 @@ func (f *KeyFile) keep() {
 	}
 	defer f.schedule(now)
 	f.follow(now)
-	f.step(now)
+	f.step(f.config.Now())
 }
 
 // signUntil has nothing to wait for: what does not change the file does not make a new key.

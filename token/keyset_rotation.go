@@ -25,16 +25,7 @@ type oldKey struct {
 	goneAt time.Time
 }
 
-// publish adds a key that is to sign at a time, and gives up the one that was to sign before.
-func (r *rotation) publish(key *Key, at, now time.Time) error {
-	if err := r.set.Add(key); err != nil {
-		return err
-	}
-	r.hold(key, at, now)
-	return nil
-}
-
-// hold remembers what is to sign next, without publishing it.
+// hold remembers what is to sign next, and gives up what was to sign before.
 func (r *rotation) hold(key *Key, at, now time.Time) {
 	r.giveUp(now)
 	r.spare(key.id)

@@ -57,14 +57,15 @@ func (s *compactSigner) sign(payload []byte) (jws string, err error) {
 			jws, err = "", fmt.Errorf("sign: the signer panicked: %v", r)
 		}
 	}()
-	token := make([]byte, 0, len(s.header)+base64.RawURLEncoding.EncodedLen(len(payload))+len(".")+s.algorithm.maxEncodedSignature())
-	token = append(token, s.header...)
-	token = base64.RawURLEncoding.AppendEncode(token, payload)
-	token, err = s.appendSignature(token)
+	const usual = len(".") + 86 // the signature of ES256 and of Ed25519, encoded
+	encoded := make([]byte, 0, base64.RawURLEncoding.EncodedLen(len(payload))+usual)
+	encoded = base64.RawURLEncoding.AppendEncode(encoded, payload)
+	signature, err := s.signature(encoded)
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
-	return string(token), nil
+	signed := base64.RawURLEncoding.AppendEncode(append(encoded, '.'), signature)
+	return s.header + string(signed), nil
 }
 
 // selfTest signs a random message, and reads and verifies it with go-jose.

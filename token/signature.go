@@ -2,11 +2,9 @@ package token
 
 import (
 	"crypto"
-	"crypto/ed25519"
 	"crypto/rand"
 	_ "crypto/sha256" // for crypto.Hash.New
 	_ "crypto/sha512"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
@@ -16,9 +14,9 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// appendSignature appends to a header and a payload the dot and the signature over them.
-func (s *compactSigner) appendSignature(token []byte) ([]byte, error) {
-	digest, err := s.digest(token)
+// signature returns the signature over the header and an encoded payload.
+func (s *compactSigner) signature(payload []byte) ([]byte, error) {
+	digest, err := s.digest(payload)
 	if err != nil {
 		return nil, err
 	}
@@ -26,23 +24,22 @@ func (s *compactSigner) appendSignature(token []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	token = append(token, '.')
 	if size := s.algorithm.coordinateSize(); size > 0 {
-		return appendECDSA(token, signature, size)
+		return twoNumbers(signature, size)
 	}
-	return base64.RawURLEncoding.AppendEncode(token, signature), nil
+	return signature, nil
 }
 
-// digest returns what the signer is given: the hash of a header and a payload, or both as they are.
-func (s *compactSigner) digest(token []byte) ([]byte, error) {
+// digest returns what the signer is given: the hash of the header and the payload, or both as they are.
+func (s *compactSigner) digest(payload []byte) ([]byte, error) {
 	if s.hashed == nil {
-		return token, nil
+		return append([]byte(s.header), payload...), nil
 	}
 	h, err := s.hashed.Clone()
 	if err != nil {
 		return nil, err
 	}
-	_, _ = h.Write(token[len(s.header):]) // never fails
+	_, _ = h.Write(payload) // never fails
 	return h.Sum(nil), nil
 }
 
@@ -73,18 +70,6 @@ func (a Algorithm) hashOf(beginning string) (hash.Cloner, error) {
 	return h, err
 }
 
-// maxEncodedSignature is the length of the longest signature of the algorithm, in base64url.
-func (a Algorithm) maxEncodedSignature() int {
-	size := 2 * a.coordinateSize()
-	switch a {
-	case EdDSA:
-		size = ed25519.SignatureSize
-	case RS256:
-		size = maxRSABits / 8
-	}
-	return base64.RawURLEncoding.EncodedLen(size)
-}
-
 // coordinateSize is the length in bytes of each of the two numbers of an ECDSA signature, or zero for other algorithms.
 func (a Algorithm) coordinateSize() int {
 	switch a {
@@ -93,17 +78,15 @@ func (a Algorithm) coordinateSize() int {
 	case ES384:
 		return 48
 	case ES512:
-		return maxCoordinateSize
+		return 66
 	default:
 		return 0
 	}
 }
 
-const maxCoordinateSize = 66 // of P-521
-
-// appendECDSA turns the ASN.1 of a signer (RFC 3279, section 2.2.3) into what a JWS has: two numbers of equal length, without
+// twoNumbers turns the ASN.1 of an ECDSA signer (RFC 3279, section 2.2.3) into what a JWS has: both numbers in equal length, without
 // a frame (RFC 7518, section 3.4).
-func appendECDSA(token, signature []byte, size int) ([]byte, error) {
+func twoNumbers(signature []byte, size int) ([]byte, error) {
 	input := cryptobyte.String(signature)
 	var pair cryptobyte.String
 	var r, s []byte
@@ -114,8 +97,8 @@ func appendECDSA(token, signature []byte, size int) ([]byte, error) {
 	if len(r) > size || len(s) > size {
 		return nil, fmt.Errorf("the numbers of the signature have %d and %d bytes, more than %d", len(r), len(s), size)
 	}
-	var numbers [2 * maxCoordinateSize]byte
+	numbers := make([]byte, 2*size)
 	copy(numbers[size-len(r):], r)
 	copy(numbers[2*size-len(s):], s)
-	return base64.RawURLEncoding.AppendEncode(token, numbers[:2*size]), nil
+	return numbers, nil
 }

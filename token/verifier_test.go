@@ -278,6 +278,8 @@ func TestKeysAreFoundByCertificate(t *testing.T) {
 	private := generateECDSA(t)
 	leaf := ca.leaf(t, private, nil)
 	expired := ca.leaf(t, private, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	stranger := generateECDSA(t) // whose certificate says that it signs tokens, and nothing else
+	noCA := &authority{ca.leaf(t, stranger, nil), stranger}
 	roots := x509.NewCertPool()
 	roots.AddCert(root.certificate)
 	public, err := token.NewPublicKey(private.Public())
@@ -300,6 +302,7 @@ func TestKeysAreFoundByCertificate(t *testing.T) {
 		{"below a root, beside a set", other, roots, []*x509.Certificate{leaf, ca.certificate}, nil},
 		{"below a root, with a gap", nil, roots, []*x509.Certificate{leaf}, token.ErrKeyUnknown},
 		{"below a root, expired", nil, roots, []*x509.Certificate{expired, ca.certificate}, token.ErrKeyUnknown},
+		{"below a certificate that is no CA", nil, roots, []*x509.Certificate{noCA.leaf(t, private, nil), noCA.certificate, ca.certificate}, token.ErrKeyUnknown},
 		{"below another root", nil, x509.NewCertPool(), []*x509.Certificate{leaf, ca.certificate, root.certificate}, token.ErrKeyUnknown},
 		{"with the CA first", nil, roots, []*x509.Certificate{ca.certificate, leaf}, token.ErrSignature},
 	}

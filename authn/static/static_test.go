@@ -43,6 +43,7 @@ func TestAuthenticate(t *testing.T) {
 		static.User{Name: "alice", PasswordHash: hash(t, "wonderland"), Labels: labels},
 		static.User{Name: "builder", PasswordHash: hash(t, "hammer"), Kind: authn.KindServiceAccount},
 		static.User{Name: "mallory", PasswordHash: hash(t, "gone"), Disabled: true},
+		static.User{Name: "robot$builder", PasswordHash: hash(t, "tin")},
 	)
 	for name, test := range map[string]struct {
 		username string
@@ -53,6 +54,7 @@ func TestAuthenticate(t *testing.T) {
 	}{
 		"the right password":            {"alice", "wonderland", authn.Subject{Name: "alice", Labels: labels}, nil, 1},
 		"a service account":             {"builder", "hammer", authn.Subject{Name: "builder", Kind: authn.KindServiceAccount}, nil, 1},
+		"a user named like a robot":     {"robot$builder", "tin", authn.Subject{Name: "robot$builder", Kind: authn.KindUser}, nil, 1},
 		"a wrong password":              {"alice", "looking-glass", authn.Subject{}, authn.ErrRejected, 1},
 		"another user's password":       {"alice", "hammer", authn.Subject{}, authn.ErrRejected, 1},
 		"a disabled user":               {"mallory", "gone", authn.Subject{}, authn.ErrRejected, 1},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,14 +31,18 @@ func TestProgram(t *testing.T) {
 	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../server").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	for name, test := range map[string]func(*testing.T, *process){
-		"slow and half-open connections": testSlowConnections,
-		"ten thousand idle connections":  testIdleConnections,
-		"SIGTERM during load":            testSIGTERM,
+	for name, test := range map[string]struct {
+		settings string // of the server
+		run      func(*testing.T, *process)
+	}{
+		"slow and half-open connections":      {"", testSlowConnections},
+		"ten thousand idle connections":       {"max_connections: 20000", testIdleConnections},
+		"SIGTERM during load":                 {"", testSIGTERM},
+		"SIGTERM during load, and a balancer": {"shutdown_delay: 5s", testDrain},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, start(t, binary))
+			test.run(t, start(t, binary, test.settings))
 		})
 	}
 }
@@ -54,7 +59,7 @@ type process struct {
 }
 
 // What no rule decides, a program does: it says that it is asked, and waits until it may go on.
-const configuration = `server: {addr: "127.0.0.1:0"}
+const configuration = `server: {addr: "127.0.0.1:0", SETTINGS}
 token: {issuer: "auth.test", expiration: 900, certificate: "my.crt", key: "my.key", services: ["registry.test"]}
 users:
   "alice": {password: "HASH"}
@@ -64,7 +69,7 @@ acl:
 ext_authz: {command: "sh", args: ["-c", "echo asked > asked; read line < go"], timeout: 9s, max_running: 16}
 `
 
-func start(t *testing.T, binary string) *process {
+func start(t *testing.T, binary, settings string) *process {
 	t.Helper()
 	p := &process{t: t, folder: t.TempDir(), lines: make(chan map[string]any, 100), ended: make(chan struct{})}
 	key := must(token.GenerateKey(token.ES256))(t)
@@ -72,7 +77,7 @@ func start(t *testing.T, binary string) *process {
 	for name, content := range map[string][]byte{
 		"my.key":     must(key.PrivateKeyPEM())(t),
 		"my.crt":     key.CertificatePEM(),
-		"config.yml": []byte(strings.Replace(configuration, "HASH", string(hash), 1)),
+		"config.yml": []byte(strings.NewReplacer("HASH", string(hash), "SETTINGS", settings).Replace(configuration)),
 	} {
 		check(t, os.WriteFile(filepath.Join(p.folder, name), content, 0o600))
 	}
@@ -326,7 +331,79 @@ func testSIGTERM(t *testing.T, p *process) {
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}
-	start(t, p.cmd.Path).wantServes(newClient())
+	start(t, p.cmd.Path, "").wantServes(newClient())
+}
+
+// testDrain: clients that keep their connections, and are sent here for as long as the program says that it is ready, notice
+// nothing of its end.
+func testDrain(t *testing.T, p *process) {
+	const clients, answeredBefore = 8, 400
+	ready, balancer := strings.TrimSuffix(p.url, "/auth")+"/readyz", newClient()
+	isReady := func() bool {
+		response, err := balancer.Get(ready)
+		if err != nil {
+			t.Fatal(err) // it is answered until the end of the delay
+		}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	}
+	if !isReady() {
+		t.Fatal("it is not ready")
+	}
+	var group sync.WaitGroup
+	var answered atomic.Int64
+	enough, away := make(chan struct{}), make(chan struct{})
+	for i := range clients {
+		group.Go(func() {
+			client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
+			defer client.CloseIdleConnections()
+			for {
+				select {
+				case <-away:
+					return
+				default:
+				}
+				ask := p.public
+				if i%2 == 0 {
+					ask = p.login // a POST is not tried again when its connection is found to be closed
+				}
+				status, err := ask(client)
+				if status != http.StatusOK {
+					t.Errorf("status %d, %v", status, err)
+				}
+				if answered.Add(1) == answeredBefore {
+					close(enough)
+				}
+			}
+		})
+	}
+	<-enough
+	check(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.wait("stopping")
+	if isReady() {
+		t.Error("it is ready")
+	}
+	before := answered.Load() // which go on until the balancer looks the next time
+	eventually(t, "others are answered", func() bool { return answered.Load() > before+clients })
+	close(away)
+	group.Wait()
+	p.wantServes(newClient())
+	<-p.ended
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// login asks for a token as alice, and returns the status.
+func (p *process) login(client *http.Client) (int, error) {
+	form := url.Values{"grant_type": {"password"}, "service": {serviceName}, "username": {"alice"}, "password": {"wonderland"}}
+	response, err := client.PostForm(p.url, form)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
 }
 
 // fifo makes a named pipe and opens both of its ends, so that neither a reader nor a writer has to wait for the other.

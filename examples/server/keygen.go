@@ -11,12 +11,28 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-const keygenHelp = `Usage: server keygen --key FILE --cert FILE [--algorithm ES256]
+const keygenHelp = `Usage: server keygen --key FILE --cert FILE [--algorithm ES256] [--authority]
 
 Makes a signing key and a certificate for it, which is valid for ten years. The files must not exist. The certificate goes into
 the registry's rootcertbundle.
 
+With --authority, they are those of an authority, for token.authority: the server makes signing keys below it, and renews them.
+
 `
+
+// A pair is a private key with its certificate.
+type pair interface {
+	PrivateKeyPEM() ([]byte, error)
+	CertificatePEM() []byte
+	Warnings() []string
+}
+
+func generate(algorithm token.Algorithm, authority bool) (pair, error) {
+	if authority {
+		return token.GenerateAuthority(algorithm)
+	}
+	return token.GenerateKey(algorithm)
+}
 
 // keygen is the command that makes a key.
 func (p *program) keygen(_ context.Context, args []string) error {
@@ -24,6 +40,7 @@ func (p *program) keygen(_ context.Context, args []string) error {
 	keyFile := flags.String("key", "", "`FILE` for the private key")
 	certFile := flags.String("cert", "", "`FILE` for the certificate")
 	algorithm := flags.String("algorithm", string(token.ES256), "ES256, ES384, ES512, EdDSA or RS256")
+	authority := flags.Bool("authority", false, "make the key of an authority, and not one that signs tokens itself")
 	if _, err := p.parse(flags, args, keygenHelp); err != nil {
 		return err
 	}
@@ -35,7 +52,7 @@ func (p *program) keygen(_ context.Context, args []string) error {
 			return &usageError{fmt.Sprintf("%s is there already; a key that is in use must not be lost", file)}
 		}
 	}
-	key, err := token.GenerateKey(token.Algorithm(*algorithm))
+	key, err := generate(token.Algorithm(*algorithm), *authority)
 	if err != nil {
 		return &usageError{err.Error()}
 	}
@@ -50,7 +67,7 @@ func (p *program) keygen(_ context.Context, args []string) error {
 	if err := writeNew(*certFile, key.CertificatePEM(), everybody); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "%s: private key, %s\n%s: certificate, for the registry's rootcertbundle\n", *keyFile, key.Algorithm(), *certFile)
+	fmt.Fprintf(p.stdout, "%s: private key, %s\n%s: certificate, for the registry's rootcertbundle\n", *keyFile, *algorithm, *certFile)
 	for _, warning := range key.Warnings() {
 		fmt.Fprintf(p.stdout, "warning: %s\n", warning)
 	}

@@ -7,7 +7,7 @@
 //	server test config.yml cases.yml
 //	server doctor config.yml --registry registry.yml
 //	server hash                 make a password hash
-//	server keygen               make a key and a certificate
+//	server keygen               make a key and a certificate, for signing or for an authority
 package main
 
 import (

@@ -130,6 +130,7 @@ func TestCommands(t *testing.T) {
 		"hash without a password":  {[]string{"hash"}, `^server: .*empty`, 1},
 		"keygen over a key":        {[]string{"keygen", "--key", "my.key", "--cert", "x.crt"}, `^server: my.key is there already.*\n$`, 2},
 		"keygen without a name":    {[]string{"keygen", "--key", "a.key"}, `^server: --key and --cert are needed`, 2},
+		"keygen of an authority":   {[]string{"keygen", "--key", "ca.key", "--cert", "ca.crt", "--authority"}, `^ca.key: private key, ES256\nca.crt: certificate, for the registry's rootcertbundle\n$`, 0},
 		"keygen with HS256":        {[]string{"keygen", "--key", "a.key", "--cert", "a.crt", "--algorithm", "HS256"}, `^server: .*HS256`, 2},
 		"doctor":                   {[]string{"doctor", "config.yml", "--registry", "registry.yml"}, `(?i)issuer`, 1},
 		"doctor for one version":   {[]string{"doctor", "config.yml", "--registry", "registry.yml", "--registry-version", "2.8"}, `(?i)issuer`, 1},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -37,6 +38,8 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	default:
 		return &usageError{fmt.Sprintf("--log-format is text or json, and not %q", *format)}
 	}
+	logger := slog.New(handler)
+	slog.SetDefault(logger) // where the keys below an authority, which come with a configuration, tell of their renewal
 	// From now on, so that a signal which comes early does not end the program.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -46,11 +49,11 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	server, err := serve.New(ctx, cfg, p.getenv, slog.New(handler))
+	server, err := serve.New(ctx, cfg, p.getenv, logger)
 	if err != nil {
 		return err
 	}
-	return server.Run(ctx, hangups)
+	return errors.Join(server.Run(ctx, hangups), server.Close())
 }
 
 // glogFlags accepts the flags for the log that docker_auth is often started with. They change nothing.

@@ -70,7 +70,7 @@ func (c *client) askOnce() {
 	a, err := c.do(r)
 	took := time.Since(begun)
 	if times := c.load.times.Load(); times != nil {
-		times.add(took)
+		times.Add(took)
 	}
 	c.load.answered.Add(1)
 	if err == nil {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/berthpass/registry-auth/examples/internal/latency"
 )
 
 // counts are of answers, and of those that were not as expected.
@@ -39,8 +41,8 @@ type load struct {
 	clients  []*client
 	guessers []*guesser
 	answered atomic.Uint64
-	times    atomic.Pointer[histogram] // nil while warming up
-	gate     sync.RWMutex              // held by each request, so that all can be kept from asking
+	times    atomic.Pointer[latency.Histogram] // nil while warming up
+	gate     sync.RWMutex                      // held by each request, so that all can be kept from asking
 }
 
 const guesserCount = 2

@@ -2,12 +2,10 @@ package main
 
 import (
 	"fmt"
-	"math/bits"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -70,43 +68,4 @@ func (u usage) String() string {
 	const mebi = 1 << 20
 	return fmt.Sprintf("heap %.2f MiB, resident %.1f MiB, %d goroutines, %d files",
 		float64(u.heap)/mebi, float64(u.resident)/mebi, u.goroutines, u.files)
-}
-
-// A histogram counts times in steps of about three percent. It is safe for concurrent use.
-type histogram struct {
-	steps [64 << stepBits]atomic.Uint64
-}
-
-const stepBits = 5
-
-func (h *histogram) add(d time.Duration) { h.steps[stepOf(d)].Add(1) }
-
-// stepOf is the number of leading bits and the value of those that follow the first.
-func stepOf(d time.Duration) int {
-	n := uint64(max(d, 1<<stepBits))
-	shift := bits.Len64(n) - 1 - stepBits
-	return shift<<stepBits + int(n>>shift)&(1<<stepBits-1) //nolint:gosec // less than 32
-}
-
-// startOf is the shortest time in a step.
-func startOf(step int) time.Duration {
-	return time.Duration(1<<stepBits+step&(1<<stepBits-1)) << (step >> stepBits)
-}
-
-func (h *histogram) count() (n uint64) {
-	for i := range h.steps {
-		n += h.steps[i].Load()
-	}
-	return n
-}
-
-// percentile is the time within which that part of the answers came.
-func (h *histogram) percentile(p float64) time.Duration {
-	wanted, n := p/100*float64(h.count()), uint64(0)
-	for i := range h.steps {
-		if n += h.steps[i].Load(); n > 0 && float64(n) >= wanted {
-			return startOf(i + 1).Round(10 * time.Microsecond)
-		}
-	}
-	return 0
 }

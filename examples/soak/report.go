@@ -17,9 +17,9 @@ func (r *report) print(w io.Writer) int {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 	c := r.counts
 	if seconds := r.elapsed.Seconds(); seconds > 0 {
-		line("rate         %.0f tokens/s after warming up, for %v", float64(r.times.count())/seconds, r.elapsed.Round(100*time.Millisecond))
+		line("rate         %.0f tokens/s after warming up, for %v", float64(r.times.Count())/seconds, r.elapsed.Round(100*time.Millisecond))
 	}
-	line("times        p50 %v, p95 %v, p99 %v", r.times.percentile(50), r.times.percentile(95), r.times.percentile(99))
+	line("times        p50 %v, p95 %v, p99 %v", r.times.Percentile(50), r.times.Percentile(95), r.times.Percentile(99))
 	line("answers      %d tokens, %d of them for refresh tokens; %d guesses refused and %d throttled; %d tokens shown to distribution",
 		c.tokens.Load(), c.refreshed.Load(), c.refused.Load(), c.throttled.Load(), c.verified.Load())
 	line("at start     %v", r.idle)
@@ -43,7 +43,7 @@ func (r *report) problems() []string {
 		list = append(list, fmt.Sprintf("%d answers are not as expected, of which", c.problems))
 		list = append(list, c.first...)
 	}
-	if r.times.count() == 0 {
+	if r.times.Count() == 0 {
 		return append(list, "it was stopped before it had warmed up")
 	}
 	if float64(r.end.heap) > (1+mostGrowth)*float64(r.warm.heap) {

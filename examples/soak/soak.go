@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/berthpass/registry-auth/examples/internal/latency"
 )
 
 const (
@@ -15,8 +17,8 @@ const (
 
 // A report is what is told in the end.
 type report struct {
-	elapsed time.Duration // after warming up
-	times   *histogram    // of answers after warming up
+	elapsed time.Duration      // after warming up
+	times   *latency.Histogram // of answers after warming up
 	counts  *counts
 	idle    usage // before the server was started
 	warm    usage // after warming up, and no request under way
@@ -26,7 +28,7 @@ type report struct {
 
 // soak starts the server, asks it for as long as it is to, and stops it.
 func soak(ctx context.Context, s settings, progress io.Writer) (*report, error) {
-	r := &report{times: new(histogram)}
+	r := &report{times: latency.New()}
 	r.idle = measure()
 	server, err := newServer(s.users)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/authz/acl"
+	"github.com/berthpass/registry-auth/examples/internal/latency"
 	"github.com/berthpass/registry-auth/scope"
 )
 
@@ -70,8 +71,8 @@ func TestInterrupted(t *testing.T) {
 func TestProblems(t *testing.T) {
 	good := func() *report {
 		u := usage{heap: 1000, goroutines: 100, files: 50}
-		r := &report{times: new(histogram), counts: new(counts), elapsed: time.Second, idle: u, warm: u, end: u, left: u}
-		r.times.add(time.Millisecond)
+		r := &report{times: latency.New(), counts: new(counts), elapsed: time.Second, idle: u, warm: u, end: u, left: u}
+		r.times.Add(time.Millisecond)
 		return r
 	}
 	for problem, spoil := range map[string]func(*report){
@@ -81,7 +82,7 @@ func TestProblems(t *testing.T) {
 		"open files while it ran":        func(r *report) { r.end.files = 51 },
 		"goroutines when it was stopped": func(r *report) { r.left.goroutines = 101 },
 		"open files when it was stopped": func(r *report) { r.left.files = 51 },
-		"before it had warmed up":        func(r *report) { r.times = new(histogram) },
+		"before it had warmed up":        func(r *report) { r.times = latency.New() },
 		"a wrong answer":                 func(r *report) { r.counts.wrong("a wrong answer") },
 	} {
 		r := good()
@@ -135,18 +136,5 @@ func TestOracle(t *testing.T) {
 	}
 	if len(granted) != len(parsed) {
 		t.Errorf("of %d rules these granted something: %v", len(parsed), granted)
-	}
-}
-
-// TestPercentiles are right to about three percent.
-func TestPercentiles(t *testing.T) {
-	h := new(histogram)
-	for i := range 1000 {
-		h.add(time.Duration(i+1) * time.Millisecond)
-	}
-	for p, want := range map[float64]time.Duration{50: 500 * time.Millisecond, 95: 950 * time.Millisecond, 99: 990 * time.Millisecond} {
-		if got := h.percentile(p); got < want || got > want*104/100 {
-			t.Errorf("p%v is %v, want %v", p, got, want)
-		}
 	}
 }

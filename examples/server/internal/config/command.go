@@ -40,9 +40,7 @@ func (r *reader) command(section, n *yaml.Node) *Command {
 				r.fail(value, "timeout must be at most %v, since a client waits for it, and is %v", maxCommandTimeout, c.Timeout)
 			}
 		case "max_running":
-			if c.MaxRunning = r.integer(value, key); c.MaxRunning < 1 {
-				r.fail(value, "max_running must be at least 1")
-			}
+			c.MaxRunning = r.atLeastOne(value, key)
 		default:
 			return false
 		}

@@ -17,6 +17,8 @@ type Config struct {
 	Server  Server
 	Token   Token
 	Refresh Refresh
+	// RefreshAdmin says where refresh tokens are administered, or is nil.
+	RefreshAdmin *RefreshAdmin
 	// Throttle is about wrong passwords.
 	Throttle Throttle
 	Metrics  Metrics
@@ -65,7 +67,7 @@ type loader struct {
 // The error holds one [*PositionError] or several, a line each. With an error the Config has nothing but Watched and Fingerprints,
 // which say the files whose change may mend it.
 func Load(path string, getenv func(string) string) (*Config, error) {
-	l := &loader{cfg: &Config{File: path}, getenv: getenv}
+	l := &loader{cfg: &Config{File: path, Refresh: defaultRefresh()}, getenv: getenv}
 	l.load(path)
 	slices.Sort(l.cfg.Watched)
 	l.cfg.Watched = slices.Compact(l.cfg.Watched)
@@ -127,7 +129,9 @@ func (r *reader) section(key, value *yaml.Node) {
 	case "tests":
 		r.tests(value)
 	case "refresh_tokens":
-		r.refreshTokens(value)
+		r.refreshTokens(key, value)
+	case "refresh_admin":
+		r.refreshAdmin(key, value)
 	case "throttle":
 		r.throttle(value)
 	case "metrics":
@@ -159,6 +163,7 @@ func (l *loader) check(path string, sections map[string]*yaml.Node) {
 	l.checkToken(line("token"))
 	l.compileRules()
 	l.checkTests()
+	l.checkRefreshAdmin()
 	if l.cfg.ExtAuth != nil && !l.usersGiven {
 		l.warning(line("ext_auth"), "the program of ext_auth is not asked about requests without credentials; they are refused unless users has an entry \"\"")
 	}

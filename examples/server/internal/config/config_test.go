@@ -11,7 +11,11 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/token"
 )
+
+// longToken is long enough for an administrator.
+const longToken = "0123456789abcdef0123456789abcdef"
 
 // fixture is a folder with a configuration.
 type fixture struct {
@@ -25,7 +29,7 @@ type fixture struct {
 func newFixture(t *testing.T, text string) *fixture {
 	t.Helper()
 	folder := t.TempDir()
-	f := &fixture{newFiles(t, folder), t, filepath.Join(folder, "config.yml"), map[string]string{}}
+	f := &fixture{newFiles(t, folder), t, filepath.Join(folder, "config.yml"), map[string]string{"TOKEN": longToken, "SHORT": "wonderland"}}
 	write(t, f.path, f.replace(text))
 	return f
 }
@@ -127,14 +131,36 @@ func TestBadConfigurations(t *testing.T) {
 			head + "users:\n  carol: {password: wonderland, disabled: true}\nacl: []\n",
 			`config.yml:11: the user "carol": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`,
 		},
-		"services share a key": {strings.Replace(head, `["registry.test"]`, `[a, b]`, 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service: give each certificate and key of its own, or set token.shared_key: true`},
-		"no services":          {strings.Replace(head, `["registry.test"]`, `[]`, 1) + rest, `config.yml:8: token.services is empty, so that no token could be issued; leave it out to issue for any service`},
-		"a case without scope": {head + rest + "tests:\n  - {granted: pull}\n", `config.yml:13: a case needs scope and granted; write granted: "" for nothing`},
+		"tokens shared for long": {strings.Replace(head, "900", "900\n  share_for: 5m", 1) + rest, `config.yml:9: token: make issuer: tokens that live for 15m0s cannot be shared for 5m0s, only for 3m45s`},
+		"services share a key":   {strings.Replace(head, `["registry.test"]`, `[a, b]`, 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service: give each certificate and key of its own, or set token.shared_key: true`},
+		"no services":            {strings.Replace(head, `["registry.test"]`, `[]`, 1) + rest, `config.yml:8: token.services is empty, so that no token could be issued; leave it out to issue for any service`},
+		"a case without scope":   {head + rest + "tests:\n  - {granted: pull}\n", `config.yml:13: a case needs scope and granted; write granted: "" for nothing`},
 		"a case that asks less": {
 			head + rest + "tests:\n  - {scope: \"repository:a:pull\", granted: push}\n", `config.yml:13: the case expects "push", which its scope does not ask for`,
 		},
 		"a case about another service": {
 			head + rest + "tests:\n  - {scope: \"repository:a:pull\", granted: \"\", service: x}\n", `config.yml:13: the case is about the service "x", for which no tokens are issued`,
+		},
+		"no connections":               {strings.Replace(head, "addr:", "max_connections: 0\n  addr:", 1) + rest, `config.yml:2: max_connections must be at least 1`},
+		"a long shutdown":              {strings.Replace(head, "addr:", "shutdown_delay: 2m\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be at most 1m0s and is 2m0s`},
+		"a shutdown in the past":       {strings.Replace(head, "addr:", "shutdown_delay: -1s\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be a positive time with its unit, such as 30s or 720h, and is "-1s"`},
+		"no refresh tokens at all":     {head + rest + "refresh_tokens: {max_per_user: 0}\n", `config.yml:12: max_per_user must be at least 1`},
+		"a long grace":                 {head + rest + "refresh_tokens: {grace: 1m}\n", `config.yml:12: refresh_tokens: make refresh tokens: a grace of 1m0s, not between 10s and 30s`},
+		"a refresh file without key":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\"}\n", `config.yml:12: refresh_tokens: file needs a key_file, another file for the key under which tokens are hashed; it is made if it is not there`},
+		"a refresh key without file":   {head + rest + "refresh_tokens: {key_file: \"@DIR@/r\"}\n", `config.yml:12: refresh_tokens: key_file means nothing without file`},
+		"a refresh key in the file":    {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/./r\"}\n", `config.yml:12: refresh_tokens: file and key_file are the same: a copy of one is to be worthless without the other`},
+		"a refresh file in no folder":  {head + rest + "refresh_tokens: {file: \"@DIR@/none/r\", key_file: \"@DIR@/k\"}\n", `config.yml:12: refresh_tokens: "none" is not a folder`},
+		"a refresh key that is none":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/my.crt\"}\n", `config.yml:12: refresh_tokens: key_file: my.crt has no key: 32 bytes or more, in hexadecimal`},
+		"administrators at no address": {head + rest + "refresh_admin: {admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin.addr must be host:port and is ""`},
+		"no administrators":            {head + rest + "refresh_admin: {addr: \"[::1]:1\"}\n", `config.yml:12: refresh_admin.admins is missing: who may list and revoke refresh tokens, with a token for each`},
+		"administrators among clients": {head + rest + "refresh_admin: {addr: \"127.0.0.1:5001\", admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin.addr must be an address of its own`},
+		"a short administrator":        {head + rest + "refresh_admin: {addr: \"[::1]:1\", admins: {a: {token_env: SHORT}}}\n", `config.yml:12: the administrator "a" needs a token of 32 characters or more; make one with: openssl rand -hex 32`},
+		"an administrator twice":       {head + rest + "refresh_admin: {addr: \"[::1]:1\", admins: {a: {token_env: TOKEN}, b: {token_env: TOKEN}}}\n", `config.yml:12: the administrator "b" has the same token as "a"`},
+		"a key that is no authority":   {strings.Replace(head, "issuer:", "authority: true\n  issuer:", 1) + rest, `config.yml:7: token key and certificate: make authority: …`},
+		"a key lifetime for one key":   {strings.Replace(head, "issuer:", "key_lifetime: 24h\n  issuer:", 1) + rest, `config.yml:7: token key and certificate: key_lifetime is about the keys below an authority, and authority is not set`},
+		"an authority of another's key": {
+			strings.Replace(head, `["registry.test"]`, `{a: {authority: true}}`, 1) + rest,
+			`config.yml:8: the service "a": authority and key_lifetime are about a certificate and key beside them, and there are none`,
 		},
 		"several mistakes": {head + "users:\n  a: {password: x}\n  b: {}\nacl: {}\n", strings.Join([]string{
 			`config.yml:11: the user "a": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`,
@@ -175,6 +201,25 @@ func TestFileThatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestTokensAreSharedWhereItIsSaid(t *testing.T) {
+	services := "{a: {share_for: 10s}, b: {}}\n  shared_key: true"
+	f := newFixture(t, strings.Replace(head, `["registry.test"]`, services, 1)+"users: {}\nacl: []\n")
+	cfg := f.mustLoad()
+	for service, shared := range map[string]bool{"a": true, "b": false} {
+		var ids [2]string
+		for i := range ids {
+			issued, err := cfg.Token.Issuer(service).Issue(t.Context(), token.Grant{Subject: "alice", Audience: service})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids[i] = issued.ID
+		}
+		if (ids[0] == ids[1]) != shared {
+			t.Errorf("service %s: two tokens are %v", service, ids)
+		}
+	}
+}
+
 // TestWarnings has configurations that work, with what their owner is told.
 func TestWarnings(t *testing.T) {
 	const rest = "users: {}\nacl: []\n"
@@ -198,7 +243,10 @@ func TestWarnings(t *testing.T) {
 			strings.Replace(head, "addr:", "real_ip_header: X-Real-Ip\n  real_ip_pos: 0\n  trusted_proxies: [192.0.2.1]\n  addr:", 1) + rest,
 			`config.yml:5: server.real_ip_pos counts from the front of the header, which the client can write; leave it out, or count from the end with a negative number`,
 		},
-		"only ext_auth": {head + "ext_auth: {command: \"true\"}\nacl: []\n", `config.yml:10: the program of ext_auth is not asked about requests without credentials; they are refused unless users has an entry ""`},
+		"rotation":                   {head + rest + "refresh_tokens: {rotate: true}\n", `config.yml:12: rotate: clients that keep the first token they are given, as docker does, have to log in again and again`},
+		"administrators on the way":  {head + rest + "refresh_admin: {addr: \"192.0.2.1:1\", admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin is served in the clear, and its tokens can be read on the way: listen on a loopback address`},
+		"administrators on loopback": {head + rest + "refresh_admin: {addr: \"127.0.0.1:1\", admins: {a: {token_env: TOKEN}}}\n", ""},
+		"only ext_auth":              {head + "ext_auth: {command: \"true\"}\nacl: []\n", `config.yml:10: the program of ext_auth is not asked about requests without credentials; they are refused unless users has an entry ""`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, test.text)
@@ -214,13 +262,24 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestReadableKeyIsAWarning(t *testing.T) {
-	f := newFixture(t, head+"users: {}\nacl: []\n")
-	if err := os.Chmod(filepath.Join(f.folder, "my.key"), 0o644); err != nil {
-		t.Fatal(err)
+	f := newFixture(t, head+"users: {}\nacl: []\nrefresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/r.key\"}\n"+
+		"refresh_admin: {addr: \"[::1]:1\", admins: {a: {token_file: \"@DIR@/a\"}}}\n").
+		file("r.key", longToken+longToken+"\n").file("a", longToken)
+	if warnings := f.mustLoad().Warnings; len(warnings) > 0 {
+		t.Fatalf("warnings: %v", warnings)
 	}
-	warnings := f.mustLoad().Warnings
-	if len(warnings) != 1 || !strings.Contains(warnings[0].Text, "everybody on this machine can read the key") {
-		t.Errorf("warnings: %v", warnings)
+	for _, name := range []string{"my.key", "r.key", "a"} {
+		path := filepath.Join(f.folder, name)
+		if err := os.Chmod(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		warnings := f.mustLoad().Warnings
+		if len(warnings) != 1 || !strings.Contains(warnings[0].Text, "everybody on this machine can read "+path) {
+			t.Errorf("%s: warnings: %v", name, warnings)
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -189,6 +189,23 @@ func (r *reader) duration(n *yaml.Node, what string) time.Duration {
 	return d
 }
 
+// durationOrNone is duration, with 0 for none.
+func (r *reader) durationOrNone(n *yaml.Node, what string) time.Duration {
+	if text := r.text(n, what); text == "0" || text == "0s" {
+		return 0
+	}
+	return r.duration(n, what)
+}
+
+// atLeastOne reads a number of things.
+func (r *reader) atLeastOne(n *yaml.Node, what string) int {
+	number := r.integer(n, what)
+	if number < 1 {
+		r.fail(n, "%s must be at least 1", what)
+	}
+	return number
+}
+
 // given returns the node of a text, or nil when the text is empty, which says the same as nothing.
 func (r *reader) given(n *yaml.Node, what string) *yaml.Node {
 	if r.text(n, what) == "" {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -27,7 +28,19 @@ type Server struct {
 	// HSTS tells browsers to come back with HTTPS only.
 	HSTS   bool
 	RealIP RealIP
+	// MaxConnections is how many connections may be open at once, at each address. Others wait until one is closed.
+	MaxConnections int
+	// ShutdownDelay is how long requests are still answered after the server was told to end, while it says that it is not ready.
+	ShutdownDelay time.Duration
 }
+
+const (
+	// defaultMaxConnections is some 250 MB when all of them are idle. A lower one is easier to use up, with connections on which
+	// nothing is sent: they last for five seconds.
+	defaultMaxConnections = 10_000
+	// maxShutdownDelay is the patience of most supervisors: they kill what has not ended by then.
+	maxShutdownDelay = time.Minute
+)
 
 // TLS says how connections are encrypted.
 type TLS struct {
@@ -72,6 +85,7 @@ type tlsSettings struct {
 
 func (r *reader) server(section, n *yaml.Node) {
 	s, t := &r.cfg.Server, tlsSettings{}
+	s.MaxConnections = defaultMaxConnections
 	r.mapping(n, "server", func(key string, value *yaml.Node) bool {
 		switch key {
 		case "addr":
@@ -101,6 +115,12 @@ func (r *reader) server(section, n *yaml.Node) {
 			s.RealIP.Position = &position
 		case "trusted_proxies":
 			s.RealIP.TrustedProxies = r.prefixes(value, key)
+		case "max_connections":
+			s.MaxConnections = r.atLeastOne(value, key)
+		case "shutdown_delay":
+			if s.ShutdownDelay = r.durationOrNone(value, key); s.ShutdownDelay > maxShutdownDelay {
+				r.fail(value, "shutdown_delay must be at most %v and is %v", maxShutdownDelay, s.ShutdownDelay)
+			}
 		default:
 			return false
 		}

@@ -2,19 +2,9 @@ package config
 
 import (
 	"net"
-	"time"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/berthpass/registry-auth/token"
 )
-
-// Refresh says whether clients may have refresh tokens, and for how long. They are kept in memory.
-type Refresh struct {
-	Disabled     bool
-	IdleLifetime time.Duration
-	Lifetime     time.Duration
-}
 
 // Throttle says whether wrong passwords are slowed down.
 type Throttle struct {
@@ -26,27 +16,6 @@ type Metrics struct {
 	// Addr is a host and port of their own, or empty: then they are at the server's own address, for its own machine.
 	Addr string
 	At   Position
-}
-
-func (r *reader) refreshTokens(n *yaml.Node) {
-	refresh := Refresh{IdleLifetime: token.DefaultRefreshIdleLifetime, Lifetime: token.DefaultRefreshLifetime}
-	r.mapping(n, "refresh_tokens", func(key string, value *yaml.Node) bool {
-		switch key {
-		case "enabled":
-			refresh.Disabled = !r.boolean(value, key)
-		case "idle_lifetime":
-			refresh.IdleLifetime = r.duration(value, key)
-		case "lifetime":
-			refresh.Lifetime = r.duration(value, key)
-		default:
-			return false
-		}
-		return true
-	})
-	if refresh.IdleLifetime > refresh.Lifetime {
-		r.fail(n, "refresh_tokens: idle_lifetime is longer than lifetime")
-	}
-	r.cfg.Refresh = refresh
 }
 
 func (r *reader) throttle(n *yaml.Node) {

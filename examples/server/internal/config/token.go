@@ -1,11 +1,9 @@
 package config
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -69,8 +67,16 @@ type tokenSettings struct {
 	certificate, key *yaml.Node
 	keyPEM           secret
 	expiration       time.Duration
+	shareFor         time.Duration // zero: tokens are not shared
 	thumbprintKeyID  *bool // nil when it is not said
+	// authority says that certificate and key are those of an authority, below which the signing keys are made, for keyLifetime
+	// each. It goes with certificate and key.
+	authority   bool
+	keyLifetime time.Duration
 }
+
+// ownKey reports whether a key is named, and not that of another section.
+func (s tokenSettings) ownKey() bool { return s.certificate != nil || s.key != nil || s.keyPEM.given }
 
 func (r *reader) token(section, n *yaml.Node) {
 	t := &r.cfg.Token
@@ -94,6 +100,8 @@ func (r *reader) tokenSetting(s *tokenSettings, key string, value *yaml.Node) bo
 		s.issuer = r.text(value, key)
 	case "expiration":
 		s.expiration = r.expiration(value)
+	case "share_for":
+		s.shareFor = r.duration(value, key)
 	case "certificate":
 		s.certificate = r.given(value, key)
 	case "key":
@@ -104,6 +112,10 @@ func (r *reader) tokenSetting(s *tokenSettings, key string, value *yaml.Node) bo
 		if disabled := r.boolean(value, key); !isNull(r.resolve(value)) {
 			s.thumbprintKeyID = &disabled
 		}
+	case "authority":
+		s.authority = r.boolean(value, key)
+	case "key_lifetime":
+		s.keyLifetime = r.duration(value, key)
 	default:
 		return false
 	}
@@ -163,6 +175,9 @@ func (r *reader) service(name string, n *yaml.Node) {
 		}
 		return true
 	})
+	if (settings.authority || settings.keyLifetime != 0) && !settings.ownKey() {
+		r.fail(n, "the service %q: authority and key_lifetime are about a certificate and key beside them, and there are none", name)
+	}
 	r.cfg.Token.services[name] = settings
 	if rules.given {
 		r.cfg.Token.Services[name].Rules = &rules
@@ -194,12 +209,21 @@ func (l *loader) checkToken(section Position) {
 			continue
 		}
 		t.Services[name].Issuer = issuer
-		id := issuer.Keys().Signing().ID()
+		id := trustedKey(issuer)
 		if other, shared := owners[id]; shared {
 			l.sharedKey(settings.at, other, name)
 		}
 		owners[id] = name
 	}
+}
+
+// trustedKey identifies the key that registries have: the one that signs, or that of the authority.
+func trustedKey(issuer *token.Issuer) string {
+	bundle, err := token.ParseBundle(issuer.Keys().BundlePEM())
+	if err != nil { // which holds one certificate, so it does not happen
+		return issuer.Keys().Signing().ID()
+	}
+	return bundle.Keys()[0].ID()
 }
 
 func (l *loader) sharedKey(at Position, one, other string) {
@@ -219,17 +243,18 @@ func (s tokenSettings) or(common tokenSettings) tokenSettings {
 	if s.expiration == 0 {
 		s.expiration = common.expiration
 	}
-	if s.certificate == nil && s.key == nil && !s.keyPEM.given {
+	if s.shareFor == 0 {
+		s.shareFor = common.shareFor
+	}
+	if !s.ownKey() {
 		s.certificate, s.key, s.keyPEM = common.certificate, common.key, common.keyPEM
+		s.authority, s.keyLifetime = common.authority, common.keyLifetime
 	}
 	if s.thumbprintKeyID == nil {
 		s.thumbprintKeyID = common.thumbprintKeyID
 	}
 	return s
 }
-
-// keySets are those that were made, by a hash of their files: services that share a key share its set.
-type keySets map[[sha256.Size]byte]*token.KeySet
 
 // issuer makes the issuer of some settings, or reports why it cannot.
 func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
@@ -242,7 +267,7 @@ func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
 		return nil
 	}
 	issuer, err := token.NewIssuer(token.IssuerConfig{
-		Name: s.issuer, Keys: keys, Lifetime: s.expiration,
+		Name: s.issuer, Keys: keys, Lifetime: s.expiration, ShareFor: s.shareFor,
 		// docker_auth's default is the id of the libtrust library. Registries go by the certificate, which is in the token too.
 		LibtrustKeyID: s.thumbprintKeyID == nil || !*s.thumbprintKeyID,
 	})
@@ -251,64 +276,4 @@ func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
 		return nil
 	}
 	return issuer
-}
-
-func (l *loader) keySet(s tokenSettings, made keySets) *token.KeySet {
-	r := &reader{l, s.file}
-	at, keyPEM, certPEM, ok := r.keyFiles(s)
-	if !ok {
-		return nil
-	}
-	hash := sha256.Sum256(append(append([]byte{}, keyPEM...), certPEM...))
-	if keys := made[hash]; keys != nil {
-		return keys
-	}
-	key, err := token.ParseKey(keyPEM, certPEM)
-	if err != nil {
-		l.problem(at, fmt.Errorf("token key and certificate: %w", err))
-		return nil
-	}
-	for _, warning := range key.Warnings() {
-		l.warning(at, warning)
-	}
-	keys, err := token.NewKeySet(key)
-	if err != nil {
-		l.problem(at, err)
-		return nil
-	}
-	made[hash] = keys
-	return keys
-}
-
-// keyFiles reads key and certificate. Without ones for tokens, those of the server are taken, as docker_auth does.
-func (r *reader) keyFiles(s tokenSettings) (at Position, keyPEM, certPEM []byte, ok bool) {
-	if s.certificate == nil && s.key == nil && !s.keyPEM.given {
-		s.certificate, s.key = r.tlsCertificate, r.tlsKey
-	}
-	if s.certificate == nil || s.key == nil && !s.keyPEM.given {
-		r.problem(s.at, errors.New("token.certificate and token.key are needed, unless server has them; make them with: server keygen"))
-		return s.at, nil, nil, false
-	}
-	if s.key != nil && s.keyPEM.given {
-		r.problem(s.at, errors.New("token.key and token.key_env are the same secret: give one of them"))
-		return s.at, nil, nil, false
-	}
-	at = r.at(s.certificate)
-	certPEM, err := r.readFile(r.text(s.certificate, "certificate"))
-	if err != nil {
-		r.fail(s.certificate, "token.certificate: %w", plain(err))
-		return at, nil, nil, false
-	}
-	if s.keyPEM.given {
-		return at, []byte(s.keyPEM.value + "\n"), certPEM, true
-	}
-	keyFile := r.text(s.key, "key")
-	if keyPEM, err = r.readFile(keyFile); err != nil {
-		r.fail(s.key, "token.key: %w", plain(err))
-		return at, nil, nil, false
-	}
-	if info, err := os.Stat(keyFile); err == nil && info.Mode()&0o004 != 0 {
-		r.warn(s.key, "everybody on this machine can read the key %s; protect it with chmod o-r", keyFile)
-	}
-	return at, keyPEM, certPEM, true
 }

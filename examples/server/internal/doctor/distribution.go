@@ -124,6 +124,9 @@ func (x *examination) checkBundleHasKey(trust *trusted, name string) bool {
 		return true
 	case len(x.sample.chain) == 0 && text(x.registry.options, "jwks") != "":
 		return true // the key may be there
+	case err == nil && x.sample.authority != nil:
+		x.ok("rootcertbundle: %s has the authority of the signing keys", name)
+		return true
 	case err == nil:
 		x.ok("rootcertbundle: %s has the certificate of the signing key", name)
 		return true
@@ -135,6 +138,9 @@ func (x *examination) checkBundleHasKey(trust *trusted, name string) bool {
 		x.fix(fmt.Sprintf("rootcertbundle: %s has no valid certificate of the signing key, and %q in it is for %s to %s", name, c.Subject,
 			c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly)),
 			"replace it with one that is valid now and restart the registry")
+	case x.sample.authority != nil:
+		x.fix(fmt.Sprintf("rootcertbundle: %s does not have the authority of the signing keys", name),
+			"add the token server's certificate and restart the registry")
 	default:
 		x.fix(fmt.Sprintf("rootcertbundle: %s does not have the certificate of the signing key", name),
 			"add the token server's certificate and restart the registry")

@@ -130,7 +130,7 @@ func (x *examination) checkRealmToken(raw string, expiresIn *int) bool {
 	if x.sample == nil {
 		return true
 	}
-	verifier, err := x.sample.issuer.Verifier(x.registry.service)
+	verifier, err := x.sample.verifier()
 	if err == nil {
 		_, err = verifier.Verify(raw)
 	}

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,8 @@ type sample struct {
 	key    *token.Key // that signed it
 	raw    string     // whoever has it may list the registry's repositories, so it does not print
 
+	authority *x509.Certificate // below which the server makes its keys by itself, or nil
+
 	keyID   string   // kid
 	chain   []string // x5c
 	issued  string   // iss
@@ -38,7 +41,7 @@ func makeSample(ctx context.Context, issuer *token.Issuer, service string) (*sam
 	if err != nil {
 		return nil, fmt.Errorf("make a token to look at: %w", err)
 	}
-	s := &sample{issuer: issuer, key: issuer.Keys().Signing(), raw: string(made.Value), service: service}
+	s := &sample{issuer: issuer, key: issuer.Keys().Signing(), raw: string(made.Value), authority: authorityOf(issuer.Keys()), service: service}
 	var header struct {
 		KeyID string   `json:"kid"`
 		Chain []string `json:"x5c"`
@@ -52,6 +55,26 @@ func makeSample(ctx context.Context, issuer *token.Issuer, service string) (*sam
 	}
 	s.keyID, s.chain, s.issued = header.KeyID, header.Chain, claims.Issuer
 	return s, nil
+}
+
+// authorityOf returns the certificate that registries are to have in place of those of the keys, or nil when it is the signing
+// key's own.
+func authorityOf(keys *token.KeySet) *x509.Certificate {
+	certificates, err := parseCertificates(keys.BundlePEM())
+	if err != nil || samePublic(certificates[0].PublicKey, keys.Signing().Public()) {
+		return nil
+	}
+	return certificates[0]
+}
+
+// verifier returns what accepts the tokens of this server. Below an authority, the one that runs has another key than this.
+func (s *sample) verifier() (*token.Verifier, error) {
+	if s.authority == nil {
+		return s.issuer.Verifier(s.service)
+	}
+	return token.NewVerifier(token.VerifierConfig{
+		Issuer: s.issued, Audience: s.service, Roots: poolOf([]*x509.Certificate{s.authority}),
+	})
 }
 
 func decodePart(part string, into any) error {

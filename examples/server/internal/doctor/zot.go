@@ -20,6 +20,10 @@ func (x *examination) examineZot() {
 	x.checkSharedKey()
 	name, key := text(x.registry.options, "cert"), x.registry.key("cert")
 	switch {
+	case x.sample.authority != nil:
+		x.fix("cert: zot knows one key, and the token server makes new ones below its authority",
+			"give the service %q a certificate and key of its own, without authority", x.registry.service)
+		return
 	case len(optional(x.registry.options, "awssecretsmanager")) > 0:
 		x.note("awsSecretsManager: it was not asked; the key must be there under the kid %q", x.sample.keyID)
 		return

@@ -53,7 +53,7 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 		settings.Services[name] = service.Issuer
 	}
 	if !cfg.Refresh.Disabled {
-		settings.RefreshTokens = s.refresh
+		settings.RefreshTokens = s.refresh.RefreshTokens
 	}
 	tokens, err := auth.NewServer(settings)
 	if err != nil {

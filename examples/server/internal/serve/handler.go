@@ -13,15 +13,22 @@ import (
 // ServeHTTP answers a request with the generation that is current when it comes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := s.current.Load()
+	if s.stopping.Load() {
+		w.Header().Set("Connection", "close") // so that the client connects anew: to another server, when this one is not ready
+	}
 	if g.cfg.Server.HSTS { // also in the clear, for a proxy with TLS in front
 		w.Header().Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 	}
 	switch path := r.URL.Path; {
+	case r.URL.RawPath != "": // another spelling, which a rule of a proxy for the path may not cover
+		serveText(w, http.StatusNotFound, "Not found.")
 	case g.endpoints[path]:
 		s.serveToken(g, w, r)
 	case path == g.cfg.Server.PathPrefix+"/":
 		serveText(w, http.StatusOK, "This is the token server of a container registry.")
 	case path == "/metrics" && (s.start.Metrics.Addr != "" || !local(g, r)):
+		serveText(w, http.StatusNotFound, "Not found.")
+	case strings.Contains(path, "//") || strings.Contains(path, "/."): // http.ServeMux would redirect to another path
 		serveText(w, http.StatusNotFound, "Not found.")
 	default:
 		s.internal.ServeHTTP(w, r)
@@ -32,7 +39,7 @@ func (s *Server) serveToken(g *generation, w http.ResponseWriter, r *http.Reques
 	address, err := clientAddress(g.cfg.Server.RealIP, r)
 	if err != nil {
 		s.logger.LogAttrs(r.Context(), slog.LevelWarn, "token request refused", slog.Any("error", err),
-			slog.String("peer", r.RemoteAddr), slog.Any(g.cfg.Server.RealIP.Header, r.Header.Values(g.cfg.Server.RealIP.Header)))
+			slog.String("peer", r.RemoteAddr), slog.String(g.cfg.Server.RealIP.Header, fmt.Sprintf("%+q", r.Header.Values(g.cfg.Server.RealIP.Header))))
 		s.metrics.addressUnknown()
 		refuse(w, err)
 		return

@@ -7,14 +7,61 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"syscall"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+	"golang.org/x/net/netutil"
 
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
 )
+
+// listening is a server and where it listens.
+type listening struct {
+	server   *http.Server
+	listener net.Listener
+}
+
+// listenAll opens all addresses, that for clients first. Those for metrics and for administrators are there when the
+// configuration has them.
+func (s *Server) listenAll(ctx context.Context) (servers []listening, err error) {
+	add := func(server *http.Server, network, addr string, at config.Position) {
+		if err != nil || addr == "" {
+			return
+		}
+		var l net.Listener
+		if l, err = s.listen(ctx, network, addr, at); err == nil {
+			servers = append(servers, listening{server, netutil.LimitListener(l, s.start.Server.MaxConnections)})
+		}
+	}
+	add(s.httpServer(s, s.tlsConfig()), s.start.Server.Net, s.start.Server.Addr, s.start.Server.At)
+	add(s.httpServer(s.internal, nil), "tcp", s.start.Metrics.Addr, s.start.Metrics.At)
+	if admin := s.start.RefreshAdmin; admin != nil {
+		add(s.httpServer(s.admin, nil), "tcp", admin.Addr, admin.At)
+	}
+	if err != nil {
+		for _, l := range servers {
+			_ = l.listener.Close()
+		}
+		return nil, err
+	}
+	return servers, nil
+}
+
+func serveOn(server *http.Server, l net.Listener) error {
+	var err error
+	if server.TLSConfig != nil {
+		err = server.ServeTLS(l, "", "")
+	} else {
+		err = server.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
 
 // listen opens the address. The error says where in the configuration it stands.
 func (s *Server) listen(ctx context.Context, network, addr string, at config.Position) (net.Listener, error) {

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 
@@ -25,6 +26,7 @@ type metrics struct {
 	succeeded prometheus.Gauge
 	rules     prometheus.Gauge
 	users     prometheus.Gauge
+	connected prometheus.Gauge
 }
 
 const namespace = "registry_auth"
@@ -49,8 +51,9 @@ func newMetrics(checker *password.Checker) *metrics {
 		succeeded: gauge("config_last_reload_successful", "Whether the last change of the configuration was taken over."),
 		rules:     gauge("rules", "Rules in force."),
 		users:     gauge("users", "Users with a password."),
+		connected: gauge("connections", "Connections that are open, at all addresses; each has room for max_connections."),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.scopes, m.reloads, m.loaded, m.succeeded, m.rules, m.users,
+	m.registry.MustRegister(m.requests, m.durations, m.scopes, m.reloads, m.loaded, m.succeeded, m.rules, m.users, m.connected,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registerPasswords(checker)
 	return m
@@ -118,6 +121,16 @@ func (m *metrics) took(g *generation) {
 	m.users.Set(float64(len(g.cfg.Users)))
 	m.loaded.SetToCurrentTime()
 	m.succeeded.Set(1)
+}
+
+// connection counts those that are open.
+func (m *metrics) connection(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		m.connected.Inc()
+	case http.StateClosed, http.StateHijacked:
+		m.connected.Dec()
+	}
 }
 
 func (m *metrics) reloaded(err error) {

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
-	"github.com/berthpass/registry-auth/token"
 )
 
 // watchInterval is how often the files are looked at. A file that is being written is not read before it has been the same for
@@ -93,17 +91,25 @@ func needRestart(start, now *config.Config) []string {
 	add("server.addr", start.Server.Addr == now.Server.Addr)
 	add("server.net", start.Server.Net == now.Server.Net)
 	add("metrics.addr", start.Metrics.Addr == now.Metrics.Addr)
-	add("refresh_tokens", lifetimes(start.Refresh) == lifetimes(now.Refresh))
+	add("server.max_connections", start.Server.MaxConnections == now.Server.MaxConnections)
+	add("refresh_tokens", withoutEnabled(start.Refresh) == withoutEnabled(now.Refresh))
+	add("refresh_admin.addr", adminAddr(start.RefreshAdmin) == adminAddr(now.RefreshAdmin))
 	one, other := withoutCertificate(start.Server.TLS), withoutCertificate(now.Server.TLS)
 	add("server.certificate, server.tls_... or server.letsencrypt", reflect.DeepEqual(one, other))
 	return names
 }
 
-// lifetimes are those of refresh tokens, also when the configuration leaves them out.
-func lifetimes(r config.Refresh) [2]time.Duration {
-	return [...]time.Duration{
-		cmp.Or(r.IdleLifetime, token.DefaultRefreshIdleLifetime), cmp.Or(r.Lifetime, token.DefaultRefreshLifetime),
+// withoutEnabled returns what of the settings for refresh tokens cannot change while the server runs.
+func withoutEnabled(r config.Refresh) config.Refresh {
+	r.Disabled, r.At = false, config.Position{}
+	return r
+}
+
+func adminAddr(admin *config.RefreshAdmin) string {
+	if admin == nil {
+		return ""
 	}
+	return admin.Addr
 }
 
 // withoutCertificate returns what of the encryption cannot change while the server runs.
