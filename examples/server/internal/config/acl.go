@@ -72,11 +72,10 @@ func (r *reader) ruleFile(key string, n *yaml.Node, path string, into *Rules) {
 		r.fail(n, "%s: %w", key, plain(err))
 		return
 	}
-	root := r.parse(path, content)
+	root, file := r.read(path, content)
 	if root == nil {
 		return
 	}
-	file := &reader{r.loader, path}
 	if root.Kind == yaml.SequenceNode {
 		file.ruleList(root, into)
 		return
@@ -95,6 +94,11 @@ func (r *reader) ruleFile(key string, n *yaml.Node, path string, into *Rules) {
 }
 
 func (r *reader) ruleList(n *yaml.Node, into *Rules) {
+	if r.ahead != nil && n.Line == r.ahead.line {
+		into.rules = append(into.rules, r.ahead.rules.rules...)
+		into.Positions = append(into.Positions, r.ahead.rules.Positions...)
+		return
+	}
 	r.sequence(n, "acl", func(item *yaml.Node) {
 		into.rules = append(into.rules, r.rule(item))
 		into.Positions = append(into.Positions, r.at(item))

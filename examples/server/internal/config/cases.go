@@ -37,7 +37,7 @@ func (c *Config) LoadCases(path string) ([]Case, error) {
 		return nil, &PositionError{Position{path, 0}, bare(err)}
 	}
 	if root := l.parse(path, content); root != nil {
-		r := &reader{l, path}
+		r := &reader{loader: l, file: path}
 		if root.Kind == yaml.SequenceNode {
 			r.tests(root)
 		} else {

@@ -23,9 +23,8 @@ type Config struct {
 	Throttle Throttle
 	Metrics  Metrics
 
-	// Users are the users with a password, and the disabled ones without. UserPositions are where they stand, in the same order.
-	Users         []static.User
-	UserPositions []Position
+	// Users are the users with a password, and the disabled ones without.
+	Users []static.User
 	// AnonymousAllowed lets requests without credentials through, with AnonymousLabels.
 	AnonymousAllowed bool
 	AnonymousLabels  map[string][]string
@@ -91,11 +90,11 @@ func (l *loader) load(path string) {
 		l.problem(Position{path, 0}, bare(err))
 		return
 	}
-	root := l.parse(path, content)
+	root, r := l.read(path, content)
 	if root == nil {
 		return
 	}
-	sections := l.sections(&reader{l, path}, root)
+	sections := l.sections(r, root)
 	if len(l.problems) == 0 {
 		l.check(path, sections)
 	}

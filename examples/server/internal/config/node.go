@@ -14,7 +14,8 @@ import (
 type reader struct {
 	*loader
 
-	file string
+	file  string
+	ahead *readAhead // nil when no rules were read ahead
 }
 
 // maxNodes bounds what is read of a configuration: YAML's aliases let a small file stand for an endless one.

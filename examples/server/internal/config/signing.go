@@ -17,7 +17,7 @@ type keySets map[[sha256.Size]byte]*token.KeySet
 
 // keySet makes the keys of some settings, or reports why it cannot.
 func (l *loader) keySet(s tokenSettings, made keySets) *token.KeySet {
-	r := &reader{l, s.file}
+	r := &reader{loader: l, file: s.file}
 	at, keyPEM, certPEM, ok := r.keyFiles(s)
 	if !ok {
 		return nil

@@ -87,7 +87,6 @@ func (r *reader) user(key, n *yaml.Node, weak weaknesses) {
 		weak.add(parsed, user.Name)
 	}
 	r.cfg.Users = append(r.cfg.Users, user)
-	r.cfg.UserPositions = append(r.cfg.UserPositions, r.at(key))
 }
 
 // labels reads {group: [a, b]}, or {group: a} for a single value.

@@ -11,6 +11,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
 	"github.com/berthpass/registry-auth/examples/server/internal/extauth"
 )
@@ -35,21 +36,39 @@ func Authenticator(cfg *config.Config, checker *password.Checker) (authn.Authent
 // Authorizer returns what decides: the rules of the service or the common ones, and then the program of ext_authz, which is asked
 // about several scopes at once.
 func Authorizer(cfg *config.Config) authz.BatchAuthorizer {
-	members := []authz.Authorizer{rules{cfg}}
+	members := []authz.Authorizer{rulesOfAll(cfg)}
 	if cfg.ExtAuthz != nil {
 		members = append(members, program(cfg, cfg.ExtAuthz).Authorizer())
 	}
 	return anonymousLabels{cfg.AnonymousLabels, authz.First(members...)}
 }
 
-// rules decides by the list of the service.
-type rules struct{ cfg *config.Config }
+// rules decides by the list of the service. It has the lists and not the configuration, which is as large again and not needed
+// any more. A list is nil where there are no rules.
+type rules struct {
+	common    *acl.List
+	ofService map[string]*acl.List // of those that have rules of their own
+}
+
+func rulesOfAll(cfg *config.Config) rules {
+	r := rules{common: cfg.Rules.List, ofService: make(map[string]*acl.List)}
+	for name, service := range cfg.Token.Services {
+		if service.Rules != nil {
+			r.ofService[name] = service.Rules.List
+		}
+	}
+	return r
+}
 
 func (r rules) Authorize(ctx context.Context, request authz.Request) (authz.Decision, error) {
-	if of := rulesOf(r.cfg, request.Service); of.List != nil {
-		return of.List.Authorize(ctx, request)
+	list, own := r.ofService[request.Service]
+	if !own {
+		list = r.common
 	}
-	return authz.Decision{NoMatch: true}, nil
+	if list == nil {
+		return authz.Decision{NoMatch: true}, nil
+	}
+	return list.Authorize(ctx, request)
 }
 
 // rulesOf returns the rules that apply to a service.

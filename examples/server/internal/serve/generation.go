@@ -16,7 +16,9 @@ import (
 
 // A generation is everything that was made of one state of the configuration. It does not change.
 type generation struct {
-	cfg         *config.Config
+	cfg         *config.Config // what lasting returned
+	users       int
+	rules       int // those of services too
 	tokens      http.Handler
 	timeout     time.Duration // for one token request
 	endpoints   map[string]bool
@@ -59,7 +61,10 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 	if err != nil {
 		return nil, unusable(cfg, err)
 	}
-	g := &generation{cfg: cfg, tokens: tokens, timeout: settings.Timeout, endpoints: make(map[string]bool)}
+	g := &generation{
+		cfg: lasting(cfg), users: len(cfg.Users), rules: countRules(cfg),
+		tokens: tokens, timeout: settings.Timeout, endpoints: make(map[string]bool),
+	}
 	for _, path := range cfg.Server.EndpointPaths() {
 		g.endpoints[path] = true
 	}
@@ -67,6 +72,24 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 		g.certificate = cfg.Server.TLS.Certificate
 	}
 	return g, nil
+}
+
+// lasting returns what a server looks up in its configuration while it runs. Users, rules and keys are in the generation in
+// the form that requests need; as they were read they would take as much memory again.
+func lasting(cfg *config.Config) *config.Config {
+	kept := *cfg
+	kept.Users, kept.Rules, kept.Token, kept.Tests = nil, config.Rules{}, config.Token{}, nil
+	return &kept
+}
+
+func countRules(cfg *config.Config) int {
+	count := len(cfg.Rules.Positions)
+	for _, service := range cfg.Token.Services {
+		if service.Rules != nil {
+			count += len(service.Rules.Positions)
+		}
+	}
+	return count
 }
 
 // runTests runs the cases of the configuration.

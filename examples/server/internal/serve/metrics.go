@@ -111,14 +111,8 @@ func (m *metrics) addressUnknown() {
 
 // took shows the generation that is in force.
 func (m *metrics) took(g *generation) {
-	rules := len(g.cfg.Rules.Positions)
-	for _, service := range g.cfg.Token.Services {
-		if service.Rules != nil {
-			rules += len(service.Rules.Positions)
-		}
-	}
-	m.rules.Set(float64(rules))
-	m.users.Set(float64(len(g.cfg.Users)))
+	m.rules.Set(float64(g.rules))
+	m.users.Set(float64(g.users))
 	m.loaded.SetToCurrentTime()
 	m.succeeded.Set(1)
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -50,17 +51,20 @@ func (s *Server) reload(ctx context.Context) (read map[string]string, err error)
 		err = s.takeOver(ctx, cfg)
 	}
 	s.metrics.reloaded(err)
+	fresh := cfg.Fingerprints
+	// Reading YAML takes ten times the memory of what comes of it. The collector would give it back in the course of minutes.
+	debug.FreeOSMemory()
 	if err == nil {
-		s.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded",
-			slog.Int("users", len(cfg.Users)), slog.Int("rules", len(cfg.Rules.Positions)))
-		return cfg.Fingerprints, nil
+		g := s.current.Load()
+		s.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", slog.Int("users", g.users), slog.Int("rules", g.rules))
+		return fresh, nil
 	}
 	s.reloadFailed.Store(true)
 	for line := range strings.Lines(err.Error()) {
 		s.logger.LogAttrs(ctx, slog.LevelError, "configuration not reloaded, the old one stays in force",
 			slog.String("error", strings.TrimSpace(line)))
 	}
-	maps.Copy(read, cfg.Fingerprints)
+	maps.Copy(read, fresh)
 	return read, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -42,7 +43,7 @@ func New(ctx context.Context, cfg *config.Config, getenv func(string) string, lo
 		return nil, err
 	}
 	checker := &password.Checker{}
-	s := &Server{start: cfg, getenv: getenv, logger: logger, checker: checker, failures: newFailureCount(), refresh: refresh, metrics: newMetrics(checker)}
+	s := &Server{start: lasting(cfg), getenv: getenv, logger: logger, checker: checker, failures: newFailureCount(), refresh: refresh, metrics: newMetrics(checker)}
 	s.internal = s.newInternal()
 	g, err := s.newGeneration(ctx, cfg)
 	if err == nil {
@@ -80,6 +81,7 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 		return err
 	}
 	s.warn(s.current.Load())
+	debug.FreeOSMemory() // see reload
 	ended := make(chan error, len(servers))
 	for _, l := range servers {
 		go func() { ended <- serveOn(l.server, l.listener) }()
