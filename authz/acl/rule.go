@@ -3,8 +3,8 @@ package acl
 import "fmt"
 
 // A Rule grants actions to the requests that it matches, or refuses them. The tags are the keys of docker_auth's
-// configuration file. Of what a rule has, the [List] that is
-// compiled from it keeps names of labels and of actions, and strings with templates; the rest is copied.
+// configuration file. Of its strings, the [List] that is compiled from a rule may keep those of patterns that are more than
+// globs, and names of labels and actions; the rest is copied.
 type Rule struct {
 	// Match says which requests the rule is about. It is required, since a rule without it would be about everything.
 	Match *Match `json:"match" yaml:"match"`
