@@ -43,9 +43,8 @@
 //	zot                 takes it, by its documentation
 //
 // RS256 costs seventy times as much as ES256, with the 3072 bits of [GenerateKey], and is for what knows nothing else. The key may live
-// elsewhere: [NewKey] takes any
-// [crypto.Signer]. [Key.Warnings] tells what will not work with which registry; log it at start. Give each service a key of its
-// own where zot is among them, since zot checks neither aud nor iss.
+// elsewhere: [NewKey] takes any [crypto.Signer]. [Key.Warnings] tells what will not work with which registry; log it at start.
+// Give each service a key of its own where zot is among them, since zot checks neither aud nor iss.
 //
 // # Many who ask the same
 //

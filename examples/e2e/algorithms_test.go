@@ -76,7 +76,7 @@ storage: {inmemory: {}}
 http: {net: unix, addr: "`+filepath.Join(folder, "http.sock")+`"}
 auth: {token: {realm: "http://localhost/token", service: s, issuer: i, rootcertbundle: "`+bundle+`"}}
 `), 0o600))(t)
-	output, err := exec.CommandContext(t.Context(), path, "serve", config).CombinedOutput() //nolint:gosec // the registry's own program
+	output, err := exec.CommandContext(t.Context(), path, "serve", config).CombinedOutput()
 	if err == nil || !strings.Contains(string(output), "unable to configure authorization") {
 		t.Errorf("it starts, or ends for another reason: %v\n%s", err, output)
 	}
