@@ -68,7 +68,7 @@ type tokenSettings struct {
 	keyPEM           secret
 	expiration       time.Duration
 	shareFor         time.Duration // zero: tokens are not shared
-	thumbprintKeyID  *bool // nil when it is not said
+	thumbprintKeyID  *bool         // nil when it is not said
 	// authority says that certificate and key are those of an authority, below which the signing keys are made, for keyLifetime
 	// each. It goes with certificate and key.
 	authority   bool
