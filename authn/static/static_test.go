@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,11 +18,11 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 )
 
-func hash(t *testing.T, plain string) authn.Secret {
-	t.Helper()
+func hash(tb testing.TB, plain string) authn.Secret {
+	tb.Helper()
 	encoded, err := bcrypt.GenerateFromPassword([]byte(plain), 5)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return authn.Secret(encoded)
 }
@@ -278,5 +279,23 @@ func TestPrintingShowsNoHash(t *testing.T) {
 	digest := string(user.PasswordHash[30:])
 	if printed := fmt.Sprintf("%v %+v %#v %v %+v %#v", user, user, user, users, users, users); strings.Contains(printed, digest) {
 		t.Errorf("printed as %s", printed)
+	}
+}
+
+// BenchmarkLookup finds one user of ten thousand: what a remembered password and a refresh token cost at their source.
+func BenchmarkLookup(b *testing.B) {
+	list, right := make([]static.User, 10_000), hash(b, "right")
+	for i := range list {
+		list[i] = static.User{Name: "user" + strconv.Itoa(i), PasswordHash: right}
+	}
+	users, err := static.Config{Logger: slog.New(slog.DiscardHandler)}.New(list...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := users.Lookup(b.Context(), "user5000"); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

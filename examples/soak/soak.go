@@ -13,6 +13,7 @@ import (
 const (
 	progressEvery = 5 * time.Second
 	warmUpShare   = 4 // of the time, one part
+	loggedIn      = "all users have logged in"
 )
 
 // A report is what is told in the end.
@@ -38,6 +39,7 @@ func soak(ctx context.Context, s settings, progress io.Writer) (*report, error) 
 	_, _ = fmt.Fprintf(progress, "%d users and %d connections at %s, for %v\n", s.users, s.connections, server.url, s.duration)
 	err = l.logIn(ctx)
 	if err == nil {
+		_, _ = fmt.Fprintln(progress, loggedIn)
 		l.run(ctx, s, r, progress)
 	}
 	l.close()

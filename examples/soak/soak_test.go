@@ -58,13 +58,27 @@ func TestFlags(t *testing.T) {
 
 // TestInterrupted: one that is stopped while it warms up says so, and leaves nothing behind.
 func TestInterrupted(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var stdout, stderr bytes.Buffer
-	code := run(ctx, []string{"-for", "1h", "-connections", "2", "-users", "2"}, &stdout, &stderr)
+	stdout, stderr := &interrupting{cancel: cancel}, new(bytes.Buffer)
+	code := run(ctx, []string{"-for", "1h", "-connections", "2", "-users", "2"}, stdout, stderr)
 	if code != 1 || !strings.Contains(stdout.String(), "stopped before it had warmed up") {
-		t.Errorf("exit code %d\n%s%s", code, &stdout, &stderr)
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
+}
+
+// interrupting is somebody who watches, and presses Ctrl-C when the load begins.
+type interrupting struct {
+	bytes.Buffer
+
+	cancel context.CancelFunc
+}
+
+func (i *interrupting) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), loggedIn) {
+		i.cancel()
+	}
+	return i.Buffer.Write(p)
 }
 
 // TestProblems: each kind of growth is seen.
