@@ -129,7 +129,7 @@ func BenchmarkNoRule(b *testing.B) {
 	}
 }
 
-// BenchmarkCompile loads 100 000 rules; B/rule is what the list keeps, besides the texts of the rules.
+// BenchmarkCompile loads 100 000 rules; B/rule is what the list keeps, with copies of the texts of the rules.
 func BenchmarkCompile(b *testing.B) {
 	for name, shape := range shapes() {
 		b.Run(name, func(b *testing.B) {

@@ -18,7 +18,7 @@ type part struct {
 }
 
 // partBytes is about the length of a part.
-const partBytes = 256 << 10
+const partBytes = 1 << 20
 
 // cutRules cuts the list under the key acl at the left margin into parts of about that size, and returns the rest of the file with an empty list on
 // the line of the key, and all other lines where they were. There are no parts when the list is short or is not written with an

@@ -91,7 +91,7 @@ func TestParts(t *testing.T) {
 
 // TestPartsOfMany: the positions of rules are the same in a list of several parts.
 func TestPartsOfMany(t *testing.T) {
-	const count = 20_000
+	const count = 60_000
 	var b strings.Builder
 	b.WriteString("acl:\n")
 	for i := range count {
