@@ -130,6 +130,7 @@ func startForMemory(t *testing.T, change func(string) string) *measured {
 	if testing.Short() {
 		t.Skip("loads 100 000 rules")
 	}
+	t.Setenv("GOMAXPROCS", "2") // each more has stacks and free lists of its own
 	binary := build(t)
 	dir := folder(t, binary, "127.0.0.1:0")
 	text, err := os.ReadFile(filepath.Join(dir, "config.yml"))
