@@ -62,10 +62,10 @@ const (
 // Who knows two names of one account, which are not the same but for case, can see that they share a count.
 //
 // [ErrRejected] and [ErrNoMatch] are failures. All other errors, and requests that were given up, do not count. An attempt is
-// counted before a is asked and taken back if it was none, so that many at the same time have no more guesses. The same wrong
-// credentials from the same place within a second count once, and a is not asked again. From several places they are one
-// failure of the account, for it is one guess: so a cluster of which all nodes log in at once with one password is not taken for an
-// attack. Attempts that are refused do not count, and do not prolong the wait.
+// counted before a is asked and taken back if it was none, so that many at the same time have no more guesses; for the account it
+// counts when it has failed, so that a cluster of which all nodes log in at once is not taken for an attack. The same wrong
+// credentials from the same place within a second count once, and a is not asked again; from several places they are one failure of the
+// account. Attempts that are refused do not count, and do not prolong the wait.
 //
 // A right password is not locked out from where it has just been used: the credentials of the last logins of an account from an
 // address go through, whatever else is refused. Others at that address can use this for guesses beyond their ten, but only for

@@ -73,7 +73,9 @@ func charge(s *ThrottleState, now time.Time) {
 		s.First = now
 	}
 	s.Failures++
-	s.Last = now
+	if s.Last.Before(now) {
+		s.Last = now
+	}
 }
 
 // refund takes the failure back that was counted at that time, when last was the one before.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -641,10 +642,11 @@ func TestThrottleACluster(t *testing.T) {
 		statuses map[int]int
 		left     int // of the hundred free failures of the account
 	}{
-		"the right password":    {func(int) authn.Secret { return "right" }, nil, map[int]int{200: 1000}, 100},
-		"one wrong password":    {func(int) authn.Secret { return "wrong" }, nil, map[int]int{401: 1000}, 99},
-		"a source that is down": {func(int) authn.Secret { return "right" }, down, map[int]int{503: 1000}, 100},
-		"each another password": {func(i int) authn.Secret { return authn.Secret(strconv.Itoa(i)) }, nil, map[int]int{401: 100, 429: 900}, 0},
+		"the right password":        {func(int) authn.Secret { return "right" }, nil, map[int]int{200: 1000}, 100},
+		"one wrong password":        {func(int) authn.Secret { return "wrong" }, nil, map[int]int{401: 1000}, 99},
+		"a source that is down":     {func(int) authn.Secret { return "right" }, down, map[int]int{503: 1000}, 100},
+		"each another password":     {func(i int) authn.Secret { return authn.Secret(strconv.Itoa(i)) }, nil, map[int]int{401: 1000}, 0},
+		"some with an old password": {func(i int) authn.Secret { return []authn.Secret{"old", "right", "right"}[i%3] }, nil, map[int]int{200: 666, 401: 334}, 99},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -688,41 +690,102 @@ func TestThrottleACluster(t *testing.T) {
 	}
 }
 
-// One that joined another guess is a failure of its own when that one turns out to be none.
-func TestThrottleAGuessIsNotFreeWithAFault(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := guard(t)
-		working := g.source.check
-		fault, answer := make(chan struct{}), make(chan struct{})
-		g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
-			if r.RemoteAddr == netip.MustParseAddr(home) {
-				<-fault
-				return authn.Subject{}, errors.New("down")
-			}
-			<-answer
-			return working(ctx, r)
-		}
-		var clients sync.WaitGroup
-		clients.Go(func() { g.want(home, "alice", "wrong", 503) })
-		synctest.Wait()
-		clients.Go(func() { g.want(other, "alice", "wrong", 401) })
-		synctest.Wait()
-		close(fault)
-		synctest.Wait()
-		close(answer)
-		clients.Wait()
-		g.source.check = working
-		left := 0
-		for i := range 200 {
-			address := netip.AddrFrom4([4]byte{10, 1, 0, byte(i)}).String()
-			if status, _ := g.try(address, "alice", authn.Secret("guess"+strconv.Itoa(i))); status == 401 {
-				left++
-			}
-		}
-		if left != 99 {
-			t.Errorf("%d failures are left, want 99", left)
-		}
-	})
+// The same guess is made twice at the same time, and one of the two is given up. It counts all the same.
+func TestThrottleWhoHangsUpGuessesNothingForFree(t *testing.T) {
+	for name, hangUp := range map[string]struct{ first, before bool }{
+		"the first, before the other is answered":  {true, true},
+		"the first, after the other is answered":   {true, false},
+		"the second, before the other is answered": {false, true},
+		"the second, after the other is answered":  {false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := guard(t)
+				answers := make(chan struct{})
+				g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+					if r.ClientID == "hangs up" {
+						<-ctx.Done()
+						return authn.Subject{}, ctx.Err()
+					}
+					<-answers
+					return authn.Subject{}, authn.ErrRejected
+				}
+				checked := 0
+				for i := range 200 {
+					ctx, leave := context.WithCancel(t.Context())
+					var clients sync.WaitGroup
+					attempt := func(ctx context.Context, client string) {
+						r := &authn.Request{
+							Username: "alice", Password: authn.Secret(strconv.Itoa(i)), RemoteAddr: netip.MustParseAddr(home), ClientID: client,
+						}
+						clients.Go(func() {
+							if _, err := g.Authenticate(ctx, r); errors.Is(err, authn.ErrRejected) {
+								checked++
+							}
+						})
+						synctest.Wait()
+					}
+					if hangUp.first {
+						attempt(ctx, "hangs up")
+					}
+					attempt(t.Context(), "stays")
+					if !hangUp.first {
+						attempt(ctx, "hangs up")
+					}
+					answer := func() {
+						select {
+						case answers <- struct{}{}:
+						default: // it was not asked: the guess is one too many
+						}
+					}
+					events := []func(){leave, answer}
+					if !hangUp.before {
+						slices.Reverse(events)
+					}
+					for _, happens := range events {
+						happens()
+						synctest.Wait()
+					}
+					leave()
+					clients.Wait()
+				}
+				if checked != 10 {
+					t.Errorf("%d guesses were answered, want 10", checked)
+				}
+			})
+		})
+	}
+}
+
+// The same guess at the same time counts once, whoever is answered first.
+func TestThrottleCountsAGuessOnceInAnyOrder(t *testing.T) {
+	for _, order := range [][]string{{"0", "1", "2"}, {"2", "1", "0"}, {"1", "0", "2"}} {
+		t.Run(strings.Join(order, ""), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := guard(t)
+				working, answers := g.source.check, map[string]chan struct{}{"0": make(chan struct{}), "1": make(chan struct{}), "2": make(chan struct{})}
+				g.source.check = func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+					<-answers[r.ClientID]
+					return authn.Subject{}, authn.ErrRejected
+				}
+				var clients sync.WaitGroup
+				for i := range 3 {
+					r := &authn.Request{Username: "alice", Password: "wrong", RemoteAddr: netip.MustParseAddr(home), ClientID: strconv.Itoa(i)}
+					clients.Go(func() { _, _ = g.Authenticate(t.Context(), r) })
+					synctest.Wait()
+				}
+				for _, client := range order {
+					close(answers[client])
+					synctest.Wait()
+				}
+				clients.Wait()
+				g.source.check = working
+				if checked := g.guess(20, home, "alice"); checked != 9 {
+					t.Errorf("%d further guesses, want 9", checked)
+				}
+			})
+		})
+	}
 }
 
 func TestThrottleMemoryIsBounded(t *testing.T) {
