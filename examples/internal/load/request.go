@@ -29,7 +29,7 @@ type writer struct {
 	bodies   []string      // for Refresh, the beginning, one for each user
 	users    []User
 	base     http.Header // what all requests have
-	run      string // in wrong passwords, so that no two runs have the same
+	run      string      // in wrong passwords, so that no two runs have the same
 	guesses  atomic.Uint64
 }
 
