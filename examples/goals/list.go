@@ -38,15 +38,15 @@ func goals() []goal {
 			"faults.TestClockSteps", "faults.TestClockStepsWhileThrottled", "faults.TestClockStepsPastARefreshToken", "authn.TestThrottleSurvivesTheClock",
 		}},
 		{id: "R8", about: "keys that are replaced under load", tests: []string{"token.TestFiftyReplacementsUnderLoad"}},
-		{id: "R9", about: "kill -9", tests: []string{"refreshfile.TestKill", "server.TestKill"}},
+		{id: "R9", about: "kill -9", tests: []string{"refreshfile.TestKill", "server.TestKill"}, command: "REFRESHFILE_KILLS=100 go test ./token/refreshfile -run TestKill"},
 		{id: "R10", about: "a disk that is full, read-only or broken", tests: []string{
 			"faults.TestDiskFull", "faults.TestDiskReadOnly", "refreshfile.TestTheDiskFails",
 		}},
 		{id: "R11", about: "connections that send slowly or nothing", measure: measureSlowConnections, nightly: true, tests: []string{"faults.TestProgram"}},
 		{id: "R12", about: "an authorizer that panics, hangs or lies", tests: []string{
-			"faults.TestOnePanicInAHundred", "faults.TestAuthorizer", "auth.TestWhatNobodyAskedForIsDroppedAndLogged",
+			"faults.TestOnePanicInAHundred", "faults.TestAuthorizer", "auth.TestWhatNobodyAskedForIsDroppedAndLogged", "serve.TestMetricsCountFaults",
 		}},
-		{id: "R13", about: "hostile requests", tests: []string{"auth.TestHostileRequests", "auth.FuzzGet", "auth.FuzzPost", "auth.FuzzPolicies"}},
+		{id: "R13", about: "hostile requests", tests: []string{"auth.TestHostileRequests", "auth.FuzzGet", "auth.FuzzPost", "auth.FuzzPolicies"}, command: "go test -run ^$ -fuzz FuzzGet -fuzztime 10000000x ./auth, and so for each target"},
 		{id: "R14", about: "hours of everything at once, weekly", command: "go run ./examples/soak -for 8h", tests: []string{"soak.TestSoak"}},
 		{id: "R15", about: "one refresh token many times at once", tests: []string{
 			"token.TestRefreshMemoryKeepsTheContract", "refreshfile.TestStoreKeepsTheContract",

@@ -19,7 +19,7 @@ func measureAll(ctx context.Context, s settings, stdout io.Writer, logger *slog.
 		return 0, err
 	}
 	defer os.RemoveAll(b.folder)
-	begun := time.Now()
+	begun, before := time.Now(), lookAtProcessors()
 	var rows []row
 	for _, g := range goals() {
 		if s.only != nil && !s.only[g.id] {
@@ -37,7 +37,7 @@ func measureAll(ctx context.Context, s settings, stdout io.Writer, logger *slog.
 		rows = append(rows, r)
 	}
 	logger.Info("measured", slog.Duration("took", time.Since(begun).Round(time.Second)))
-	return missed, writeTable(stdout, rows)
+	return missed, writeTable(stdout, rows, lookAtProcessors().others(before))
 }
 
 // repeat measures a goal until it is met, or is missed by something that time does not mend, or often enough.
@@ -45,10 +45,12 @@ func repeat(ctx context.Context, b *bench, g *goal) (best []check, tries int, er
 	for tries < mostTries {
 		tries++
 		b.logger.Info("measuring", slog.String("goal", g.id), slog.Int("try", tries), slog.String("about", g.about))
+		before := lookAtProcessors()
 		checks, err := g.measure(ctx, b)
 		if err == nil {
 			err = ctx.Err()
 		}
+		others := percent(lookAtProcessors().others(before))
 		if err != nil {
 			return nil, tries, err
 		}
@@ -58,7 +60,7 @@ func repeat(ctx context.Context, b *bench, g *goal) (best []check, tries int, er
 			if c.met() {
 				continue
 			}
-			b.logger.Warn("missed", slog.String("goal", g.id), slog.String("what", c.what), slog.String("got", c.unit(c.got)))
+			b.logger.Warn("missed", slog.String("goal", g.id), slog.String("what", c.what), slog.String("got", c.unit(c.got)), slog.String("other_programs_had", others))
 			if !c.timed {
 				return best, tries, nil
 			}

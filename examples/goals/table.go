@@ -23,8 +23,9 @@ func (r *row) missed() bool {
 	return false
 }
 
-// writeTable prints a line for each figure, and one for each test that takes the place of figures.
-func writeTable(w io.Writer, rows []row) error {
+// writeTable prints a line for each figure, and one for each test that takes the place of figures; and which part of the processors
+// other programs had meanwhile.
+func writeTable(w io.Writer, rows []row, others float64) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "goal\twhat\thas to be\tmeasured\tverdict")
 	missed, met := 0, 0
@@ -53,7 +54,7 @@ func writeTable(w io.Writer, rows []row) error {
 			met++
 		}
 	}
-	_, _ = fmt.Fprintf(t, "\n%d goals measured and met, %d missed\n", met, missed)
+	_, _ = fmt.Fprintf(t, "\n%d goals measured and met, %d missed; other programs had %s of the processors\n", met, missed, percent(others))
 	return t.Flush()
 }
 
