@@ -6,6 +6,7 @@
 //   - server: a complete server, with docker_auth's configuration file
 //   - soak: a token server at full rate for as long as one likes, watched for wrong answers and leaks
 //   - load: a cluster that asks a token server for tokens, and measures how fast it answers
+//   - goals: what is promised about speed and reliability, measured
 //   - faults: what clients see, and what the log says, when parts of a token server fail
 //   - e2e: real registries and real clients
 package examples

@@ -1,12 +1,11 @@
 package examples
 
 import (
-	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
+
+	"github.com/berthpass/registry-auth/examples/internal/testnames"
 )
 
 // The page on security names the test that shows each defence. All of them are in the tree.
@@ -15,18 +14,7 @@ func TestSecurityPageNamesRealTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := make(map[string]bool)
-	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
-	err = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, "_test.go") || entry.IsDir() {
-			return err
-		}
-		source, err := os.ReadFile(path)
-		for _, match := range declared.FindAllStringSubmatch(string(source), -1) {
-			there[match[1]] = true
-		}
-		return err
-	})
+	there, err := testnames.Declared("..")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ type load struct {
 	counts
 
 	server   *server
-	verifier *registry
+	verifier *verifier
 	clients  []*client
 	guessers []*guesser
 	answered atomic.Uint64
@@ -48,7 +48,7 @@ type load struct {
 const guesserCount = 2
 
 func newLoad(s *server, connections int) *load {
-	l := &load{server: s, verifier: &registry{bundle: s.bundle}}
+	l := &load{server: s, verifier: &verifier{bundle: s.bundle}}
 	for i := range connections {
 		l.clients = append(l.clients, &client{load: l, http: newHTTPClient(), address: addressOf(10, i), random: newRandom(i)})
 	}

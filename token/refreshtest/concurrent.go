@@ -10,32 +10,38 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-const goroutines = 100
+// A race that is rare shows itself when it is tried often enough.
+const (
+	goroutines = 100
+	often      = 1000
+)
 
 func testConcurrentUse(t *testing.T, store token.RefreshStore) {
 	r := record(0)
 	insert(t, store, noLimit, r)
-	latest := start().Add(goroutines * time.Second)
-	var wg sync.WaitGroup
-	for i := range goroutines {
-		wg.Go(func() {
-			used, err := store.Use(t.Context(), use(r, start().Add(time.Duration(i+1)*time.Second)))
-			if err != nil || used.ID != r.ID || used.Subject != r.Subject {
-				t.Errorf("use: %+v, %v", used, err)
-			}
-		})
-	}
-	wg.Wait()
-	if used := mustUse(t, store, use(r, start())); !used.LastUsed.Equal(latest) {
-		t.Errorf("last used %v, want the latest use, %v: one was lost", used.LastUsed, latest)
+	for round := range often {
+		begun := start().Add(time.Duration(round*goroutines) * time.Second)
+		latest := begun.Add(goroutines * time.Second)
+		var wg sync.WaitGroup
+		for i := range goroutines {
+			wg.Go(func() {
+				used, err := store.Use(t.Context(), use(r, begun.Add(time.Duration(i+1)*time.Second)))
+				if err != nil || used.ID != r.ID || used.Subject != r.Subject {
+					t.Errorf("use: %+v, %v", used, err)
+				}
+			})
+		}
+		wg.Wait()
+		if used := mustUse(t, store, use(r, begun)); !used.LastUsed.Equal(latest) {
+			t.Errorf("last used %v, want the latest use, %v: one was lost", used.LastUsed, latest)
+		}
 	}
 }
 
 // testDeleteRacesUse looks for a use that began after an acknowledged delete and succeeded, or that brought the record
 // back by writing what it had read before.
 func testDeleteRacesUse(t *testing.T, store token.RefreshStore) {
-	const rounds = 50
-	for round := range rounds {
+	for round := range often / 5 { // each writes twice
 		r := record(round)
 		insert(t, store, noLimit, r)
 		var deleted atomic.Bool
@@ -84,8 +90,7 @@ func testConcurrentInsert(t *testing.T, store token.RefreshStore) {
 }
 
 func testConcurrentRotation(t *testing.T, store token.RefreshStore) {
-	const rounds = 20
-	for round := range rounds {
+	for round := range often {
 		r := record(round)
 		insert(t, store, noLimit, r)
 		at := r.IssuedAt.Add(time.Hour)

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -46,6 +47,8 @@ type Group struct {
 	// Sources are the addresses that connections are made from, by turns. They must be this machine's; on Linux all of
 	// 127.0.0.0/8 are. By default the system chooses.
 	Sources []netip.Addr
+	// Header is sent with each request: X-Forwarded-For, for a server behind a proxy. It may be nil.
+	Header http.Header
 	// Users are who the clients are, by turns. Required for Login, Cold and Refresh.
 	Users []User
 	// Unprepared leaves out that users of a Login group log in beforehand, so that their first requests are cold.

@@ -69,7 +69,7 @@ func TestRemoteIsNotDialled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := do(made.transports[0], made.writer.get(t.Context(), newHeader(), 0), nil); !errors.Is(err, ErrRemote) {
+	if _, err := do(made.transports[0], made.writer.get(t.Context(), newHeader(nil), 0), nil); !errors.Is(err, ErrRemote) {
 		t.Errorf("dialled: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,12 +28,14 @@ type writer struct {
 	headers  []http.Header // one for each user
 	bodies   []string      // for Refresh, the beginning, one for each user
 	users    []User
-	run      string // in wrong passwords, so that no two runs have the same
+	base     http.Header // what all requests have
+	run      string      // in wrong passwords, so that no two runs have the same
 	guesses  atomic.Uint64
 }
 
 func newWriter(c *Config, g *Group) (*writer, error) {
-	w := &writer{nobody: newHeader(), users: g.Users, run: rand.Text()}
+	w := &writer{base: newHeader(g.Header), users: g.Users, run: rand.Text()}
+	w.nobody = w.base
 	scopes := g.Scopes
 	if len(scopes) == 0 {
 		scopes = []string{""}
@@ -56,10 +59,10 @@ func newWriter(c *Config, g *Group) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.post.Header = newHeader()
+	w.post.Header = w.base.Clone()
 	w.post.Header.Set("Content-Type", form)
 	for _, u := range g.Users {
-		w.headers = append(w.headers, basic(u.Name, u.Password))
+		w.headers = append(w.headers, w.basic(u.Name, u.Password))
 	}
 	w.bodies = make([]string, len(g.Users))
 	return w, nil
@@ -95,13 +98,17 @@ func (w *writer) wrong(client int) http.Header {
 	if len(w.users) > 0 {
 		name = w.users[client%len(w.users)].Name
 	}
-	return basic(name, w.run+strconv.FormatUint(w.guesses.Add(1), 10))
+	return w.basic(name, w.run+strconv.FormatUint(w.guesses.Add(1), 10))
 }
 
-func newHeader() http.Header { return http.Header{"User-Agent": {userAgent}} }
+func newHeader(more http.Header) http.Header {
+	h := http.Header{"User-Agent": {userAgent}}
+	maps.Copy(h, more)
+	return h
+}
 
-func basic(name, password string) http.Header {
-	h := newHeader()
+func (w *writer) basic(name, password string) http.Header {
+	h := w.base.Clone()
 	h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(name+":"+password)))
 	return h
 }

@@ -310,3 +310,21 @@ func TestProgress(t *testing.T) {
 		t.Errorf("first %+v, last %+v", first, last)
 	}
 }
+
+// TestHeader: a group's own header goes with its requests and with its logins.
+func TestHeader(t *testing.T) {
+	const address = "192.0.2.1"
+	var without atomic.Int64
+	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Forwarded-For") != address || r.UserAgent() != userAgent {
+			without.Add(1)
+		}
+		_, _ = io.WriteString(w, `{"token":"x","refresh_token":"y"}`)
+	}))
+	for _, kind := range []Kind{Anonymous, Login, Cold, Refresh} {
+		g := play(t, config(at, Group{Kind: kind, Users: []User{alice()}, Rounds: 1, Header: http.Header{"X-Forwarded-For": {address}}}))
+		if g.Requests != 1 || without.Load() != 0 {
+			t.Errorf("%s: %d requests, of which %d are without the header", kind, g.Requests, without.Load())
+		}
+	}
+}

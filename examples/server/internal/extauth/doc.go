@@ -13,5 +13,7 @@
 //
 // Anything else is an error, as are too much output and too long a time: the client reads 503 and tries again later. Unlike
 // docker_auth, a program is given up after a time, only so many run at once, one is killed with all that it started, also with what
-// it leaves behind when it ends, and the environment variables in which the server finds its secrets are not handed on.
+// it leaves behind when it ends, and the environment variables in which the server finds its secrets are not handed on. One that
+// has hung five times in a row is not asked for more than a trial every two seconds until it answers; meanwhile the client
+// reads 503 at once.
 package extauth

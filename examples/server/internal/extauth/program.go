@@ -18,6 +18,7 @@ type Program struct {
 	env     []string
 	timeout time.Duration
 	running chan struct{} // a place for each that may run
+	breaker breaker
 }
 
 // A Config says how a program is run.
@@ -34,7 +35,7 @@ type Config struct {
 
 // New returns a program.
 func New(cfg Config) *Program {
-	return &Program{cfg.Path, cfg.Args, cfg.Env, cfg.Timeout, make(chan struct{}, cfg.MaxRunning)}
+	return &Program{path: cfg.Path, args: cfg.Args, env: cfg.Env, timeout: cfg.Timeout, running: make(chan struct{}, cfg.MaxRunning)}
 }
 
 const (
@@ -49,16 +50,36 @@ var errTooMuchOutput = errors.New("it writes too much")
 // run asks one question and returns the exit code and the output. The error means that there is no answer. It contains what
 // the program wrote to its standard error, without the secret.
 func (p *Program) run(ctx context.Context, question, secret string) (code int, output []byte, err error) {
+	trial, err := p.breaker.allow(time.Now())
+	if err != nil {
+		return 0, nil, fmt.Errorf("run %s: %w", p.path, err)
+	}
 	ctx, done := context.WithTimeout(ctx, p.timeout)
 	defer done()
-	ctx, kill := context.WithCancelCause(ctx)
-	defer kill(nil)
 	select {
 	case p.running <- struct{}{}:
 		defer func() { <-p.running }()
 	case <-ctx.Done():
 		return 0, nil, fmt.Errorf("run %s: too many are running: %w", p.path, ctx.Err())
 	}
+	if !trial && p.breaker.open() { // it was not when this question began to wait
+		return 0, nil, fmt.Errorf("run %s: %w", p.path, errOpen)
+	}
+	started := time.Now()
+	code, output, err = p.execute(ctx, question, secret)
+	switch now := time.Now(); {
+	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled):
+		p.breaker.note(now, true)
+	case errors.Is(err, context.DeadlineExceeded) && now.Sub(started) >= p.timeout/2: // and has not just waited for its place
+		p.breaker.note(now, false)
+	}
+	return code, output, err
+}
+
+// execute runs the program until ctx is done.
+func (p *Program) execute(ctx context.Context, question, secret string) (code int, output []byte, err error) {
+	ctx, kill := context.WithCancelCause(ctx)
+	defer kill(nil)
 	stdout, stderr := &limited{most: maxOutputBytes, exceeded: kill}, &limited{most: maxStderrBytes}
 	cmd := exec.CommandContext(ctx, p.path, p.args...) //nolint:gosec // the owner of the configuration says which
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = strings.NewReader(question), stdout, stderr, p.env

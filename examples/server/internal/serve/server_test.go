@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
 	"github.com/berthpass/registry-auth/scope"
@@ -353,6 +354,20 @@ func TestProxy(t *testing.T) {
 	w := f.get(path, from("127.0.0.1:1", ""))
 	if w.Code != http.StatusBadRequest || !json.Valid(w.Body.Bytes()) || w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("without the header: status %d: %s", w.Code, w.Body)
+	}
+}
+
+// TestMetricsCountFaults: a panic of an authorizer, and a source of users that is down, are seen in the metrics.
+func TestMetricsCountFaults(t *testing.T) {
+	f := newFixture(t, base)
+	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusServiceUnavailable} {
+		f.audit(t.Context(), auth.AuditRecord{Grant: auth.GrantBasic, Status: status, Err: errors.New("a fault")})
+	}
+	text := f.get("/metrics").Body.String()
+	for _, want := range []string{`registry_auth_requests_total{grant="basic",status="500"} 1`, `registry_auth_requests_total{grant="basic",status="503"} 2`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
 	}
 }
 

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/berthpass/registry-auth/examples/internal/load"
+)
+
+const (
+	speedConnections = 16
+	speedRounds      = 3 // of both, by turns, so that what else the machine does hits both
+)
+
+// A speed is what several loads together found.
+type speed struct {
+	requests, failed uint64
+	took, cpu        time.Duration
+	bytes            float64 // of an answer
+}
+
+func (s *speed) rate() float64 { return float64(s.requests) / s.took.Seconds() }
+
+// each is the processor time that the server takes for a request. Unlike the rate, nobody else on the machine has a part in it.
+func (s *speed) each() time.Duration {
+	if s.requests == 0 {
+		return 0
+	}
+	return s.cpu / time.Duration(s.requests) //nolint:gosec // far fewer
+}
+
+// ask asks a server for a while, always the same.
+func (s *speed) ask(ctx context.Context, b *bench, p *process, d time.Duration) error {
+	before, err := p.cpu()
+	if err != nil {
+		return err
+	}
+	// Without a warm-up, so that the processor time is that of the requests that are counted.
+	report, err := b.load(ctx, p, load.Config{Duration: d, Groups: []load.Group{
+		{Kind: load.Anonymous, Clients: speedConnections, Scopes: publicScopes()[:1]},
+	}})
+	if err != nil {
+		return err
+	}
+	after, err := p.cpu()
+	g := &report.Groups[0]
+	s.requests += g.Requests
+	s.failed += failures(g)
+	s.took += report.Elapsed
+	s.cpu += after - before
+	s.bytes = g.AnswerBytes
+	return err
+}
+
+// measureSpeed is S1: the server, and a bare handler that signs as often, take turns.
+func measureSpeed(ctx context.Context, b *bench) (checks []check, err error) {
+	p, err := b.start(ctx, &configuration{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	var warm, server, bare speed
+	if err := warm.ask(ctx, b, p, warmUp); err != nil {
+		return nil, err
+	}
+	other, err := b.startBare(ctx, int(warm.bytes))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, other.stop()) }()
+	if err := warm.ask(ctx, b, other, warmUp); err != nil {
+		return nil, err
+	}
+	for range speedRounds {
+		if err := bare.ask(ctx, b, other, b.duration/2); err != nil {
+			return nil, err
+		}
+		if err := server.ask(ctx, b, p, b.duration/2); err != nil {
+			return nil, err
+		}
+	}
+	share := check{what: "rate of tokens, as a part of a bare handler's that signs", got: server.rate() / bare.rate(), bound: 0.85, atLeast: true, unit: factor, timed: true}
+	return []check{
+		share.noted("%.0f/s and %.0f/s; a request takes the server %v of processor time and the bare one %v",
+			server.rate(), bare.rate(), server.each().Round(100*time.Nanosecond), bare.each().Round(100*time.Nanosecond)),
+		none("requests without a token", server.failed+bare.failed),
+	}, nil
+}
+
+// measureShared is S2: of those who ask the same at the same time, one waits for a signature.
+func measureShared(ctx context.Context, b *bench) (checks []check, err error) {
+	var plain, shared speed
+	for _, each := range []struct {
+		speed   *speed
+		setting string
+	}{{&plain, ""}, {&shared, "share_for: 30s"}} {
+		p, err := b.start(ctx, &configuration{token: each.setting})
+		if err != nil {
+			return nil, err
+		}
+		err = errors.Join(new(speed).ask(ctx, b, p, warmUp), each.speed.ask(ctx, b, p, b.duration), p.stop())
+		if err != nil {
+			return nil, err
+		}
+	}
+	return []check{
+		rate("shared tokens, all the same", shared.rate(), plain.rate()).noted("≥ those that are not shared; a request takes %v of processor time instead of %v",
+			shared.each().Round(100*time.Nanosecond), plain.each().Round(100*time.Nanosecond)),
+		none("requests without a token", plain.failed+shared.failed),
+	}, nil
+}
