@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/scope"
@@ -80,13 +81,13 @@ func clip(s string) string {
 	if len(s) <= most {
 		return s
 	}
-	return s[:most] + "…"
+	return strings.ToValidUTF8(s[:most], "") + "…" // not half a character
 }
 
 // visible returns a text for the log, quoted if it has what terminals obey and people do not see. Of that, slog's JSON escapes no
 // more than JSON must: DEL, the controls from U+0080 on and those of the direction of writing would stay as they are.
 func visible(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.QuoteToASCII(s)
 	}
 	return s
@@ -180,11 +181,17 @@ func (s *Server) audit(ctx context.Context, record *AuditRecord) {
 		s.cfg.Audit(ctx, *record)
 		return
 	}
-	level := auditLevel(record.Status)
-	if len(record.dropped()) > 0 {
+	s.cfg.logger().LogAttrs(ctx, record.Level(), "token request", slog.Any("request", record))
+}
+
+// Level says how serious the record is: an error when something of ours is broken, a warning for a refusal, and for an authorizer that
+// granted what nobody had asked for.
+func (a AuditRecord) Level() slog.Level {
+	level := auditLevel(a.Status)
+	if len(a.dropped()) > 0 {
 		level = max(level, slog.LevelWarn)
 	}
-	s.cfg.logger().LogAttrs(ctx, level, "token request", slog.Any("request", record))
+	return level
 }
 
 func auditLevel(status int) slog.Level {

@@ -205,6 +205,29 @@ func TestIssuingGoesOnWhileTheNextKeyIsMade(t *testing.T) {
 	}
 }
 
+// However long it takes to make a key: verifiers have all of the time to fetch it before it signs.
+func TestAKeyIsPublishedForAllOfItsTime(t *testing.T) {
+	clock := newClock()
+	authority, signer := newSlowAuthority(t, 365*24*time.Hour)
+	keys, _ := newAuthorityKeys(t, authority, clock.Now)
+	first := keys.Keys().Signing()
+	slowly := func() error { clock.Advance(10 * time.Minute); return nil }
+	signer.before.Store(&slowly)
+	clock.Advance(17 * time.Hour)
+	keys.Keys().Signing() // makes the next one
+	if n := len(keys.Keys().Keys()); n != 2 {
+		t.Fatalf("%d keys are published", n)
+	}
+	clock.Advance(5*time.Minute - time.Second)
+	if keys.Keys().Signing() != first {
+		t.Error("the next key signs before it was published for five minutes")
+	}
+	clock.Advance(2 * time.Second)
+	if keys.Keys().Signing() == first {
+		t.Error("the next key does not sign")
+	}
+}
+
 func TestAfterALongPauseOneNewKeyIsMadeForAll(t *testing.T) {
 	clock := newClock()
 	authority, signer := newSlowAuthority(t, 365*24*time.Hour)

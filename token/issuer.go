@@ -44,8 +44,9 @@ type IssuerConfig struct {
 	// a cluster of which each node starts the same image then costs one signature. Zero shares nothing. It is at most a
 	// quarter of the lifetime, and leaves [MinLifetime] of it.
 	//
-	// The same is the same subject, audience and access of the [Grant], from the same class of addresses, signed by the same key. All else is as
-	// without it: who asks and what is granted is decided for each request anew, so a right that was taken away is not in a
+	// The same is the same subject, audience and access of a [Grant], from addresses of one AddressClass, signed by the same key; lists of
+	// many scopes are not shared. All who ask the same wait for one signature, and share its error. Everything else is as without
+	// it: who asks and what is granted is decided for each request anew, so a right that was taken away is not in a
 	// token that is given out later. But the "jti" then names a token and no longer a request: several records of the
 	// audit have the same, which [Token.Shared] tells, and what is seen of a token at the registry belongs to one of them.
 	// A registry that accepts a jti only once cannot be used with it; none of the known ones does that.
@@ -152,7 +153,11 @@ func (i *Issuer) Issue(ctx context.Context, grant Grant) (Token, error) {
 	if i.sharing == nil {
 		return i.issue(signer, grant, access, now)
 	}
-	return i.sharing.get(ctx, shareKey{signer, i.sharing.question(grant, access)}, now, func() (Token, error) {
+	question := i.sharing.question(grant, access)
+	if len(question) > maxQuestion {
+		return i.issue(signer, grant, access, now)
+	}
+	return i.sharing.get(ctx, shareKey{signer, question}, now, func() (Token, error) {
 		return i.issue(signer, grant, access, now)
 	})
 }

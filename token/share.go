@@ -17,6 +17,9 @@ import (
 const (
 	// defaultMaxShared tokens take two or three megabytes.
 	defaultMaxShared = 1000
+	// maxQuestion is the length of the longest question that is shared, in bytes. One about one image has a hundred; a client may
+	// ask for much more than is worth keeping.
+	maxQuestion = 1 << 10
 	// maxSharedPart is which part of its lifetime a token may be shared for.
 	maxSharedPart = 4
 )
@@ -110,7 +113,7 @@ func share(ctx context.Context, known any, now time.Time) (Token, error) {
 	token := shared.token
 	token.Shared = true
 	token.IssuedAt = now.Truncate(time.Second)
-	token.Lifetime = min(token.Lifetime, token.ExpiresAt.Sub(token.IssuedAt))
+	token.Lifetime = min(token.Lifetime, token.ExpiresAt.Sub(now).Truncate(time.Second))
 	return token, nil
 }
 
@@ -163,8 +166,8 @@ func appendNetwork(text []byte, addr netip.Addr) []byte {
 		bits = 16
 	}
 	network, err := addr.Prefix(bits)
-	if err != nil {
-		bits = 0
+	if err != nil || !network.IsValid() {
+		return append(text, 0)
 	}
 	bytes := network.Addr().As16()
 	return append(append(text, byte(bits)), bytes[:]...)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -96,21 +97,22 @@ func TestOnlyTheSameQuestionSharesAToken(t *testing.T) {
 		change func(*token.Grant)
 		same   bool
 	}{
-		"the same":                         {func(*token.Grant) {}, true},
-		"the same in two parts":            {access(scope.Scope{Type: "repository", Name: "alice/app", Actions: push}, scope.Scope{Type: "repository", Name: "alice/app", Actions: pull}), true},
-		"another subject":                  {func(g *token.Grant) { g.Subject = "alic" }, false},
-		"the anonymous subject":            {func(g *token.Grant) { g.Subject = "" }, false},
-		"another service":                  {func(g *token.Grant) { g.Audience = "registry.example.org" }, false},
-		"another address of the network":   {func(g *token.Grant) { g.RemoteAddr = netip.MustParseAddr("10.1.255.255") }, true},
-		"the same, written as IPv6":        {func(g *token.Grant) { g.RemoteAddr = netip.MustParseAddr("::ffff:10.1.2.3") }, true},
-		"another network":                  {func(g *token.Grant) { g.RemoteAddr = netip.MustParseAddr("10.2.0.1") }, false},
-		"another network, IPv6":            {func(g *token.Grant) { g.RemoteAddr = netip.MustParseAddr("2001:db8::1") }, false},
-		"an unknown address":               {func(g *token.Grant) { g.RemoteAddr = netip.Addr{} }, false},
-		"fewer actions":                    {access(scope.Scope{Type: "repository", Name: "alice/app", Actions: pull}), false},
-		"another type":                     {access(scope.Scope{Type: "registry", Name: "alice/app", Actions: []string{"pull", "push"}}), false},
-		"another name":                     {access(scope.Scope{Type: "repository", Name: "alice/ap", Actions: []string{"pull", "push"}}), false},
-		"nothing":                          {access(), false},
-		"a name that looks like an action": {access(scope.Scope{Type: "repository", Name: "alice/app", Actions: []string{"pullpush"}}), false},
+		"the same":                              {func(*token.Grant) {}, true},
+		"the same in two parts":                 {access(scope.Scope{Type: "repository", Name: "alice/app", Actions: push}, scope.Scope{Type: "repository", Name: "alice/app", Actions: pull}), true},
+		"another subject":                       {func(g *token.Grant) { g.Subject = "alic" }, false},
+		"the anonymous subject":                 {func(g *token.Grant) { g.Subject = "" }, false},
+		"another service":                       {func(g *token.Grant) { g.Audience = "registry.example.org" }, false},
+		"another address of the network":        {func(g *token.Grant) { g.RemoteAddr = netip.MustParseAddr("10.1.255.255") }, true},
+		"the same, written as IPv6":             {func(g *token.Grant) { g.RemoteAddr = netip.MustParseAddr("::ffff:10.1.2.3") }, true},
+		"another network":                       {func(g *token.Grant) { g.RemoteAddr = netip.MustParseAddr("10.2.0.1") }, false},
+		"another network, IPv6":                 {func(g *token.Grant) { g.RemoteAddr = netip.MustParseAddr("2001:db8::1") }, false},
+		"an unknown address":                    {func(g *token.Grant) { g.RemoteAddr = netip.Addr{} }, false},
+		"fewer actions":                         {access(scope.Scope{Type: "repository", Name: "alice/app", Actions: pull}), false},
+		"another type":                          {access(scope.Scope{Type: "registry", Name: "alice/app", Actions: []string{"pull", "push"}}), false},
+		"another name":                          {access(scope.Scope{Type: "repository", Name: "alice/ap", Actions: []string{"pull", "push"}}), false},
+		"nothing":                               {access(), false},
+		"a subject that takes from the service": {func(g *token.Grant) { g.Subject, g.Audience = "alicer", g.Audience[1:] }, false},
+		"a name that looks like an action":      {access(scope.Scope{Type: "repository", Name: "alice/app", Actions: []string{"pullpush"}}), false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +123,9 @@ func TestOnlyTheSameQuestionSharesAToken(t *testing.T) {
 			first := issue(t, issuer, grant)
 			test.change(&grant)
 			second := issue(t, issuer, grant)
+			if end := time.Now().Add(second.Lifetime); end.After(second.ExpiresAt) {
+				t.Errorf("it is said to last until %v, and ends at %v", end, second.ExpiresAt)
+			}
 			if same := first.Value == second.Value; same != test.same || second.Shared != test.same || made.Load() != map[bool]int64{true: 1, false: 2}[test.same] {
 				t.Errorf("the same: %v, shared: %v, %d signatures", same, second.Shared, made.Load())
 			}
@@ -142,7 +147,7 @@ func TestASharedTokenIsCountedFromNow(t *testing.T) {
 	}{
 		{"at once", start, 5 * time.Minute, true},
 		{"a moment earlier, as another request saw the clock", start.Add(-time.Millisecond), 5 * time.Minute, true},
-		{"a while later", start.Add(20 * time.Second), 281 * time.Second, true}, // its end is rounded up
+		{"a while later", start.Add(20 * time.Second), 280 * time.Second, true},
 		{"at the end of the period", start.Add(30 * time.Second), 5 * time.Minute, false},
 		{"when the clock is set back", start.Add(-time.Hour), 5 * time.Minute, false},
 		{"when it is right again", start, 5 * time.Minute, false},
@@ -156,9 +161,70 @@ func TestASharedTokenIsCountedFromNow(t *testing.T) {
 		if test.shared != (issued.ID == first.ID) {
 			t.Errorf("%s: the token %s after %s", test.name, issued.ID, first.ID)
 		}
-		if end := issued.IssuedAt.Add(issued.Lifetime); end.After(issued.ExpiresAt) {
+		if end := now.Add(issued.Lifetime); end.After(issued.ExpiresAt) {
 			t.Errorf("%s: it is said to last until %v, and ends at %v", test.name, end, issued.ExpiresAt)
 		}
+	}
+}
+
+// Without their lengths, the parts of these pairs would be one text.
+func TestQuestionsThatReadAlikeAreNotTheSame(t *testing.T) {
+	actions := func(list ...string) []string { return list }
+	for name, pair := range map[string][2][]scope.Scope{
+		"a name and an action":   {{{Type: "t", Name: "a", Actions: actions("bc")}}, {{Type: "t", Name: "ab", Actions: actions("c")}}},
+		"two actions":            {{{Type: "t", Name: "a", Actions: actions("b", "cd")}}, {{Type: "t", Name: "a", Actions: actions("bc", "d")}}},
+		"two scopes and one":     {{{Type: "t", Name: "n", Actions: actions("a")}, {Type: "b", Name: "c", Actions: actions("d")}}, {{Type: "t", Name: "n", Actions: actions("a", "b", "c", "d")}}},
+		"a type and its name":    {{{Type: "t", Name: "ab", Actions: actions("c")}}, {{Type: "ta", Name: "b", Actions: actions("c")}}},
+		"an action and the next": {{{Type: "t", Name: "n", Actions: actions("a")}, {Type: "bt", Name: "n", Actions: actions("a")}}, {{Type: "t", Name: "n", Actions: actions("ab")}, {Type: "t", Name: "n2", Actions: actions("a")}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key, made := countingKey(t, free)
+			issuer := newSharingIssuer(t, key, nil)
+			for _, access := range pair {
+				issue(t, issuer, token.Grant{Subject: "alice", Audience: service, Access: access})
+			}
+			if n := made.Load(); n != 2 {
+				t.Errorf("%d signatures", n)
+			}
+		})
+	}
+}
+
+func TestNetworks(t *testing.T) {
+	key, made := countingKey(t, free)
+	issuer := newSharingIssuer(t, key, nil)
+	networks := [][]string{
+		{"192.0.2.1", "192.0.255.255"}, {"192.1.2.1"}, {"2001:db8:1::1", "2001:db8:1:ffff::1"}, {"2001:db8:2::1"}, {"::1"}, {""},
+	}
+	for _, network := range networks {
+		for _, addr := range network {
+			grant := aliceMay("pull")
+			if addr != "" {
+				grant.RemoteAddr = netip.MustParseAddr(addr)
+			}
+			issue(t, issuer, grant)
+		}
+	}
+	if n := made.Load(); n != int64(len(networks)) {
+		t.Errorf("%d signatures, want one for each of %d networks", n, len(networks))
+	}
+}
+
+// A client may ask for so much that the token is not worth keeping.
+func TestLargeTokensAreNotShared(t *testing.T) {
+	key, made := countingKey(t, free)
+	issuer := newSharingIssuer(t, key, nil)
+	grant := token.Grant{Subject: "alice", Audience: service}
+	for i := range 20 {
+		grant.Access = append(grant.Access, scope.Scope{Type: "repository", Name: strings.Repeat("a", 50+i), Actions: []string{"pull"}})
+	}
+	for range 3 {
+		if issue(t, issuer, grant).Shared {
+			t.Error("a token for twenty repositories is shared")
+		}
+	}
+	if n := made.Load(); n != 3 {
+		t.Errorf("%d signatures", n)
 	}
 }
 
