@@ -201,22 +201,45 @@ func TestFileThatIsNotThere(t *testing.T) {
 	}
 }
 
+// TestTokensAreSharedWhereItIsSaid: a service has the common setting unless it has one of its own, and 0s is one.
 func TestTokensAreSharedWhereItIsSaid(t *testing.T) {
-	services := "{a: {share_for: 10s}, b: {}}\n  shared_key: true"
-	f := newFixture(t, strings.Replace(head, `["registry.test"]`, services, 1)+"users: {}\nacl: []\n")
-	cfg := f.mustLoad()
-	for service, shared := range map[string]bool{"a": true, "b": false} {
-		var ids [2]string
-		for i := range ids {
-			issued, err := cfg.Token.Issuer(service).Issue(t.Context(), token.Grant{Subject: "alice", Audience: service})
-			if err != nil {
-				t.Fatal(err)
+	for name, test := range map[string]struct {
+		common, own string
+		shared      bool
+	}{
+		"nothing said":                    {"", "", false},
+		"own":                             {"", "10s", true},
+		"own none":                        {"", "0s", false},
+		"common":                          {"10s", "", true},
+		"common none":                     {"0s", "", false},
+		"common, own none":                {"10s", "0s", false},
+		"common, own 0":                   {"10s", "0", false},
+		"common none, own":                {"0s", "10s", true},
+		"common, own without a value":     {"10s", "~", true},
+		"common without a value, own too": {"~", "~", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			common, own := "", ""
+			if test.common != "" {
+				common = "share_for: " + test.common + "\n  "
 			}
-			ids[i] = issued.ID
-		}
-		if (ids[0] == ids[1]) != shared {
-			t.Errorf("service %s: two tokens are %v", service, ids)
-		}
+			if test.own != "" {
+				own = "share_for: " + test.own
+			}
+			text := strings.Replace(head, `services: ["registry.test"]`, common+"services: {registry.test: {"+own+"}}", 1)
+			issuer := newFixture(t, text+"users: {}\nacl: []\n").mustLoad().Token.Issuer("registry.test")
+			var ids [2]string
+			for i := range ids {
+				issued, err := issuer.Issue(t.Context(), token.Grant{Subject: "alice", Audience: "registry.test"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ids[i] = issued.ID
+			}
+			if (ids[0] == ids[1]) != test.shared {
+				t.Errorf("two tokens are %v", ids)
+			}
+		})
 	}
 }
 

@@ -67,8 +67,8 @@ type tokenSettings struct {
 	certificate, key *yaml.Node
 	keyPEM           secret
 	expiration       time.Duration
-	shareFor         time.Duration // zero: tokens are not shared
-	thumbprintKeyID  *bool         // nil when it is not said
+	shareFor         *time.Duration // zero: tokens are not shared; nil when it is not said
+	thumbprintKeyID  *bool          // nil when it is not said
 	// authority says that certificate and key are those of an authority, below which the signing keys are made, for keyLifetime
 	// each. It goes with certificate and key.
 	authority   bool
@@ -101,7 +101,10 @@ func (r *reader) tokenSetting(s *tokenSettings, key string, value *yaml.Node) bo
 	case "expiration":
 		s.expiration = r.expiration(value)
 	case "share_for":
-		s.shareFor = r.duration(value, key)
+		if !isNull(r.resolve(value)) {
+			period := r.durationOrNone(value, key)
+			s.shareFor = &period
+		}
 	case "certificate":
 		s.certificate = r.given(value, key)
 	case "key":
@@ -243,7 +246,7 @@ func (s tokenSettings) or(common tokenSettings) tokenSettings {
 	if s.expiration == 0 {
 		s.expiration = common.expiration
 	}
-	if s.shareFor == 0 {
+	if s.shareFor == nil {
 		s.shareFor = common.shareFor
 	}
 	if !s.ownKey() {
@@ -266,8 +269,12 @@ func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
 	if keys == nil {
 		return nil
 	}
+	var shareFor time.Duration
+	if s.shareFor != nil {
+		shareFor = *s.shareFor
+	}
 	issuer, err := token.NewIssuer(token.IssuerConfig{
-		Name: s.issuer, Keys: keys, Lifetime: s.expiration, ShareFor: s.shareFor,
+		Name: s.issuer, Keys: keys, Lifetime: s.expiration, ShareFor: shareFor,
 		// docker_auth's default is the id of the libtrust library. Registries go by the certificate, which is in the token too.
 		LibtrustKeyID: s.thumbprintKeyID == nil || !*s.thumbprintKeyID,
 	})
