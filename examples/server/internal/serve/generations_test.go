@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -34,11 +33,7 @@ func generationOf(name, lifetime, key string) string {
 // is refused, and each token is of one generation.
 func TestThousandReloads(t *testing.T) {
 	f := prepare(t, base)
-	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 5) // cheap: each generation checks it anew
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.hash = string(hash)
+	f.cheapPassword() // each generation checks it anew
 	signers := map[string]string{f.newKeyNamed("a").LibtrustID(): "a", f.newKeyNamed("b").LibtrustID(): "b"}
 	f.write(generationOf("a", "600", "a"))
 	if err := f.start(); err != nil {
@@ -50,13 +45,15 @@ func TestThousandReloads(t *testing.T) {
 		strings.Replace(generationOf("c", "800", "a"), "a.crt", "b.crt", 1), // not of that key
 		generationOf("c", "800", "a") + "more: 1\n",
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	const reloads, asksEach = 1000, 2 // by each client during each reload, so that the clients do not starve it
 	var group sync.WaitGroup
 	var seen [2]atomic.Int64
 	refresh := f.login()
-	for i := range 2 {
+	var turns [2]chan struct{}
+	for i := range turns {
+		turns[i] = make(chan struct{}, asksEach)
 		group.Go(func() {
-			for ctx.Err() == nil {
+			for range turns[i] {
 				w := f.ask(refresh)
 				if i%2 == 0 {
 					w = f.get("/auth/auth?service=registry.test&scope=repository:app:a,b,c", asAlice)
@@ -68,27 +65,40 @@ func TestThousandReloads(t *testing.T) {
 					seen[1].Add(1)
 				default:
 					t.Errorf("a token of %q", got)
-					return
 				}
 			}
 		})
 	}
-	const reloads = 1000
 	for i := range reloads {
 		broken := i%10 == 9
 		f.write(good[i%2])
 		if broken {
 			f.write(bad[i/10%len(bad)])
 		}
+		for n := range asksEach * len(turns) {
+			turns[n%len(turns)] <- struct{}{}
+		}
 		if _, err := f.reload(t.Context()); (err != nil) != broken {
 			t.Errorf("reload %d: %v", i, err)
 		}
 	}
-	stop()
+	for _, turn := range turns {
+		close(turn)
+	}
 	group.Wait()
 	if seen[0].Load() == 0 || seen[1].Load() == 0 {
 		t.Errorf("%d and %d tokens of the generations", seen[0].Load(), seen[1].Load())
 	}
+}
+
+// cheapPassword makes the hash of the password one that takes a millisecond to check, for configurations from now on.
+func (f *fixture) cheapPassword() {
+	f.t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 5)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.hash = string(hash)
 }
 
 // login returns a request with a refresh token, as a form.

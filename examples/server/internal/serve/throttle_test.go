@@ -40,7 +40,10 @@ func TestThrottle(t *testing.T) {
 
 // All clients have the address of a proxy on this machine whose header is not configured: not one for all.
 func TestThrottleBehindAProxyOfThisMachine(t *testing.T) {
-	f := newFixture(t, base)
+	f := newFixture(t, base, func(f *fixture) {
+		f.cheapPassword()
+		f.write(base)
+	})
 	for n := range 150 {
 		f.get(devs, func(r *http.Request) { r.SetBasicAuth("user"+string(rune('a'+n%26))+string(rune('a'+n/26)), "x") })
 	}
