@@ -35,7 +35,8 @@ func (g *guesser) work(ctx context.Context) {
 	}
 }
 
-// guess is to be refused: as wrong, or with the time to wait as one too many.
+// guess is to be refused: as wrong, or with the time to wait as one too many, be it of guesses (429) or of password checks that are
+// under way (503), as on a machine with much to do.
 func (g *guesser) guess() error {
 	name := g.load.server.people[g.random.IntN(len(g.load.server.people))].name
 	if g.random.IntN(2) == 0 {
@@ -51,11 +52,14 @@ func (g *guesser) guess() error {
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		return err
 	}
+	toldToWait := response.Header.Get("Retry-After") != ""
 	switch {
 	case response.StatusCode == http.StatusUnauthorized:
 		g.load.refused.Add(1)
-	case response.StatusCode == http.StatusTooManyRequests && response.Header.Get("Retry-After") != "":
+	case response.StatusCode == http.StatusTooManyRequests && toldToWait:
 		g.load.throttled.Add(1)
+	case response.StatusCode == http.StatusServiceUnavailable && toldToWait:
+		g.load.putOff.Add(1)
 	default:
 		return fmt.Errorf("status %d for %s", response.StatusCode, name)
 	}

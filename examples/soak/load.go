@@ -15,7 +15,7 @@ import (
 
 // counts are of answers, and of those that were not as expected.
 type counts struct {
-	tokens, refreshed, refused, throttled, verified atomic.Uint64
+	tokens, refreshed, refused, throttled, putOff, verified atomic.Uint64
 
 	mu       sync.Mutex
 	problems int

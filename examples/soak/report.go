@@ -20,8 +20,8 @@ func (r *report) print(w io.Writer) int {
 		line("rate         %.0f tokens/s after warming up, for %v", float64(r.times.Count())/seconds, r.elapsed.Round(100*time.Millisecond))
 	}
 	line("times        p50 %v, p95 %v, p99 %v", r.times.Percentile(50), r.times.Percentile(95), r.times.Percentile(99))
-	line("answers      %d tokens, %d of them for refresh tokens; %d guesses refused and %d throttled; %d tokens shown to distribution",
-		c.tokens.Load(), c.refreshed.Load(), c.refused.Load(), c.throttled.Load(), c.verified.Load())
+	line("answers      %d tokens, %d of them for refresh tokens; %d guesses refused, %d throttled and %d put off; %d tokens shown to distribution",
+		c.tokens.Load(), c.refreshed.Load(), c.refused.Load(), c.throttled.Load(), c.putOff.Load(), c.verified.Load())
 	line("at start     %v", r.idle)
 	line("warmed up    %v", r.warm)
 	line("at the end   %v", r.end)
