@@ -149,6 +149,7 @@ func TestBadConfigurations(t *testing.T) {
 		"a refresh file without key":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\"}\n", `config.yml:12: refresh_tokens: file needs a key_file, another file for the key under which tokens are hashed; it is made if it is not there`},
 		"a refresh key without file":   {head + rest + "refresh_tokens: {key_file: \"@DIR@/r\"}\n", `config.yml:12: refresh_tokens: key_file means nothing without file`},
 		"a refresh key in the file":    {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/./r\"}\n", `config.yml:12: refresh_tokens: file and key_file are the same: a copy of one is to be worthless without the other`},
+		"a refresh key in its check":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/r.keycheck\"}\n", `config.yml:12: refresh_tokens: key_file is where the server keeps what it compares the key with: give it another name`},
 		"a refresh file in no folder":  {head + rest + "refresh_tokens: {file: \"@DIR@/none/r\", key_file: \"@DIR@/k\"}\n", `config.yml:12: refresh_tokens: "none" is not a folder`},
 		"a refresh key that is none":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/my.crt\"}\n", `config.yml:12: refresh_tokens: key_file: my.crt has no key: 32 bytes or more, in hexadecimal`},
 		"administrators at no address": {head + rest + "refresh_admin: {admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin.addr must be host:port and is ""`},

@@ -32,6 +32,9 @@ type Refresh struct {
 	KeyFile string
 }
 
+// KeyCheckFile is what tells, beside File, under which key the tokens in it are hashed.
+func (r Refresh) KeyCheckFile() string { return r.File + ".keycheck" }
+
 func defaultRefresh() Refresh {
 	return Refresh{
 		IdleLifetime:  token.DefaultRefreshIdleLifetime,
@@ -99,6 +102,9 @@ func (r *reader) checkRefreshFiles(n, keyFile *yaml.Node) {
 		return
 	case refresh.KeyFile == "":
 		r.fail(n, "refresh_tokens: file needs a key_file, another file for the key under which tokens are hashed; it is made if it is not there")
+		return
+	case filepath.Clean(refresh.KeyFile) == filepath.Clean(refresh.KeyCheckFile()):
+		r.fail(keyFile, "refresh_tokens: key_file is where the server keeps what it compares the key with: give it another name")
 		return
 	case filepath.Clean(refresh.File) == filepath.Clean(refresh.KeyFile):
 		r.fail(keyFile, "refresh_tokens: file and key_file are the same: a copy of one is to be worthless without the other")

@@ -14,6 +14,9 @@ import (
 
 const kept = base + "refresh_tokens: {file: \"@DIR@/tokens\", key_file: \"@DIR@/tokens.key\"}\n"
 
+// otherKey is one that somebody made.
+const otherKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+
 // closing closes the server at the end of the test, if the test did not.
 func closing(f *fixture) { f.t.Cleanup(func() { _ = f.Close() }) }
 
@@ -29,7 +32,7 @@ func TestRefreshFile(t *testing.T) {
 	if err != nil || len(key) != 32 {
 		t.Errorf("a key of %d bytes, %v", len(key), err)
 	}
-	if files, _ := filepath.Glob(filepath.Join(f.folder, "tokens*")); len(files) != 2 {
+	if files, _ := filepath.Glob(filepath.Join(f.folder, "tokens*")); len(files) != 3 { // and what tells the key
 		t.Errorf("there are the files %v", files)
 	}
 	if err := f.Close(); err != nil {
@@ -97,6 +100,8 @@ func TestRefreshFileThatCannotBeUsed(t *testing.T) {
 				f.t.Fatal(err)
 			}
 		}, "tokens.key is missing, and the tokens in "},
+		"another key":     {func(f *fixture) { f.file("tokens.key", otherKey) }, "tokens were made with another key than that in "},
+		"half of the key": {func(f *fixture) { f.file("tokens.key", otherKey[:32]) }, "tokens.key has no key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, kept)
