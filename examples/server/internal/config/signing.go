@@ -31,7 +31,7 @@ func (l *loader) keySet(s tokenSettings, made keySets) *token.KeySet {
 	var err error
 	switch {
 	case s.authority:
-		keys, warnings, err = keysBelow(keyPEM, certPEM, s.keyLifetime)
+		keys, warnings, err = l.keysBelow(keyPEM, certPEM, s.keyLifetime)
 	case s.keyLifetime != 0:
 		err = errors.New("key_lifetime is about the keys below an authority, and authority is not set")
 	default:
@@ -60,7 +60,7 @@ func keyOf(keyPEM, certPEM []byte) (keys *token.KeySet, warnings []string, err e
 
 // keysBelow returns a set whose keys are made below an authority. Each time that a configuration is loaded the first key is a
 // new one: registries accept them all, so none has to be kept.
-func keysBelow(keyPEM, certPEM []byte, lifetime time.Duration) (keys *token.KeySet, warnings []string, err error) {
+func (l *loader) keysBelow(keyPEM, certPEM []byte, lifetime time.Duration) (keys *token.KeySet, warnings []string, err error) {
 	authority, err := token.ParseAuthority(keyPEM, certPEM)
 	if err != nil {
 		return nil, nil, err
@@ -69,6 +69,7 @@ func keysBelow(keyPEM, certPEM []byte, lifetime time.Duration) (keys *token.KeyS
 	if err != nil {
 		return nil, nil, err
 	}
+	l.cfg.Token.Renewed = append(l.cfg.Token.Renewed, below)
 	return below.Keys(), authority.Warnings(), nil
 }
 

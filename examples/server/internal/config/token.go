@@ -20,6 +20,8 @@ type Token struct {
 	AnyService *token.Issuer
 	// SharedKey permits several services to have one key.
 	SharedKey bool
+	// Renewed are the keys below authorities, which say when there is no new one although it is time.
+	Renewed []*token.AuthorityKeys
 
 	settings tokenSettings
 	services map[string]tokenSettings

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/berthpass/registry-auth/auth"
@@ -21,6 +22,7 @@ type generation struct {
 	rules       int // those of services too
 	tokens      http.Handler
 	timeout     time.Duration // for one token request
+	renewed     []*token.AuthorityKeys
 	endpoints   map[string]bool
 	certificate *tls.Certificate
 }
@@ -63,7 +65,7 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 	}
 	g := &generation{
 		cfg: lasting(cfg), users: len(cfg.Users), rules: countRules(cfg),
-		tokens: tokens, timeout: settings.Timeout, endpoints: make(map[string]bool),
+		tokens: tokens, timeout: settings.Timeout, renewed: cfg.Token.Renewed, endpoints: make(map[string]bool),
 	}
 	for _, path := range cfg.Server.EndpointPaths() {
 		g.endpoints[path] = true
@@ -90,6 +92,12 @@ func countRules(cfg *config.Config) int {
 		}
 	}
 	return count
+}
+
+// renewalFails reports whether it is time for a new signing key below an authority and there is none. Then the earlier one goes on,
+// until it ends.
+func (g *generation) renewalFails() bool {
+	return slices.ContainsFunc(g.renewed, func(keys *token.AuthorityKeys) bool { return keys.Err() != nil })
 }
 
 // runTests runs the cases of the configuration.

@@ -81,16 +81,21 @@ func (s *Server) newInternal() http.Handler {
 }
 
 // serveReady says whether requests should come here. A failed reload is no reason to stay away, since the configuration from
-// before it serves; it is told, and counted in the metrics.
+// before it serves; nor is a signing key that is not renewed, since others with the same authority are no better off, and services
+// with keys of their own go on. Both are told, and in the metrics.
 func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
-	switch {
-	case s.stopping.Load():
+	if s.stopping.Load() {
 		serveText(w, http.StatusServiceUnavailable, "stopping")
-	case s.reloadFailed.Load():
-		serveText(w, http.StatusOK, "ready, with the configuration from before the last reload, which failed: the log says why")
-	default:
-		serveText(w, http.StatusOK, "ready")
+		return
 	}
+	text := "ready"
+	if s.reloadFailed.Load() {
+		text += ", with the configuration from before the last reload, which failed: the log says why"
+	}
+	if s.current.Load().renewalFails() {
+		text += ", with a signing key that could not be renewed, and goes on until its end: the log says why"
+	}
+	serveText(w, http.StatusOK, text)
 }
 
 func serveText(w http.ResponseWriter, status int, text string) {

@@ -78,6 +78,18 @@ func (m *metrics) registerPasswords(checker *password.Checker) {
 	)
 }
 
+// registerRenewal shows whether signing keys are renewed in time.
+func (m *metrics) registerRenewal(fails func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "signing_key_renewal_failing", Help: "Whether it is time for a new signing key below an authority, and there is none.",
+	}, func() float64 {
+		if fails() {
+			return 1
+		}
+		return 0
+	}))
+}
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 }

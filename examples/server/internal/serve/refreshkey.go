@@ -66,6 +66,7 @@ func refreshKey(ctx context.Context, settings config.Refresh, store token.Refres
 func makeRefreshKey(path string) (key []byte, err error) {
 	key = make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
+
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the owner of the configuration says which
 	if err != nil {
 		return nil, err

@@ -44,6 +44,7 @@ func New(ctx context.Context, cfg *config.Config, getenv func(string) string, lo
 	}
 	checker := &password.Checker{}
 	s := &Server{start: lasting(cfg), getenv: getenv, logger: logger, checker: checker, failures: newFailureCount(), refresh: refresh, metrics: newMetrics(checker)}
+	s.metrics.registerRenewal(func() bool { return s.current.Load().renewalFails() })
 	s.internal = s.newInternal()
 	g, err := s.newGeneration(ctx, cfg)
 	if err == nil {
