@@ -28,15 +28,16 @@ type Server struct {
 	// HSTS tells browsers to come back with HTTPS only.
 	HSTS   bool
 	RealIP RealIP
-	// MaxConnections is how many connections may be open at once, at each address. Others wait until one is closed.
+	// MaxConnections is how many connections may be open at once, at each address. Others wait until one is closed. One client may
+	// have a quarter of them.
 	MaxConnections int
 	// ShutdownDelay is how long requests are still answered after the server was told to end, while it says that it is not ready.
 	ShutdownDelay time.Duration
 }
 
 const (
-	// defaultMaxConnections is some 250 MB when all of them are idle. A lower one is easier to use up, with connections on which
-	// nothing is sent: they last for five seconds.
+	// defaultMaxConnections is some 250 MB when all of them are idle. A lower one is easier to use up, by a few clients who have a
+	// quarter each.
 	defaultMaxConnections = 10_000
 	// maxShutdownDelay is the patience of most supervisors: they kill what has not ended by then.
 	maxShutdownDelay = time.Minute

@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"strconv"
 
@@ -27,6 +26,7 @@ type metrics struct {
 	rules     prometheus.Gauge
 	users     prometheus.Gauge
 	connected prometheus.Gauge
+	refused   prometheus.Counter
 }
 
 const namespace = "registry_auth"
@@ -52,8 +52,11 @@ func newMetrics(checker *password.Checker) *metrics {
 		rules:     gauge("rules", "Rules in force."),
 		users:     gauge("users", "Users with a password."),
 		connected: gauge("connections", "Connections that are open, at all addresses; each has room for max_connections."),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "connections_refused_total", Help: "Connections that were closed at once, since their client had its share.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.scopes, m.reloads, m.loaded, m.succeeded, m.rules, m.users, m.connected,
+	m.registry.MustRegister(m.requests, m.durations, m.scopes, m.reloads, m.loaded, m.succeeded, m.rules, m.users, m.connected, m.refused,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registerPasswords(checker)
 	return m
@@ -130,7 +133,7 @@ func (m *metrics) took(g *generation) {
 }
 
 // connection counts those that are open.
-func (m *metrics) connection(_ net.Conn, state http.ConnState) {
+func (m *metrics) connection(state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		m.connected.Inc()

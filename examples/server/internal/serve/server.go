@@ -110,8 +110,9 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 
 func (s *Server) httpServer(handler http.Handler, encryption *tls.Config) *http.Server {
 	const maxStreams = 100
+	connections := s.newConnections()
 	return &http.Server{
-		Handler:           handler,
+		Handler:           connections.handler(handler),
 		TLSConfig:         encryption,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -119,7 +120,7 @@ func (s *Server) httpServer(handler http.Handler, encryption *tls.Config) *http.
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    32 << 10,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		ConnState:         s.metrics.connection,
+		ConnState:         connections.state,
 		ErrorLog:          log.New(errorLog{s.logger}, "", 0),
 	}
 }

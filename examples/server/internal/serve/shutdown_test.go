@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -56,27 +55,6 @@ func exchange(connection net.Conn, patience time.Duration) (status int, last boo
 	defer response.Body.Close()
 	_, err = io.Copy(io.Discard, response.Body)
 	return response.StatusCode, response.Close, err
-}
-
-// TestMaxConnections: one more than are allowed waits until another is closed, and is then answered.
-func TestMaxConnections(t *testing.T) {
-	f := newFixture(t, strings.Replace(base, "server:\n", "server:\n  max_connections: 1\n", 1))
-	addr := f.run()
-	first := connect(t, addr)
-	if _, _, err := exchange(first, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	if metrics := f.get("/metrics").Body.String(); !strings.Contains(metrics, "\nregistry_auth_connections 1\n") {
-		t.Error("the metrics do not count the connection")
-	}
-	second := connect(t, addr)
-	if _, _, err := exchange(second, 200*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("a second connection: %v", err)
-	}
-	_ = first.Close()
-	if status, _, err := exchange(second, time.Minute); err != nil || status != http.StatusOK {
-		t.Errorf("after the first is closed: %v", err)
-	}
 }
 
 // TestShutdownDelay: the server is not ready at once, and goes on answering for as long as it is told to, to each client for the
