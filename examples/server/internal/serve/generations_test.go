@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -91,13 +92,18 @@ func TestThousandReloads(t *testing.T) {
 	}
 }
 
-// cheapPassword makes the hash of the password one that takes a millisecond to check, for configurations from now on.
+// cheapPassword makes the hash of the password one that takes a millisecond to check.
 func (f *fixture) cheapPassword() {
 	f.t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 5)
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	text, err := os.ReadFile(f.path())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.file("config.yml", strings.ReplaceAll(string(text), f.hash, string(hash)))
 	f.hash = string(hash)
 }
 

@@ -88,7 +88,7 @@ func keyCheck(key []byte) []byte {
 // writeKeyCheck writes it as a whole or not at all: half of it would be that of another key.
 func writeKeyCheck(path string, key []byte) error {
 	next := path + ".new"
-	file, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // beside the store
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package serve
 import (
 	"net/http"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // Ten wrong passwords are free, the eleventh try is not looked at; and a reload gives no new ones.
@@ -15,36 +17,37 @@ func TestThrottle(t *testing.T) {
 			wrong(r)
 		}).Code
 	}
-	f := newFixture(t, base)
-	for n := range 10 {
-		if code := try(f, "192.0.2.1:1", n); code != http.StatusUnauthorized {
-			t.Fatalf("try %d: status %d", n+1, code)
+	f := newFixture(t, base, (*fixture).cheapPassword)
+	now := time.Now()
+	synctest.Test(t, func(t *testing.T) { // so that waits do not depend on the machine
+		f.t = t
+		time.Sleep(time.Until(now)) // from where the clock starts, at which no certificate is valid
+		for n := range 12 {
+			want := http.StatusUnauthorized
+			if n == 10 { // its answer is held for a second, after which the next try is looked at
+				want = http.StatusTooManyRequests
+			}
+			if code := try(f, "192.0.2.1:1", n); code != want {
+				t.Fatalf("try %d: status %d, want %d", n+1, code, want)
+			}
 		}
-	}
-	if code := try(f, "192.0.2.1:1", 10); code != http.StatusTooManyRequests {
-		t.Errorf("the eleventh try: status %d", code)
-	}
-	f.write(base + "refresh_tokens: {enabled: true}\n")
-	if _, err := f.reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	// The wait may be over; then one try is looked at, and the next one is not.
-	first, second := try(f, "192.0.2.1:1", 11), try(f, "192.0.2.1:1", 12)
-	if first != http.StatusTooManyRequests && second != http.StatusTooManyRequests {
-		t.Errorf("after a reload: status %d and %d", first, second)
-	}
-	if w := f.get(devs, asAlice, func(r *http.Request) { r.RemoteAddr = "192.0.2.2:1" }); w.Code != http.StatusOK {
-		t.Errorf("the right password from elsewhere: status %d", w.Code)
-	}
+		f.write(base + "refresh_tokens: {enabled: true}\n")
+		if _, err := f.reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if code := try(f, "192.0.2.1:1", 12); code != http.StatusTooManyRequests {
+			t.Errorf("after a reload: status %d", code)
+		}
+		if w := f.get(devs, asAlice, func(r *http.Request) { r.RemoteAddr = "192.0.2.2:1" }); w.Code != http.StatusOK {
+			t.Errorf("the right password from elsewhere: status %d", w.Code)
+		}
+	})
 }
 
 // All clients have the address of a proxy on this machine whose header is not configured: not one for all.
 func TestThrottleBehindAProxyOfThisMachine(t *testing.T) {
-	f := newFixture(t, base, func(f *fixture) {
-		f.cheapPassword()
-		f.write(base)
-	})
-	for n := range 150 {
+	f := newFixture(t, base, (*fixture).cheapPassword)
+	for n := range 110 {
 		f.get(devs, func(r *http.Request) { r.SetBasicAuth("user"+string(rune('a'+n%26))+string(rune('a'+n/26)), "x") })
 	}
 	if w := f.get(devs, asAlice); w.Code != http.StatusOK {
@@ -53,7 +56,7 @@ func TestThrottleBehindAProxyOfThisMachine(t *testing.T) {
 }
 
 func TestThrottleOff(t *testing.T) {
-	f := newFixture(t, base+"throttle: {enabled: false}\n")
+	f := newFixture(t, base+"throttle: {enabled: false}\n", (*fixture).cheapPassword)
 	for n := range 12 {
 		if w := f.get(devs, func(r *http.Request) { r.SetBasicAuth("alice", string(rune('a'+n))) }); w.Code != http.StatusUnauthorized {
 			t.Errorf("try %d: status %d", n+1, w.Code)
