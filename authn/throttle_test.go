@@ -791,7 +791,7 @@ func TestThrottleCountsAGuessOnceInAnyOrder(t *testing.T) {
 // One address with many connections leaves the source to others.
 func TestThrottleTakesTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := guard(t)
+		g := guard(t, func(cfg *authn.ThrottleConfig) { cfg.AtOnce = 4 })
 		working, finish := g.source.check, make(chan struct{})
 		g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
 			<-finish
@@ -802,8 +802,8 @@ func TestThrottleTakesTurns(t *testing.T) {
 		for i := range 20 {
 			r := &authn.Request{Username: "stranger" + strconv.Itoa(i), Password: "guess", RemoteAddr: netip.MustParseAddr(home)}
 			clients.Go(func() {
-				if _, err := g.Authenticate(left, r); err == nil || errors.Is(err, authn.ErrThrottled) {
-					t.Errorf("error %v", err)
+				if _, err := g.Authenticate(left, r); err == nil {
+					t.Error("a guess is let in")
 				}
 			})
 		}
@@ -818,6 +818,10 @@ func TestThrottleTakesTurns(t *testing.T) {
 		synctest.Wait()
 		if n := g.checks.Load(); n != 4+1+10 {
 			t.Errorf("%d are checked, want the other address and the unknown ones too", n)
+		}
+		impatient := &authn.Request{Username: "carol", Password: "right", RemoteAddr: netip.MustParseAddr(home)}
+		if _, err := g.Authenticate(t.Context(), impatient); !errors.Is(err, authn.ErrThrottled) {
+			t.Errorf("after two seconds in the line: error %v", err)
 		}
 		leave() // those who wait give up
 		synctest.Wait()

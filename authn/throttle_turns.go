@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // turns lets a few logins of one address be checked at once, while others of that address wait. Passwords are checked first come,
@@ -20,20 +21,28 @@ type line struct {
 	people int
 }
 
+// turnWait is as long as package password lets a check wait.
+const turnWait = 2 * time.Second
+
 func newTurns(atOnce int) *turns {
 	return &turns{atOnce: atOnce, lines: make(map[ThrottleKey]*line)}
 }
 
-// take waits for a place, which leave gives back. The error is that of ctx.
+// take waits for a place, which leave gives back. The error is a *[ThrottledError] for who has waited for too long, or that of ctx.
 func (t *turns) take(ctx context.Context, address ThrottleKey) (leave func(), err error) {
 	l := t.join(address)
+	timer := time.NewTimer(turnWait)
+	defer timer.Stop()
 	select {
 	case l.places <- struct{}{}:
 		return func() { <-l.places; t.part(address, l) }, nil
+	case <-timer.C:
+		err = &ThrottledError{RetryAfter: time.Second}
 	case <-ctx.Done():
-		t.part(address, l)
-		return nil, fmt.Errorf("wait for other logins from the address: %w", ctx.Err())
+		err = ctx.Err()
 	}
+	t.part(address, l)
+	return nil, fmt.Errorf("wait for other logins from the address: %w", err)
 }
 
 func (t *turns) join(address ThrottleKey) *line {
