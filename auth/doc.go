@@ -41,8 +41,9 @@
 //
 // # What an embedding program sees to
 //
-// The server limits the body, the query, the number of scopes and the time of a request. The rest belongs to http.Server: set
-// ReadHeaderTimeout and IdleTimeout, and MaxHeaderBytes to 32 KiB. Serve HTTPS wherever the network is not the machine's own:
-// passwords travel in each request. The defaults trust no header about who the client is or where it comes from; behind
-// a proxy set RemoteAddr, or all clients share one address, and with it one count of failed logins.
+// The server reads a query or a body of at most 32 KiB with 400 parameters and 100 scopes, where real ones have some hundred
+// bytes, and limits the time of a request. The rest belongs to http.Server: set ReadHeaderTimeout and IdleTimeout, and
+// MaxHeaderBytes to 32 KiB. Serve HTTPS wherever the network is not the machine's own: passwords travel in each request. The
+// defaults trust no header about who the client is or where it comes from; behind a proxy set RemoteAddr, or all clients share one
+// address, and with it one count of failed logins.
 package auth
