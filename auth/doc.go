@@ -37,7 +37,8 @@
 //	500  a bug, such as a panic in an authorizer
 //	503  a source of users or of decisions that is broken, with Retry-After; the client keeps its credentials
 //
-// A scope that is malformed beside others that are not is left out, since real clients send such lists.
+// A scope that is malformed beside others that are not is left out, since real clients send such lists; when what is left asks for
+// nothing, the answer is 400.
 //
 // # What an embedding program sees to
 //

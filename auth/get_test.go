@@ -99,6 +99,7 @@ func TestGetRefuses(t *testing.T) {
 		"an account without credentials":  {"service=registry.test&account=alice", "", 400, "INVALID_REQUEST", "invalid_request", "account"},
 		"only malformed scopes":           {"service=registry.test&scope=repository:Alice/app:pull&scope=x", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "upper case 'A'"},
 		"too many scopes":                 {"service=registry.test" + many, "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "more than 100 scopes"},
+		"a malformed scope beside no act": {"service=registry.test&scope=repository:alice/app:%20pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "no colon"},
 		"too many parameters":             {"service=registry.test" + strings.Repeat("&x=1", 400), "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "more than 400 parameters"},
 		"a bad escape in the query":       {"service=registry.test&scope=%zz", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "query"},
 		"a semicolon in the query":        {"service=registry.test;scope=repository:alice/app:pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "query"},
@@ -141,16 +142,18 @@ func TestUnreadableCredentialsAreNeverAnonymous(t *testing.T) {
 		values []string
 		status int
 	}{
-		"empty":             {[]string{""}, 401},
-		"not base64":        {[]string{"Basic !!!!"}, 401},
-		"two spaces":        {[]string{"Basic  YWxpY2U6d29uZGVybGFuZA=="}, 401},
-		"no colon":          {[]string{"Basic YWxpY2U="}, 401},
-		"no scheme":         {[]string{"YWxpY2U6d29uZGVybGFuZA=="}, 401},
-		"a bearer token":    {[]string{"Bearer YWxpY2U6d29uZGVybGFuZA=="}, 401},
-		"only a colon":      {[]string{"Basic Og=="}, 401},
-		"two headers":       {[]string{"Basic YWxpY2U6d29uZGVybGFuZA==", "Basic YWRtaW46YWRtaW5wYXNz"}, 400},
-		"the same twice":    {[]string{"Basic YWxpY2U6d29uZGVybGFuZA==", "Basic YWxpY2U6d29uZGVybGFuZA=="}, 400},
-		"Basic in any case": {[]string{"bAsIc YWxpY2U6d29uZGVybGFuZA=="}, 200},
+		"empty":              {[]string{""}, 400},
+		"two that are empty": {[]string{"", ""}, 400},
+		"a scheme only":      {[]string{"Basic"}, 401},
+		"not base64":         {[]string{"Basic !!!!"}, 401},
+		"two spaces":         {[]string{"Basic  YWxpY2U6d29uZGVybGFuZA=="}, 401},
+		"no colon":           {[]string{"Basic YWxpY2U="}, 401},
+		"no scheme":          {[]string{"YWxpY2U6d29uZGVybGFuZA=="}, 401},
+		"a bearer token":     {[]string{"Bearer YWxpY2U6d29uZGVybGFuZA=="}, 401},
+		"only a colon":       {[]string{"Basic Og=="}, 401},
+		"two headers":        {[]string{"Basic YWxpY2U6d29uZGVybGFuZA==", "Basic YWRtaW46YWRtaW5wYXNz"}, 400},
+		"the same twice":     {[]string{"Basic YWxpY2U6d29uZGVybGFuZA==", "Basic YWxpY2U6d29uZGVybGFuZA=="}, 400},
+		"Basic in any case":  {[]string{"bAsIc YWxpY2U6d29uZGVybGFuZA=="}, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"?service=registry.test&scope=repository:public/app:pull", nil)

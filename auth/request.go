@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -157,7 +158,8 @@ func parseParameters(text, what string) (url.Values, error) {
 }
 
 // readScopes reads the scopes that are asked for. Malformed ones are left out when there are others: crane sends lists with
-// both. Only a request of which nothing is left is refused.
+// both. Only a request of which nothing is left is refused; "repository:team/app: pull" leaves a scope without an action, and
+// its client had better learn why it may do nothing.
 func (req *tokenRequest) readScopes(p *parameters) {
 	values := p.values["scope"]
 	if moreScopesThan(maxScopes, values) {
@@ -166,7 +168,7 @@ func (req *tokenRequest) readScopes(p *parameters) {
 	}
 	list, malformed := scope.ParseList(values...)
 	req.scopes, req.malformed = list, malformed
-	if len(list) == 0 && len(malformed) > 0 {
+	if len(malformed) > 0 && !slices.ContainsFunc(list, func(s scope.Scope) bool { return len(s.Actions) > 0 }) {
 		p.fail(invalidScope(malformed[0].Error()))
 	}
 }
