@@ -24,7 +24,7 @@ const (
 	// A hundred scopes with sixteen actions each, where registries know four, make a token of 56 KiB, which is too large for the
 	// header that it is for. They are legal and granted, and what they take is what they are: as texts and as lists of actions, on
 	// their way to the policy, the token and the log.
-	mostForAnAbsurdRequest = 720 << 10
+	mostForAnAbsurdRequest = 768 << 10
 )
 
 // scopesOf returns scopes of a length, or longer if they have to be, with actions of a length. All are granted.

@@ -22,45 +22,41 @@ type answer struct {
 }
 
 // write writes the answer's JSON. Clients of the specification read token, OAuth2 clients access_token: both are the same. A token
-// is base64url and dots (RFC 7515, section 3.1) and needs no escaping, nor does what the grammar of scopes allows; an encoder that
-// looks for what to escape in a token, twice, costs more than all else here.
+// is base64url and dots (RFC 7515, section 3.1) and needs no escaping; an encoder that looks for what to escape in it, twice, costs
+// more than all else here.
 func (a *answer) write(w http.ResponseWriter) {
 	const first, second = `{"token":"`, `","access_token":"`
-	middle := a.appendTimes(make([]byte, 0, 128))
-	scopes := ""
-	if a.oauth { // RFC 6749, section 5.1; the scope even when it is empty
-		middle = append(middle, `,"token_type":"Bearer","scope":"`...)
-		scopes = scope.Format(a.granted)
-	}
-	last := a.last()
-	writeHeader(w, http.StatusOK, len(first)+len(second)+2*len(a.token)+len(middle)+len(scopes)+len(last))
+	rest := a.rest()
+	writeHeader(w, http.StatusOK, len(first)+len(second)+2*len(a.token)+len(rest))
 	for _, part := range []string{first, a.token, second, a.token} {
 		_, _ = io.WriteString(w, part) // an error means that the client is gone
 	}
-	_, _ = w.Write(middle)
-	_, _ = io.WriteString(w, scopes)
-	_, _ = io.WriteString(w, last)
+	_, _ = w.Write(rest)
 }
 
-// appendTimes appends what follows the token.
-func (a *answer) appendTimes(b []byte) []byte {
+// rest is what follows the token. What the grammar of scopes allows needs no escaping either.
+func (a *answer) rest() []byte {
+	const usual = 128
+	granted := ""
+	if a.oauth {
+		granted = scope.Format(a.granted)
+	}
+	b := make([]byte, 0, usual+len(granted))
 	b = append(b, `","expires_in":`...)
 	b = strconv.AppendInt(b, int64(a.lifetime/time.Second), 10)
 	b = append(b, `,"issued_at":"`...)
 	b = a.issuedAt.UTC().AppendFormat(b, time.RFC3339)
-	return append(b, '"')
-}
-
-// last is what follows the scopes.
-func (a *answer) last() string {
-	last := "}"
+	b = append(b, '"')
+	if a.oauth { // RFC 6749, section 5.1; the scope even when it is empty
+		b = append(b, `,"token_type":"Bearer","scope":"`...)
+		b = append(b, granted...)
+		b = append(b, '"')
+	}
 	if a.refreshToken != "" {
-		last = `,"refresh_token":` + string(marshal(string(a.refreshToken))) + last
+		b = append(b, `,"refresh_token":`...)
+		b = append(b, marshal(string(a.refreshToken))...)
 	}
-	if a.oauth {
-		last = `"` + last
-	}
-	return last
+	return append(b, '}')
 }
 
 // errorBody serves the clients that read "errors" (docker, containerd, oras, regclient) and those that read "error" (OAuth2,
