@@ -59,5 +59,5 @@ func (r refusal) message() string {
 
 // quote makes an HTTP quoted-string (RFC 9110, section 5.6.4).
 func quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	return `"` + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`) + `"`
 }

@@ -26,6 +26,9 @@ func (req *tokenRequest) readBasic(r *http.Request) error {
 	default:
 		return invalidRequest("more than one Authorization header")
 	}
+	if values[0] == "" { // no credentials that could be wrong, such as a variable that a script forgot to set
+		return invalidRequest("the Authorization header is empty")
+	}
 	req.grant = GrantBasic
 	username, password, ok := r.BasicAuth()
 	if !ok {

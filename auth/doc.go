@@ -37,12 +37,14 @@
 //	500  a bug, such as a panic in an authorizer
 //	503  a source of users or of decisions that is broken, with Retry-After; the client keeps its credentials
 //
-// A scope that is malformed beside others that are not is left out, since real clients send such lists.
+// A scope that is malformed beside others that are not is left out, since real clients send such lists; when what is left asks for
+// nothing, the answer is 400.
 //
 // # What an embedding program sees to
 //
-// The server limits the body, the query, the number of scopes and the time of a request. The rest belongs to http.Server: set
-// ReadHeaderTimeout and IdleTimeout, and MaxHeaderBytes to 32 KiB. Serve HTTPS wherever the network is not the machine's own:
-// passwords travel in each request. The defaults trust no header about who the client is or where it comes from; behind
-// a proxy set RemoteAddr, or all clients share one address, and with it one count of failed logins.
+// The server reads a query or a body of at most 32 KiB with 400 parameters and 100 scopes, where real ones have some hundred
+// bytes, and limits the time of a request. The rest belongs to http.Server: set ReadHeaderTimeout and IdleTimeout, and
+// MaxHeaderBytes to 32 KiB. Serve HTTPS wherever the network is not the machine's own: passwords travel in each request. The
+// defaults trust no header about who the client is or where it comes from; behind a proxy set RemoteAddr, or all clients share one
+// address, and with it one count of failed logins.
 package auth

@@ -29,6 +29,7 @@ func TestGetGrantsWhatIsAskedAndAllowed(t *testing.T) {
 		"one resource asked for twice":        {"service=registry.test&scope=repository:alice/app:pull&scope=repository:alice/app:push", "alice:wonderland", "alice", "repository:alice/app:pull,push"},
 		"a resource class is not returned":    {"service=registry.test&scope=repository(plugin):alice/app:pull", "alice:wonderland", "alice", "repository:alice/app:pull"},
 		"a malformed scope beside a good one": {"service=registry.test&scope=repository:Alice/app:pull&scope=repository:alice/app:pull", "alice:wonderland", "alice", "repository:alice/app:pull"},
+		"a hundred scopes beside others":      {"service=registry.test&account=alice&client_id=x" + strings.Repeat("&scope=repository:alice/app:pull", 100), "alice:wonderland", "alice", "repository:alice/app:pull"},
 		"an unknown type":                     {"service=registry.test&scope=artifact-repository:charts:pull", "alice:wonderland", "alice", ""},
 		"the catalog for the listed":          {"service=registry.test&scope=registry:catalog:*", "admin:adminpass", "admin", "registry:catalog:*"},
 		"zot's catalog for the listed":        {"service=registry.test&scope=repository::pull&scope=registry:catalog:*", "admin:adminpass", "admin", "repository::pull registry:catalog:*"},
@@ -97,7 +98,9 @@ func TestGetRefuses(t *testing.T) {
 		"another account than the user":   {"service=registry.test&account=admin", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "account"},
 		"an account without credentials":  {"service=registry.test&account=alice", "", 400, "INVALID_REQUEST", "invalid_request", "account"},
 		"only malformed scopes":           {"service=registry.test&scope=repository:Alice/app:pull&scope=x", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "upper case 'A'"},
-		"too many scopes":                 {"service=registry.test" + many, "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "101 scopes are too many"},
+		"too many scopes":                 {"service=registry.test" + many, "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "more than 100 scopes"},
+		"a malformed scope beside no act": {"service=registry.test&scope=repository:alice/app:%20pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "no colon"},
+		"too many parameters":             {"service=registry.test" + strings.Repeat("&x=1", 400), "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "more than 400 parameters"},
 		"a bad escape in the query":       {"service=registry.test&scope=%zz", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "query"},
 		"a semicolon in the query":        {"service=registry.test;scope=repository:alice/app:pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "query"},
 		"a query that is too long":        {"service=registry.test&x=" + strings.Repeat("a", 32<<10), "", 414, "INVALID_REQUEST", "invalid_request", "query is larger"},
@@ -139,16 +142,18 @@ func TestUnreadableCredentialsAreNeverAnonymous(t *testing.T) {
 		values []string
 		status int
 	}{
-		"empty":             {[]string{""}, 401},
-		"not base64":        {[]string{"Basic !!!!"}, 401},
-		"two spaces":        {[]string{"Basic  YWxpY2U6d29uZGVybGFuZA=="}, 401},
-		"no colon":          {[]string{"Basic YWxpY2U="}, 401},
-		"no scheme":         {[]string{"YWxpY2U6d29uZGVybGFuZA=="}, 401},
-		"a bearer token":    {[]string{"Bearer YWxpY2U6d29uZGVybGFuZA=="}, 401},
-		"only a colon":      {[]string{"Basic Og=="}, 401},
-		"two headers":       {[]string{"Basic YWxpY2U6d29uZGVybGFuZA==", "Basic YWRtaW46YWRtaW5wYXNz"}, 400},
-		"the same twice":    {[]string{"Basic YWxpY2U6d29uZGVybGFuZA==", "Basic YWxpY2U6d29uZGVybGFuZA=="}, 400},
-		"Basic in any case": {[]string{"bAsIc YWxpY2U6d29uZGVybGFuZA=="}, 200},
+		"empty":              {[]string{""}, 400},
+		"two that are empty": {[]string{"", ""}, 400},
+		"a scheme only":      {[]string{"Basic"}, 401},
+		"not base64":         {[]string{"Basic !!!!"}, 401},
+		"two spaces":         {[]string{"Basic  YWxpY2U6d29uZGVybGFuZA=="}, 401},
+		"no colon":           {[]string{"Basic YWxpY2U="}, 401},
+		"no scheme":          {[]string{"YWxpY2U6d29uZGVybGFuZA=="}, 401},
+		"a bearer token":     {[]string{"Bearer YWxpY2U6d29uZGVybGFuZA=="}, 401},
+		"only a colon":       {[]string{"Basic Og=="}, 401},
+		"two headers":        {[]string{"Basic YWxpY2U6d29uZGVybGFuZA==", "Basic YWRtaW46YWRtaW5wYXNz"}, 400},
+		"the same twice":     {[]string{"Basic YWxpY2U6d29uZGVybGFuZA==", "Basic YWxpY2U6d29uZGVybGFuZA=="}, 400},
+		"Basic in any case":  {[]string{"bAsIc YWxpY2U6d29uZGVybGFuZA=="}, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"?service=registry.test&scope=repository:public/app:pull", nil)

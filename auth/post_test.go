@@ -78,7 +78,8 @@ func TestPostRefuses(t *testing.T) {
 		"an unknown access_type":    {passwordForm("access_type", "OFFLINE"), 400, "INVALID_REQUEST", "invalid_request"},
 		"only malformed scopes":     {passwordForm("scope", "garbage"), 400, "INVALID_REQUEST", "invalid_scope"},
 		"a bad escape":              {passwordForm() + "&x=%zz", 400, "INVALID_REQUEST", "invalid_request"},
-		"a body that is too large":  {passwordForm("x", strings.Repeat("a", 64<<10)), 413, "INVALID_REQUEST", "invalid_request"},
+		"a body that is too large":  {passwordForm("x", strings.Repeat("a", 32<<10)), 413, "INVALID_REQUEST", "invalid_request"},
+		"too many parameters":       {passwordForm() + strings.Repeat("&x=1", 400), 400, "INVALID_REQUEST", "invalid_request"},
 		"no refresh token":          {refreshForm(""), 400, "INVALID_REQUEST", "invalid_request"},
 		"a junk refresh token":      {refreshForm("junk"), 401, "UNAUTHORIZED", "invalid_grant"},
 	} {

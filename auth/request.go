@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,8 @@ import (
 // The largest request that is read. Real ones are a hundredth of it.
 const (
 	maxQueryBytes = 32 << 10
-	maxBodyBytes  = 64 << 10
+	maxBodyBytes  = 32 << 10
+	maxParameters = 400 // a scope may be one, and unknown ones are ignored
 	maxScopes     = 100
 )
 
@@ -36,7 +38,7 @@ type tokenRequest struct {
 	service   string
 	clientID  string
 	account   string
-	scopes    []scope.Scope // merged
+	scopes    []scope.Scope // at most maxScopes
 	malformed []*scope.ParseError
 	// username and password are empty for the grants anonymous and refresh_token.
 	username     string
@@ -64,10 +66,9 @@ func parseGet(r *http.Request) (*tokenRequest, error) {
 	if len(r.URL.RawQuery) > maxQueryBytes {
 		return req, tooLarge(http.StatusRequestURITooLong, "query", maxQueryBytes)
 	}
-	// ParseQuery and not r.URL.Query, which drops what it cannot read: "service=a;scope=b" would become another request.
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := parseParameters(r.URL.RawQuery, "query")
 	if err != nil {
-		return req, invalidRequest("the query is not well-formed")
+		return req, err
 	}
 	p := parameters{values: query}
 	req.clientID = p.clientID()
@@ -121,48 +122,71 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if err != nil || mediaType != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" {
 		return nil, unsupportedMediaType()
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	body, err := readText(http.MaxBytesReader(w, r.Body, maxBodyBytes), r.ContentLength)
 	if tooBig := new(http.MaxBytesError); errors.As(err, &tooBig) {
 		return nil, tooLarge(http.StatusRequestEntityTooLarge, "body", maxBodyBytes)
 	}
 	if err != nil {
 		return nil, invalidRequest("the body could not be read")
 	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, invalidRequest("the body is not a well-formed form")
+	return parseParameters(body, "body")
+}
+
+// readText reads a body into memory of the announced length, and of the greatest where none is announced: [io.ReadAll] would
+// allocate a large body five times over, and the string of it once more.
+func readText(body io.Reader, announced int64) (string, error) {
+	if announced < 0 || announced > maxBodyBytes {
+		announced = maxBodyBytes
 	}
-	return form, nil
+	var text strings.Builder
+	text.Grow(int(announced))
+	_, err := io.CopyBuffer(&text, body, make([]byte, 1<<10))
+	return text.String(), err
+}
+
+// parseParameters reads a query or a body. It uses ParseQuery and not r.URL.Query, which drops what it cannot read:
+// "service=a;scope=b" would become another request.
+func parseParameters(text, what string) (url.Values, error) {
+	if strings.Count(text, "&") >= maxParameters {
+		return nil, invalidRequest(fmt.Sprintf("the %s has more than %d parameters", what, maxParameters))
+	}
+	values, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, invalidRequest("the " + what + " is not well-formed")
+	}
+	return values, nil
 }
 
 // readScopes reads the scopes that are asked for. Malformed ones are left out when there are others: crane sends lists with
-// both. Only a request of which nothing is left is refused.
+// both. Only a request of which nothing is left is refused; "repository:team/app: pull" leaves a scope without an action, and
+// its client had better learn why it may do nothing.
 func (req *tokenRequest) readScopes(p *parameters) {
 	values := p.values["scope"]
-	if n := countScopes(values); n > maxScopes {
-		p.fail(invalidScope(fmt.Sprintf("%d scopes are too many, %d are allowed", n, maxScopes)))
+	if moreScopesThan(maxScopes, values) {
+		p.fail(invalidScope(fmt.Sprintf("more than %d scopes are asked for", maxScopes)))
 		return
 	}
 	list, malformed := scope.ParseList(values...)
-	if len(list) > 1 {
-		list = scope.Merge(list)
-	}
 	req.scopes, req.malformed = list, malformed
-	if len(list) == 0 && len(malformed) > 0 {
+	if len(malformed) > 0 && !slices.ContainsFunc(list, func(s scope.Scope) bool { return len(s.Actions) > 0 }) {
 		p.fail(invalidScope(malformed[0].Error()))
 	}
 }
 
-// countScopes looks closely only at what has many spaces.
-func countScopes(values []string) int {
-	most := len(values)
+// moreScopesThan counts no further than it has to: a hostile list holds thousands.
+func moreScopesThan(most int, values []string) bool {
+	count := 0
 	for _, value := range values {
-		most += strings.Count(value, " ")
+		for s := range strings.SplitSeq(value, " ") {
+			if s != "" {
+				count++
+			}
+			if count > most {
+				return true
+			}
+		}
 	}
-	if most <= maxScopes {
-		return most
-	}
-	return len(scope.Split(values...))
+	return false
 }
 
 // parameters reads the values of a query or a form and keeps the first error.

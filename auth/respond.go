@@ -26,7 +26,7 @@ type answer struct {
 // more than all else here.
 func (a *answer) write(w http.ResponseWriter) {
 	const first, second = `{"token":"`, `","access_token":"`
-	rest := a.appendRest(make([]byte, 0, 128))
+	rest := a.rest()
 	writeHeader(w, http.StatusOK, len(first)+len(second)+2*len(a.token)+len(rest))
 	for _, part := range []string{first, a.token, second, a.token} {
 		_, _ = io.WriteString(w, part) // an error means that the client is gone
@@ -34,16 +34,23 @@ func (a *answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(rest)
 }
 
-// appendRest appends what follows the token.
-func (a *answer) appendRest(b []byte) []byte {
+// rest is what follows the token. What the grammar of scopes allows needs no escaping either.
+func (a *answer) rest() []byte {
+	const usual = 128
+	granted := ""
+	if a.oauth {
+		granted = scope.Format(a.granted)
+	}
+	b := make([]byte, 0, usual+len(granted))
 	b = append(b, `","expires_in":`...)
 	b = strconv.AppendInt(b, int64(a.lifetime/time.Second), 10)
 	b = append(b, `,"issued_at":"`...)
 	b = a.issuedAt.UTC().AppendFormat(b, time.RFC3339)
 	b = append(b, '"')
 	if a.oauth { // RFC 6749, section 5.1; the scope even when it is empty
-		b = append(b, `,"token_type":"Bearer","scope":`...)
-		b = append(b, marshal(scope.Format(a.granted))...)
+		b = append(b, `,"token_type":"Bearer","scope":"`...)
+		b = append(b, granted...)
+		b = append(b, '"')
 	}
 	if a.refreshToken != "" {
 		b = append(b, `,"refresh_token":`...)

@@ -151,8 +151,12 @@ func acceptableService(name string) bool {
 
 // authorize asks for decisions about all requested scopes and returns what is granted, which is never more than was asked.
 func (s *Server) authorize(ctx context.Context, req *tokenRequest, subject authn.Subject, record *AuditRecord) ([]scope.Scope, error) {
-	requests := make([]authz.Request, len(req.scopes))
-	for i, asked := range req.scopes {
+	scopes := req.scopes
+	if len(scopes) > 1 {
+		scopes = scope.Merge(scopes) // not before it is known who asks, and that the service is ours
+	}
+	requests := make([]authz.Request, len(scopes))
+	for i, asked := range scopes {
 		requests[i] = authz.Request{
 			Subject:    subject,
 			Service:    req.service,
@@ -167,7 +171,7 @@ func (s *Server) authorize(ctx context.Context, req *tokenRequest, subject authn
 	}
 	granted := make([]scope.Scope, 0, len(decisions))
 	record.Decisions = make([]ScopeDecision, 0, len(decisions))
-	for i, asked := range req.scopes {
+	for i, asked := range scopes {
 		d := decisions[i]
 		if d.NoMatch {
 			d = authz.Decision{Reason: "no rule matches"}

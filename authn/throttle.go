@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -21,6 +22,10 @@ type ThrottleConfig struct {
 	// has to come back after the wait, and is let through then, whatever others do. By default 100 are free, and the wait is
 	// one second, and up to 30 seconds.
 	Account ThrottleRule
+	// AtOnce is how many logins from one address are checked at once, so that one address cannot fill the queue for password checks.
+	// Others from there wait for two seconds and are then refused, but not those with trusted credentials, nor those with the
+	// credentials that are being checked. The default is half of GOMAXPROCS, and at least 2.
+	AtOnce int
 	// Hold is the least time that a login takes which is refused without a check, or that could not be checked, so that a flood
 	// of them does not take the processors from others. The default is one second; a negative one holds nothing back. It is
 	// not measured with Now.
@@ -86,6 +91,9 @@ func Throttle(a Authenticator, cfg ThrottleConfig) Authenticator {
 	many.Free = 100
 	short := many
 	short.MaxDelay = 30 * time.Second
+	if cfg.AtOnce <= 0 {
+		cfg.AtOnce = max(2, runtime.GOMAXPROCS(0)/2)
+	}
 	if cfg.TrustFor <= 0 {
 		cfg.TrustFor = defaultTrustFor
 	}
@@ -111,6 +119,7 @@ func Throttle(a Authenticator, cfg ThrottleConfig) Authenticator {
 		memory:  NewThrottleMemory(cfg.MaxEntries / tables),
 		shared:  &sharedStore{store: cfg.Store, logger: cfg.Logger, now: cfg.Now},
 		trusted: newTrust(cfg.TrustFor, cfg.MaxEntries/tables),
+		turns:   newTurns(cfg.AtOnce),
 		pen:     newPen(cfg.Hold),
 	}
 }
@@ -123,6 +132,7 @@ type throttle struct {
 	memory  ThrottleStore
 	shared  *sharedStore
 	trusted *trust
+	turns   *turns
 	pen     *pen
 }
 
@@ -172,6 +182,14 @@ type throttledLogin struct {
 func (t *throttle) check(ctx context.Context, login *throttledLogin, attempt *countedAttempt) (Subject, error) {
 	outcome := errors.New("authn: the check panicked")
 	defer func() { t.end(ctx, login, attempt, outcome) }()
+	if len(attempt.keys) > addressState && !attempt.repeated { // a cluster behind one address asks one question
+		leave, err := t.turns.take(ctx, attempt.keys[addressState])
+		if err != nil {
+			outcome = err
+			return Subject{}, err
+		}
+		defer leave()
+	}
 	subject, err := t.source.Authenticate(ctx, login.request)
 	if err != nil || !subject.Anonymous() {
 		outcome = err

@@ -582,7 +582,7 @@ func TestThrottleSurvivesTheClock(t *testing.T) {
 // At the same time there are as many guesses as one after another.
 func TestThrottleCountsBeforeItAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := guard(t)
+		g := guard(t, func(cfg *authn.ThrottleConfig) { cfg.AtOnce = 200 })
 		finish := make(chan struct{})
 		g.source.check = func(context.Context, *authn.Request) (authn.Subject, error) {
 			<-finish
@@ -786,6 +786,56 @@ func TestThrottleCountsAGuessOnceInAnyOrder(t *testing.T) {
 			})
 		})
 	}
+}
+
+// One address with many connections leaves the source to others.
+func TestThrottleTakesTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := guard(t, func(cfg *authn.ThrottleConfig) { cfg.AtOnce = 4 })
+		working, finish := g.source.check, make(chan struct{})
+		g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+			<-finish
+			return working(ctx, r)
+		}
+		left, leave := context.WithCancel(t.Context())
+		var clients sync.WaitGroup
+		for i := range 20 {
+			r := &authn.Request{Username: "stranger" + strconv.Itoa(i), Password: "guess", RemoteAddr: netip.MustParseAddr(home)}
+			clients.Go(func() {
+				if _, err := g.Authenticate(left, r); err == nil {
+					t.Error("a guess is let in")
+				}
+			})
+		}
+		synctest.Wait()
+		if n := g.checks.Load(); n != 4 {
+			t.Errorf("%d are checked at once, want 4", n)
+		}
+		clients.Go(func() { g.want(other, "alice", "right", 200) })
+		for i := range 10 { // of which nobody knows whether they are one
+			clients.Go(func() { g.want("", "stranger"+strconv.Itoa(i), "guess", 401) })
+		}
+		synctest.Wait()
+		if n := g.checks.Load(); n != 4+1+10 {
+			t.Errorf("%d are checked, want the other address and the unknown ones too", n)
+		}
+		impatient := &authn.Request{Username: "carol", Password: "right", RemoteAddr: netip.MustParseAddr(home)}
+		if _, err := g.Authenticate(t.Context(), impatient); !errors.Is(err, authn.ErrThrottled) {
+			t.Errorf("after two seconds in the line: error %v", err)
+		}
+		leave() // those who wait give up
+		synctest.Wait()
+		close(finish)
+		clients.Wait()
+		if n := g.checks.Load(); n != 4+1+10 {
+			t.Errorf("%d were checked, and some of them after they had left", n)
+		}
+		g.source.check = working
+		for i := range 9 { // four guesses of the hundred failed, and sixteen were none
+			g.want(home, "bob", authn.Secret("wrong"+strconv.Itoa(i)), 401)
+		}
+		g.want(home, "bob", "right", 200)
+	})
 }
 
 func TestThrottleMemoryIsBounded(t *testing.T) {

@@ -72,11 +72,18 @@ func Parse(s string) (Scope, error) {
 // others are well-formed (crane sends repository::pull beside registry:catalog:* and expects an answer), while a strict
 // caller refuses the list when malformed is not empty.
 func ParseList(values ...string) (list []Scope, malformed []*ParseError) {
+	count := 0
+	for range split(values) {
+		count++
+	}
 	for s := range split(values) {
 		parsed, err := parse(s)
 		if err != nil {
 			malformed = append(malformed, err)
 			continue
+		}
+		if list == nil {
+			list = make([]Scope, 0, count)
 		}
 		list = append(list, parsed)
 	}
@@ -168,20 +175,21 @@ func checkTypeName(typ string) (offset int, reason string) {
 }
 
 func parseActions(s string) (actions []string, offset int, reason string) {
-	actions = make([]string, 0, strings.Count(s, ",")+1)
+	actions = make([]string, 0, min(strings.Count(s, ",")+1, MaxActions))
 	for action := range strings.SplitSeq(s, ",") {
 		if i := strings.IndexFunc(action, notLowerCase); i >= 0 && action != ActionAll {
 			return nil, offset + i, unexpected(action[i:])
 		}
-		if action != "" {
+		// Each is kept once, and no more than show that there are too many: a scope may hold hundreds.
+		if action != "" && len(actions) <= MaxActions && !slices.Contains(actions, action) {
 			actions = append(actions, action)
 		}
 		offset += len(action) + len(",")
 	}
-	actions = normalizeActions(actions)
 	if len(actions) > MaxActions {
 		return nil, 0, fmt.Sprintf("more than %d actions", MaxActions)
 	}
+	slices.Sort(actions)
 	return actions, 0, ""
 }
 

@@ -37,7 +37,7 @@ type Scope struct {
 
 // String returns the scope in the form that [Parse] reads.
 func (s Scope) String() string {
-	return s.Type + ":" + s.Name + ":" + strings.Join(s.Actions, ",")
+	return Format([]Scope{s})
 }
 
 // Equal reports whether s and t name the same resource and the same actions in the same order.
@@ -104,14 +104,35 @@ func Merge(list []Scope) []Scope {
 // Format returns the scopes as one space-separated list, the form of the OAuth2 "scope" parameter (RFC 6749, section
 // 3.3). It is what [ParseList] reads.
 func Format(list []Scope) string {
+	size := 0
+	for _, s := range list {
+		size += len(s.Type) + len(s.Name) + len("::") + len(" ")
+		for _, action := range s.Actions {
+			size += len(action) + len(",")
+		}
+	}
 	var b strings.Builder
+	b.Grow(size)
 	for i, s := range list {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(s.String())
+		s.write(&b)
 	}
 	return b.String()
+}
+
+func (s Scope) write(b *strings.Builder) {
+	b.WriteString(s.Type)
+	b.WriteByte(':')
+	b.WriteString(s.Name)
+	b.WriteByte(':')
+	for i, action := range s.Actions {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(action)
+	}
 }
 
 // normalizeActions sorts actions and removes duplicates, in place.

@@ -25,6 +25,7 @@ type configuration struct {
 	more          string // sections
 	script        string // a program beside the configuration, as "program.sh"
 	files         map[string][]byte
+	flags         []string
 	operators     string // where it says whether it is ready, if not at its own address
 }
 

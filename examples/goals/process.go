@@ -57,7 +57,7 @@ func (b *bench) start(ctx context.Context, c *configuration) (p *process, err er
 		return nil, err
 	}
 	defer log.Close()
-	p.cmd = exec.Command(b.binary, "config.yml") //nolint:gosec,noctx // our own; it is stopped in order
+	p.cmd = exec.Command(b.binary, append(c.flags, "config.yml")...) //nolint:gosec,noctx // our own; it is stopped in order
 	p.cmd.Dir, p.cmd.Stderr = p.folder, log
 	if err := p.run(); err != nil {
 		return nil, err

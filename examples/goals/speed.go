@@ -53,39 +53,53 @@ func (s *speed) ask(ctx context.Context, b *bench, p *process, d time.Duration) 
 	return err
 }
 
-// measureSpeed is S1: the server, and a bare handler that signs as often, take turns.
+// measureSpeed is S1: the server with and without a line in its log for each request, and a bare handler that signs as often and
+// logs nothing, take turns.
 func measureSpeed(ctx context.Context, b *bench) (checks []check, err error) {
-	p, err := b.start(ctx, &configuration{})
+	logging, err := b.start(ctx, &configuration{})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
-	var warm, server, bare speed
-	if err := warm.ask(ctx, b, p, warmUp); err != nil {
-		return nil, err
-	}
-	other, err := b.startBare(ctx, int(warm.bytes))
+	defer func() { err = errors.Join(err, logging.stop()) }()
+	quiet, err := b.start(ctx, &configuration{flags: []string{"--log-level", "warn"}})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, other.stop()) }()
-	if err := warm.ask(ctx, b, other, warmUp); err != nil {
+	defer func() { err = errors.Join(err, quiet.stop()) }()
+	var warm speed
+	if err := errors.Join(warm.ask(ctx, b, logging, warmUp), warm.ask(ctx, b, quiet, warmUp)); err != nil {
 		return nil, err
 	}
+	bare, err := b.startBare(ctx, int(warm.bytes))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, bare.stop()) }()
+	if err := warm.ask(ctx, b, bare, warmUp); err != nil {
+		return nil, err
+	}
+	turns := []*process{bare, quiet, logging}
+	speeds := make([]speed, len(turns))
 	for range speedRounds {
-		if err := bare.ask(ctx, b, other, b.duration/2); err != nil {
-			return nil, err
-		}
-		if err := server.ask(ctx, b, p, b.duration/2); err != nil {
-			return nil, err
+		for i, p := range turns {
+			if err := speeds[i].ask(ctx, b, p, b.duration/2); err != nil {
+				return nil, err
+			}
 		}
 	}
-	share := check{what: "rate of tokens, as a part of a bare handler's that signs", got: server.rate() / bare.rate(), bound: 0.85, atLeast: true, unit: factor, timed: true}
+	return append(
+		shares(&speeds[0], &speeds[1], "rate of tokens, as a part of a bare handler's that signs", 0.85),
+		shares(&speeds[0], &speeds[2], "the same, with a line in the log for each request", 0.75)...,
+	), nil
+}
+
+func shares(bare, server *speed, what string, bound float64) []check {
+	share := check{what: what, got: server.rate() / bare.rate(), bound: bound, atLeast: true, unit: factor, timed: true}
 	return []check{
 		share.noted("%.0f/s and %.0f/s; a request takes the server %v of processor time and the bare one %v",
 			server.rate(), bare.rate(), server.each().Round(100*time.Nanosecond), bare.each().Round(100*time.Nanosecond)),
 		none("requests without a token", server.failed+bare.failed),
-	}, nil
+	}
 }
 
 // measureShared is S2: of those who ask the same at the same time, one waits for a signature.

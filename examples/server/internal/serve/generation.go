@@ -22,6 +22,7 @@ type generation struct {
 	rules       int // those of services too
 	tokens      http.Handler
 	timeout     time.Duration // for one token request
+	programs    bool          // some requests wait for a program
 	renewed     []*token.AuthorityKeys
 	endpoints   map[string]bool
 	certificate *tls.Certificate
@@ -65,7 +66,8 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 	}
 	g := &generation{
 		cfg: lasting(cfg), users: len(cfg.Users), rules: countRules(cfg),
-		tokens: tokens, timeout: settings.Timeout, renewed: cfg.Token.Renewed, endpoints: make(map[string]bool),
+		tokens: tokens, timeout: settings.Timeout, programs: cfg.ExtAuth != nil || cfg.ExtAuthz != nil,
+		renewed: cfg.Token.Renewed, endpoints: make(map[string]bool),
 	}
 	for _, path := range cfg.Server.EndpointPaths() {
 		g.endpoints[path] = true

@@ -44,7 +44,9 @@ func (s *Server) serveToken(g *generation, w http.ResponseWriter, r *http.Reques
 		refuse(w, err)
 		return
 	}
-	extendWriting(w, g.timeout)
+	if g.programs {
+		extendWriting(w, g.timeout)
+	}
 	g.tokens.ServeHTTP(w, withAddress(r, address))
 }
 

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -52,8 +51,7 @@ func (s *Server) reload(ctx context.Context) (read map[string]string, err error)
 	}
 	s.metrics.reloaded(err)
 	fresh := cfg.Fingerprints
-	// Reading YAML takes ten times the memory of what comes of it. The collector would give it back in the course of minutes.
-	debug.FreeOSMemory()
+	s.tidyMemory()
 	if err == nil {
 		g := s.current.Load()
 		s.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", slog.Int("users", g.users), slog.Int("rules", g.rules))

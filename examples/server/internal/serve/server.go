@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -82,7 +81,7 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 		return err
 	}
 	s.warn(s.current.Load())
-	debug.FreeOSMemory() // see reload
+	s.tidyMemory()
 	ended := make(chan error, len(servers))
 	for _, l := range servers {
 		go func() { ended <- serveOn(l.server, l.listener) }()
