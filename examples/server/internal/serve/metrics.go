@@ -154,12 +154,5 @@ func (m *metrics) reloaded(err error) {
 // audit is called for each token request, before its answer is sent.
 func (s *Server) audit(ctx context.Context, record auth.AuditRecord) {
 	s.metrics.observe(record)
-	level := slog.LevelInfo
-	switch {
-	case record.Status >= http.StatusInternalServerError:
-		level = slog.LevelError
-	case record.Status >= http.StatusBadRequest:
-		level = slog.LevelWarn
-	}
-	s.logger.LogAttrs(ctx, level, "token request", slog.Any("request", record))
+	s.logger.LogAttrs(ctx, record.Level(), "token request", slog.Any("request", record))
 }

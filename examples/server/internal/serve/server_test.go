@@ -371,6 +371,27 @@ func TestMetricsCountFaults(t *testing.T) {
 	}
 }
 
+// TestAuditLevels: refusals can be told from tokens in the log, and so can an authorizer that grants what nobody asked for.
+func TestAuditLevels(t *testing.T) {
+	f := newFixture(t, base)
+	dropped := []auth.ScopeDecision{{Asked: scope.Scope{Type: "repository", Name: "app"}, Dropped: []string{"push"}}}
+	for _, test := range []struct {
+		record auth.AuditRecord
+		want   string
+	}{
+		{auth.AuditRecord{Status: http.StatusOK}, "INFO"},
+		{auth.AuditRecord{Status: http.StatusOK, Decisions: dropped}, "WARN"},
+		{auth.AuditRecord{Status: http.StatusUnauthorized}, "WARN"},
+		{auth.AuditRecord{Status: http.StatusServiceUnavailable}, "ERROR"},
+	} {
+		before := len(f.log.String())
+		f.audit(t.Context(), test.record)
+		if logged := f.log.String()[before:]; !strings.Contains(logged, "level="+test.want+` msg="token request"`) {
+			t.Errorf("want %s, logged %s", test.want, logged)
+		}
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	f := newFixture(t, base)
 	f.get(devs, asAlice)
