@@ -29,7 +29,7 @@ func (s *Server) tidyMemory() {
 // growth is in percent of what is alive.
 func growth(alive uint64) int {
 	for growth := mostGrowth; growth > LeastGrowth; growth /= 2 {
-		if alive+alive*uint64(growth)/100 <= usualHeap { //nolint:gosec // not negative
+		if alive+alive*uint64(growth)/100 <= usualHeap {
 			return growth
 		}
 	}
