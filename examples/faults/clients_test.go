@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 )
 
@@ -133,7 +134,9 @@ func TestManyClientsDisappear(t *testing.T) {
 	// Not parallel: it counts goroutines.
 	const clients = 80 // fewer than an address may have wrong
 	users := &waitingUsers{Authenticator: newUsers(t), entered: make(chan context.Context, clients), release: make(chan struct{})}
-	f := newFixture(t, users, policy())
+	f := newFixture(t, users, policy(), func(cfg *auth.Config) {
+		cfg.Authenticator = authn.Throttle(users, authn.ThrottleConfig{Hold: -1, AtOnce: clients})
+	})
 	before := runtime.NumGoroutine()
 	connections := make([]net.Conn, clients)
 	for i := range connections {

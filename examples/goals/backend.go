@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -252,17 +253,20 @@ func measureSlow(ctx context.Context, b *bench) (checks []check, err error) {
 	}, nil
 }
 
-// watchChildren counts the programs that run until ctx is done, and tells the most that there were.
+// watchChildren counts the programs that run until ctx is done, and tells the most that there were. Those are counted that run at
+// two looks in a row: the lists are of threads, and one program may end and another begin between two of them.
 func (s *backend) watchChildren(ctx context.Context) <-chan int {
 	result := make(chan int, 1)
 	go func() {
-		most := 0
+		most, before := 0, s.children()
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			most = max(most, s.children())
 			select {
 			case <-tick.C:
+				now := s.children()
+				maps.DeleteFunc(before, func(child string, _ bool) bool { return !now[child] })
+				most, before = max(most, len(before)), now
 			case <-ctx.Done():
 				result <- most
 				return

@@ -24,6 +24,19 @@ func (c check) met() bool {
 	return c.got <= c.bound
 }
 
+// tolerated reports whether the figure is off by no more than a factor, where a machine that does other things can be the reason.
+func (c check) tolerated(slack float64) bool {
+	switch {
+	case c.met():
+		return true
+	case !c.timed:
+		return false
+	case c.atLeast:
+		return c.got*slack >= c.bound
+	}
+	return c.got <= c.bound*slack
+}
+
 func (c check) better(than check) bool {
 	if c.atLeast {
 		return c.got > than.got

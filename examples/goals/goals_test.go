@@ -58,6 +58,7 @@ func TestFlags(t *testing.T) {
 		"--help":         {exitMet, "R11 connections that send slowly or nothing (nightly)", ""},
 		"-only X1":       {exitFailed, "", `there is no goal "X1"`},
 		"-only r1,":      {exitFailed, "", `there is no goal ""`},
+		"-slack 0.5":     {exitFailed, "", "-slack is between"},
 		"-for 1ms":       {exitFailed, "", "-for is between"},
 		"-for x":         {exitFailed, "", "invalid value"},
 		"-quick":         {exitFailed, "", "not defined"},
@@ -132,6 +133,27 @@ func TestRepeat(t *testing.T) {
 				t.Errorf("got %q, missed: %v", got, r.missed())
 			}
 		})
+	}
+}
+
+// TestSlack: it is for times and rates, and not for what is wrong.
+func TestSlack(t *testing.T) {
+	for name, test := range map[string]struct {
+		check  check
+		failed bool
+	}{
+		"a rate that is met":           {rate("rate", 5, 5), false},
+		"a rate that is half":          {rate("rate", 2.5, 5), false},
+		"a rate that is less":          {rate("rate", 2.4, 5), true},
+		"a time that is twice as long": {within("p99", 40*time.Millisecond, 20*time.Millisecond), false},
+		"a time that is longer":        {within("p99", 41*time.Millisecond, 20*time.Millisecond), true},
+		"one answer that is wrong":     {none("wrong", 1), true},
+		"a little too much memory":     {memory("memory", 10<<20, 9<<20), true},
+	} {
+		r := row{checks: []check{test.check}}
+		if r.failed(2) != test.failed || r.failed(1) == test.check.met() {
+			t.Errorf("%s: failed with slack: %v, without: %v", name, r.failed(2), r.failed(1))
+		}
 	}
 }
 

@@ -201,12 +201,15 @@ func (p *process) cpu() (time.Duration, error) {
 }
 
 // children is how many processes it has started that run. A thread may end while it looks.
-func (p *process) children() (count int) {
+func (p *process) children() map[string]bool {
+	found := make(map[string]bool)
 	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/task/*/children") // the pattern is in order
 	for _, list := range lists {
 		if text, err := os.ReadFile(list); err == nil { //nolint:gosec // of /proc
-			count += len(strings.Fields(string(text)))
+			for _, child := range strings.Fields(string(text)) {
+				found[child] = true
+			}
 		}
 	}
-	return count
+	return found
 }

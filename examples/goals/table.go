@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -15,12 +16,12 @@ type row struct {
 }
 
 func (r *row) missed() bool {
-	for _, c := range r.checks {
-		if !c.met() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.checks, func(c check) bool { return !c.met() })
+}
+
+// failed reports whether it is missed by more than is tolerated.
+func (r *row) failed(slack float64) bool {
+	return slices.ContainsFunc(r.checks, func(c check) bool { return !c.tolerated(slack) })
 }
 
 // writeTable prints a line for each figure, and one for each test that takes the place of figures; and which part of the processors
