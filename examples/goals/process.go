@@ -206,7 +206,7 @@ func (p *process) children() map[string]bool {
 	lists, _ := filepath.Glob("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/task/*/children") // the pattern is in order
 	for _, list := range lists {
 		if text, err := os.ReadFile(list); err == nil { //nolint:gosec // of /proc
-			for _, child := range strings.Fields(string(text)) {
+			for child := range strings.FieldsSeq(string(text)) {
 				found[child] = true
 			}
 		}
