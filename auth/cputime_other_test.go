@@ -2,6 +2,6 @@
 
 package auth_test
 
-import "testing"
+import "time"
 
-func reportCPU(*testing.B) (report func()) { return func() {} }
+func cpuTime() time.Duration { return 0 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,18 +205,6 @@ func (l *load) run(d time.Duration) loadFigures {
 	}
 	all.elapsed, all.cpu = time.Since(begun), cpuTime()-cpu
 	return all
-}
-
-// cpuTime is what this process has used of the processors, as Linux tells it, or zero.
-func cpuTime() time.Duration {
-	stat, err := os.ReadFile("/proc/self/stat")
-	fields := strings.Fields(string(stat))
-	if err != nil || len(fields) < 15 {
-		return 0
-	}
-	user, _ := strconv.Atoi(fields[13])
-	system, _ := strconv.Atoi(fields[14])
-	return time.Duration(user+system) * time.Second / 100
 }
 
 // A loadFlood sends wrong passwords from when it is started until it is paused, each client as fast as it is answered.

@@ -20,9 +20,9 @@ type part struct {
 // partBytes is about the length of a part.
 const partBytes = 1 << 20
 
-// cutRules cuts the list under the key acl at the left margin into parts of about that size, and returns the rest of the file with an empty list on
-// the line of the key, and all other lines where they were. There are no parts when the list is short or is not written with an
-// item below the other. It goes by the margin alone: where that misleads, what it returns is not YAML.
+// cutRules cuts the list under the key acl at the left margin into parts of about that size, and returns the rest of the file with
+// an empty list on the line of the key, and all other lines where they were. There are no parts when the list is short or is not
+// written with an item below the other. It goes by the margin alone: where that misleads, what it returns is not YAML.
 func cutRules(content []byte, size int) (rest []byte, line int, parts []part) {
 	key := regexp.MustCompile(`(?m)^acl:()[ \t]*(?:[ \t]#.*)?\n`).FindSubmatchIndex(content)
 	if key == nil || hasOtherBreaks(content) {
