@@ -171,6 +171,20 @@ func TestAFaultySignerFailsAtStart(t *testing.T) {
 	}
 }
 
+// Devices may need it, or take nil for a mistake.
+func TestASignerOfAnotherKindIsGivenRandomness(t *testing.T) {
+	private := generateECDSA(t)
+	_, err := token.NewKey(fakeSigner{private.Public(), func(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+		if r != rand.Reader {
+			t.Errorf("the signer is given %v", r)
+		}
+		return private.Sign(r, digest, opts)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestCertificateChainsAreChecked(t *testing.T) {
 	root := newAuthority(t, "root", nil)
 	ca := newAuthority(t, "intermediate", root)

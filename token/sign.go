@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
+	"io"
 
 	jose "github.com/go-jose/go-jose/v4"
 )
@@ -19,6 +20,7 @@ type compactSigner struct {
 	hashed    hash.Cloner // has read the header; nil for Ed25519, which hashes by itself
 	algorithm Algorithm
 	signer    crypto.Signer
+	random    io.Reader // what the signer is given
 }
 
 // issuedHeader is the header of a token.
@@ -42,6 +44,7 @@ func (k *Key) newSigner(kid string) (*compactSigner, error) {
 		header:    base64.RawURLEncoding.EncodeToString(text) + ".",
 		algorithm: k.algorithm,
 		signer:    k.signer,
+		random:    randomOf(k.signer),
 	}
 	if signer.hashed, err = k.algorithm.hashOf(signer.header); err != nil {
 		return nil, fmt.Errorf("hash the header of %v: %w", k, err)

@@ -2,6 +2,7 @@ package token
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	_ "crypto/sha256" // for crypto.Hash.New
 	_ "crypto/sha512"
@@ -20,7 +21,7 @@ func (s *compactSigner) signature(payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	signature, err := s.signer.Sign(rand.Reader, digest, s.algorithm.hash())
+	signature, err := s.signer.Sign(s.random, digest, s.algorithm.hash())
 	if err != nil {
 		return nil, err
 	}
@@ -28,6 +29,17 @@ func (s *compactSigner) signature(payload []byte) ([]byte, error) {
 		return twoNumbers(signature, size)
 	}
 	return signature, nil
+}
+
+// randomOf is the randomness for the signatures of a signer. An ecdsa.PrivateKey has none, and then takes the number that has to be
+// another one for each message from the key and the message (RFC 6979): it cannot repeat itself when a machine has bad randomness,
+// and a signature takes five sixths of the time. The attacks on that, by faults of the processor, need two signatures of one message,
+// and every token has a random jti.
+func randomOf(signer crypto.Signer) io.Reader {
+	if _, ok := signer.(*ecdsa.PrivateKey); ok {
+		return nil
+	}
+	return rand.Reader
 }
 
 // digest returns what the signer is given: the hash of the header and the payload, or both as they are.

@@ -2,6 +2,8 @@ package token
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
@@ -72,6 +74,50 @@ func TestSignaturesOfTheRFCs(t *testing.T) {
 			flipped := strings.Replace(test.jws, ".", ".A", 1)
 			if payload, err := checkSignature(flipped, header, test.key); err == nil || payload != nil {
 				t.Errorf("another payload: %q, error %v", payload, err)
+			}
+		})
+	}
+}
+
+// The keys and signatures of RFC 6979, appendix A.2, for the message "sample".
+func TestECDSAHasNoRandomness(t *testing.T) {
+	tests := []struct {
+		name      string
+		curve     elliptic.Curve
+		key, want string
+	}{
+		{
+			"A.2.5, SHA-256", elliptic.P256(), "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721",
+			"EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716" +
+				"F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8",
+		},
+		{
+			"A.2.6, SHA-384", elliptic.P384(), "6B9D3DAD2E1B8C1C05B19875B6659F4DE23C3B667BF297BA9AA47740787137D896D5724E4C70A825F872C9EA60D2EDF5",
+			"94EDBB92A5ECB8AAD4736E56C691916B3F88140666CE9FA73D64C4EA95AD133C81A648152E44ACF96E36DD1E80FABE46" +
+				"99EF4AEB15F178CEA1FE40DB2603138F130E740A19624526203B6351D0A3A94FA329C145786E679E7B82C71A38628AC8",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			scalar, err := hex.DecodeString(test.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			private, err := ecdsa.ParseRawPrivateKey(test.curve, scalar)
+			if err != nil {
+				t.Fatal(err)
+			}
+			key, err := NewKey(private)
+			if err != nil {
+				t.Fatal(err)
+			}
+			signer := *key.byThumbprint
+			if signer.hashed, err = key.algorithm.hashOf("sam"); err != nil {
+				t.Fatal(err)
+			}
+			signature, err := signer.signature([]byte("ple"))
+			if got := strings.ToUpper(hex.EncodeToString(signature)); err != nil || got != test.want {
+				t.Errorf("%s, error %v; want %s", got, err, test.want)
 			}
 		})
 	}
