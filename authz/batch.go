@@ -8,19 +8,21 @@ import (
 // A BatchAuthorizer decides about several requests in one go. It is an optional ability, for engines that are a network
 // away: all scopes of a token request then cost one round trip. The combinators of this package pass the ability on.
 //
-// AuthorizeBatch returns one decision for each request, in the same order. An error means that none of them could be made.
+// AuthorizeBatch returns one decision for each request, in the same order, and the same as Authorize, which is asked when there is just
+// one. An error means that none of them could be made.
 type BatchAuthorizer interface {
 	Authorizer
 	AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error)
 }
 
-// AuthorizeBatch asks a about all requests: at once when a is a [BatchAuthorizer], else one by one. It returns one decision
-// for each request, or an error. A batch authorizer that returns another number of decisions is broken, which is an error.
+// AuthorizeBatch asks a about all requests: at once when a is a [BatchAuthorizer] and there are several, else one by one. It returns
+// one decision for each request, or an error. A batch authorizer that returns another number of decisions is broken, which is an error.
 func AuthorizeBatch(ctx context.Context, a Authorizer, requests []Request) ([]Decision, error) {
 	if len(requests) == 0 {
 		return nil, nil
 	}
-	if b, ok := a.(BatchAuthorizer); ok {
+	// One request, as it mostly is, is asked as such: sorting it into batches costs more than most decisions.
+	if b, ok := a.(BatchAuthorizer); ok && len(requests) > 1 {
 		decisions, err := b.AuthorizeBatch(ctx, requests)
 		if err == nil && len(decisions) != len(requests) {
 			err = fmt.Errorf("authz: %T returned %d decisions for %d requests", a, len(decisions), len(requests))
@@ -39,16 +41,6 @@ func AuthorizeBatch(ctx context.Context, a Authorizer, requests []Request) ([]De
 		decisions[i] = d
 	}
 	return decisions, nil
-}
-
-// alone is AuthorizeBatch for the combinators when there is one request, as there mostly is: it spares the sorting into batches,
-// which costs more than most authorizers.
-func alone(ctx context.Context, a Authorizer, r Request) ([]Decision, error) {
-	d, err := a.Authorize(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return []Decision{d}, nil
 }
 
 // authorizeSome asks a about the requests at the given indexes and hands each decision to use.

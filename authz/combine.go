@@ -21,9 +21,6 @@ func (f first) Authorize(ctx context.Context, r Request) (Decision, error) {
 }
 
 func (f first) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	if len(requests) == 1 {
-		return alone(ctx, f, requests[0])
-	}
 	decisions := make([]Decision, len(requests))
 	open := allIndexes(requests)
 	for _, a := range f {
@@ -61,9 +58,6 @@ func (a anyOf) Authorize(ctx context.Context, r Request) (Decision, error) {
 }
 
 func (a anyOf) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	if len(requests) == 1 {
-		return alone(ctx, a, requests[0])
-	}
 	answers, err := askAll(ctx, a, requests)
 	if err != nil {
 		return nil, err
@@ -117,9 +111,6 @@ func (a allOf) Authorize(ctx context.Context, r Request) (Decision, error) {
 }
 
 func (a allOf) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	if len(requests) == 1 {
-		return alone(ctx, a, requests[0])
-	}
 	answers, err := askAll(ctx, a, requests)
 	if err != nil {
 		return nil, err

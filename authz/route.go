@@ -22,9 +22,6 @@ func (m ByType) Authorize(ctx context.Context, r Request) (Decision, error) {
 
 // AuthorizeBatch implements [BatchAuthorizer] with one batch for each type.
 func (m ByType) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	if len(requests) == 1 {
-		return alone(ctx, m, requests[0])
-	}
 	return route(ctx, m, requests, typeOf)
 }
 
@@ -48,9 +45,6 @@ func (m ByService) Authorize(ctx context.Context, r Request) (Decision, error) {
 
 // AuthorizeBatch implements [BatchAuthorizer] with one batch for each service.
 func (m ByService) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	if len(requests) == 1 {
-		return alone(ctx, m, requests[0])
-	}
 	return route(ctx, m, requests, serviceOf)
 }
 

@@ -118,17 +118,21 @@ func ask(ctx context.Context, policy authz.Authorizer, r authz.Request) (d authz
 	return d, ""
 }
 
-// batchViolations asks all questions at once, each alone in a batch, and each alone. All three ways have one answer, as the token
-// server takes the first and a test may take the last.
+// batchViolations asks all questions at once, each alone in a batch, and each alone. All three ways have one answer: the token server
+// takes the first for several scopes and the last for one.
 func batchViolations(ctx context.Context, policy authz.Authorizer, requests []authz.Request) []string {
-	together, broken := askBatch(ctx, policy, requests)
+	batch, ok := policy.(authz.BatchAuthorizer)
+	if !ok {
+		return nil
+	}
+	together, broken := askBatch(ctx, batch, requests)
 	if broken != "" {
 		return []string{"asked about everything at once: " + broken}
 	}
 	var found []string
 	for i, r := range requests {
 		alone, broken := ask(ctx, policy, r)
-		single, brokenBatch := askBatch(ctx, policy, []authz.Request{r})
+		single, brokenBatch := askBatch(ctx, batch, []authz.Request{r})
 		switch {
 		case broken != "" || brokenBatch != "":
 			found = append(found, describe(r)+": "+broken+brokenBatch)
@@ -140,7 +144,7 @@ func batchViolations(ctx context.Context, policy authz.Authorizer, requests []au
 	return found
 }
 
-func askBatch(ctx context.Context, policy authz.Authorizer, requests []authz.Request) (decisions []authz.Decision, broken string) {
+func askBatch(ctx context.Context, batch authz.BatchAuthorizer, requests []authz.Request) (decisions []authz.Decision, broken string) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			broken = fmt.Sprintf("panic: %v", cause)
@@ -150,9 +154,12 @@ func askBatch(ctx context.Context, policy authz.Authorizer, requests []authz.Req
 	for i, r := range requests {
 		given[i] = clone(r)
 	}
-	decisions, err := authz.AuthorizeBatch(ctx, policy, given)
-	if err != nil {
+	decisions, err := batch.AuthorizeBatch(ctx, given)
+	switch {
+	case err != nil:
 		return nil, "no decision: " + err.Error()
+	case len(decisions) != len(requests):
+		return nil, fmt.Sprintf("%d decisions for %d requests", len(decisions), len(requests))
 	}
 	return decisions, ""
 }

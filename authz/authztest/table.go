@@ -111,7 +111,7 @@ func request(subject authn.Subject, asked scope.Scope, options []Option) authz.R
 	return r
 }
 
-// decide returns what a token would contain, and why. It asks as the token server does, which is by a batch where the policy can.
+// decide returns what a token would contain, and why. It asks as the token server asks about one scope.
 func decide(ctx context.Context, policy authz.Authorizer, r authz.Request) (granted []string, reason string, err error) {
 	decisions, err := authz.AuthorizeBatch(ctx, policy, []authz.Request{r})
 	if err != nil {
