@@ -32,10 +32,10 @@ const maxTokenBytes = 4 << 10
 // ServeHTTP answers one token request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
-	defer cancel()
+	ctx := newDeadline(r.Context(), started.Add(s.cfg.Timeout))
+	defer ctx.end()
 
-	boundBody(w, r, started.Add(s.cfg.Timeout))
+	boundBody(w, r, ctx.at)
 
 	record := AuditRecord{Time: started, Status: http.StatusOK}
 	granted, err := s.answerSafely(ctx, w, r, &record)

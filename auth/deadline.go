@@ -1,0 +1,81 @@
+package auth
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A deadline is [context.WithDeadline] that is made when somebody waits for its end. Nobody does where users, rules and key are in
+// memory, and there the timer, its channel and their places in the parent would be a seventh of all that is not the signature.
+type deadline struct {
+	context.Context // the request's
+
+	at time.Time
+
+	mu     sync.Mutex
+	made   context.Context // or nil
+	cancel context.CancelFunc
+	over   bool
+}
+
+func newDeadline(parent context.Context, at time.Time) *deadline {
+	return &deadline{Context: parent, at: at}
+}
+
+// Deadline implements [context.Context].
+func (d *deadline) Deadline() (time.Time, bool) {
+	if at, ok := d.Context.Deadline(); ok && at.Before(d.at) {
+		return at, true
+	}
+	return d.at, true
+}
+
+// Done implements [context.Context].
+func (d *deadline) Done() <-chan struct{} { return d.timed().Done() }
+
+// Err implements [context.Context].
+func (d *deadline) Err() error {
+	d.mu.Lock()
+	going := d.made == nil && !d.over && d.Context.Err() == nil && time.Now().Before(d.at)
+	d.mu.Unlock()
+	if going {
+		return nil
+	}
+	return d.timed().Err()
+}
+
+// Value implements [context.Context]. Contexts that are made of this one find by it what they wait for.
+func (d *deadline) Value(key any) any {
+	d.mu.Lock()
+	made := d.made
+	d.mu.Unlock()
+	if made != nil {
+		return made.Value(key)
+	}
+	return d.Context.Value(key)
+}
+
+// end is what the function of [context.WithDeadline] is.
+func (d *deadline) end() {
+	d.mu.Lock()
+	d.over = true
+	cancel := d.cancel
+	d.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+// timed returns what has a channel and a timer, of which this context takes its end from now on.
+func (d *deadline) timed() context.Context {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.made == nil {
+		d.made, d.cancel = context.WithDeadline(d.Context, d.at)
+		if d.over {
+			d.cancel()
+		}
+	}
+	return d.made
+}
