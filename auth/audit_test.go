@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authz"
@@ -206,5 +207,28 @@ func TestAuditRecordLeavesEmptyFieldsOut(t *testing.T) {
 		`r.decisions="[{Asked:repository:a:pull Granted:[] Reason:no}]"` + "\n"
 	if b.String() != want {
 		t.Errorf("got  %swant %s", b.String(), want)
+	}
+}
+
+// The place in the source is left out, as it would be one of this package always.
+func TestAuditRecordLogsItself(t *testing.T) {
+	var b bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{AddSource: true, Level: slog.LevelWarn}))
+	asked := scope.Scope{Type: "repository", Name: "a", Actions: []string{"pull", "push"}}
+	record := auth.AuditRecord{
+		Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), Duration: time.Second, Status: 503,
+		Decisions: []auth.ScopeDecision{{Asked: asked, Granted: asked.Actions, Reason: "rule 1"}, {Asked: asked}},
+	}
+	record.Log(t.Context(), logger)
+	want := `time=2026-11-21T12:00:01.000Z level=ERROR msg="token request" request.status=503 request.duration=1s ` +
+		`request.decisions="[{Asked:repository:a:pull,push Granted:[pull push] Reason:rule 1} {Asked:repository:a:pull,push Granted:[] Reason:}]"` + "\n"
+	if b.String() != want {
+		t.Errorf("got  %swant %s", b.String(), want)
+	}
+	b.Reset()
+	record.Status = 200
+	record.Log(t.Context(), logger)
+	if b.Len() > 0 {
+		t.Errorf("below the level, and logged: %s", b.String())
 	}
 }

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -154,5 +153,5 @@ func (m *metrics) reloaded(err error) {
 // audit is called for each token request, before its answer is sent.
 func (s *Server) audit(ctx context.Context, record auth.AuditRecord) {
 	s.metrics.observe(record)
-	s.logger.LogAttrs(ctx, record.Level(), "token request", slog.Any("request", record))
+	record.Log(ctx, s.logger)
 }
