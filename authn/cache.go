@@ -93,8 +93,7 @@ func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
 	if r.Username == "" {
 		return c.source.Authenticate(ctx, r)
 	}
-	credentials := &Request{Username: r.Username, Password: r.Password}
-	key := c.keyOf(credentials)
+	key := c.keyOf(r.Username, string(r.Password))
 	for {
 		known, shared, own := c.enter(key)
 		var subject Subject
@@ -105,7 +104,7 @@ func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
 		case shared != nil:
 			subject, err = shared.wait(ctx)
 		default:
-			return c.fly(ctx, own, credentials)
+			return c.fly(ctx, own, &Request{Username: r.Username, Password: r.Password})
 		}
 		if !errors.Is(err, errStartAnew) {
 			return subject, err
@@ -150,9 +149,10 @@ func (c *cache) confirm(ctx context.Context, known *proof) (Subject, error) {
 }
 
 // keyOf has the lengths in it, or "ab" with "c" would be "a" with "bc".
-func (c *cache) keyOf(r *Request) (key proofKey) {
-	var message []byte
-	for _, part := range []string{r.Username, string(r.Password)} {
+func (c *cache) keyOf(username, password string) (key proofKey) {
+	const length = 8
+	message := make([]byte, 0, length+len(username)+length+len(password))
+	for _, part := range []string{username, password} {
 		message = binary.BigEndian.AppendUint64(message, uint64(len(part)))
 		message = append(message, part...)
 	}
