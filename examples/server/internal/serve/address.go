@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -35,6 +34,14 @@ func clientAddress(cfg config.RealIP, r *http.Request) (netip.Addr, error) {
 		return netip.Addr{}, errNoAddress
 	}
 	return address, nil
+}
+
+// remoteAddr returns clientAddress for those who get no request of which it does not know the address.
+func remoteAddr(cfg config.RealIP) func(*http.Request) netip.Addr {
+	return func(r *http.Request) netip.Addr {
+		address, _ := clientAddress(cfg, r)
+		return address
+	}
 }
 
 func trusted(cfg config.RealIP, address netip.Addr) bool {
@@ -73,17 +80,4 @@ func parseHop(text string) (netip.Addr, bool) {
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
 	address, err := netip.ParseAddr(text)
 	return address.Unmap().WithZone(""), err == nil
-}
-
-type addressKey struct{}
-
-// withAddress returns the request with the client's address in its context.
-func withAddress(r *http.Request, address netip.Addr) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), addressKey{}, address))
-}
-
-// addressOf is the address that withAddress put there.
-func addressOf(r *http.Request) netip.Addr {
-	address, _ := r.Context().Value(addressKey{}).(netip.Addr)
-	return address
 }

@@ -1,10 +1,12 @@
 package serve
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // connections keeps one client, or clients that leave their connections open, from using up those of an address. One client may
@@ -12,25 +14,39 @@ import (
 // answer: the rest is for those who come, and who have five seconds to ask.
 type connections struct {
 	server *Server
-	limit  int
-	share  int // of one client
+	limit  int64
+	share  int64 // of one client
+	open   atomic.Int64
 
-	mu     sync.Mutex
-	open   map[net.Conn]netip.Prefix // with the client
-	openBy map[netip.Prefix]int
+	mu      sync.Mutex // held when a connection is opened or closed, and not by requests
+	of      map[net.Conn]*client
+	clients map[netip.Prefix]*client
+}
+
+// A client is who may have a share of the connections, or all those together who are not one.
+type client struct {
+	network netip.Prefix
+	open    atomic.Int64
 }
 
 func (s *Server) newConnections() *connections {
-	limit := s.start.Server.MaxConnections
-	return &connections{server: s, limit: limit, share: max(limit/4, 1), open: make(map[net.Conn]netip.Prefix), openBy: make(map[netip.Prefix]int)}
+	limit := int64(s.start.Server.MaxConnections)
+	return &connections{server: s, limit: limit, share: max(limit/4, 1), of: make(map[net.Conn]*client), clients: make(map[netip.Prefix]*client)}
 }
 
-// state is called when a connection is opened or closed, among others. One too many of a client is closed at once.
+type clientKey struct{}
+
+// begin is called when a connection is accepted, and gives its requests the client.
+func (c *connections) begin(ctx context.Context, connection net.Conn) context.Context {
+	return context.WithValue(ctx, clientKey{}, c.add(connection, c.server.clientOf(connection.RemoteAddr().String())))
+}
+
+// state is called when a connection is opened, after begin, or closed, among others. One too many of a client is closed at once.
 func (c *connections) state(connection net.Conn, state http.ConnState) {
 	c.server.metrics.connection(state)
 	switch state {
 	case http.StateNew:
-		if !c.add(connection, c.server.clientOf(connection.RemoteAddr().String())) {
+		if c.tooMany(connection) {
 			c.server.metrics.refused.Inc()
 			_ = connection.Close()
 		}
@@ -39,40 +55,51 @@ func (c *connections) state(connection net.Conn, state http.ConnState) {
 	}
 }
 
-// add reports whether the client may have one more.
-func (c *connections) add(connection net.Conn, client netip.Prefix) bool {
+func (c *connections) add(connection net.Conn, network netip.Prefix) *client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.open[connection] = client
-	c.openBy[client]++
-	return !client.IsValid() || c.openBy[client] <= c.share
+	by := c.clients[network]
+	if by == nil {
+		by = &client{network: network}
+		c.clients[network] = by
+	}
+	c.of[connection] = by
+	by.open.Add(1)
+	c.open.Add(1)
+	return by
+}
+
+func (c *connections) tooMany(connection net.Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	by := c.of[connection]
+	return by.network.IsValid() && by.open.Load() > c.share
 }
 
 func (c *connections) remove(connection net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	client := c.open[connection]
-	delete(c.open, connection)
-	if c.openBy[client]--; c.openBy[client] == 0 {
-		delete(c.openBy, client)
+	by := c.of[connection]
+	delete(c.of, connection)
+	c.open.Add(-1)
+	if by.open.Add(-1) == 0 {
+		delete(c.clients, by.network)
 	}
 }
 
 // handler closes connections after their answer when there are few left.
 func (c *connections) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c.fewLeft(c.server.clientOf(r.RemoteAddr)) {
+		if by, _ := r.Context().Value(clientKey{}).(*client); by != nil && c.fewLeft(by) {
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-func (c *connections) fewLeft(client netip.Prefix) bool {
-	few := func(open, limit int) bool { return open > limit*3/4 }
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return few(len(c.open), c.limit) || client.IsValid() && few(c.openBy[client], c.share)
+func (c *connections) fewLeft(by *client) bool {
+	few := func(open, limit int64) bool { return open > limit*3/4 }
+	return few(c.open.Load(), c.limit) || by.network.IsValid() && few(by.open.Load(), c.share)
 }
 
 // clientOf returns the address at the other end, or its network of IPv6, of which a customer has one at least (RFC 6177). It is

@@ -50,7 +50,7 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 		AnonymousAllowed:   cfg.AnonymousAllowed,
 		Authorizer:         policy.Authorizer(cfg),
 		Timeout:            requestTimeout(cfg),
-		RemoteAddr:         addressOf,
+		RemoteAddr:         remoteAddr(cfg.Server.RealIP),
 		Logger:             s.logger,
 		Audit:              s.audit,
 	}

@@ -36,8 +36,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveToken(g *generation, w http.ResponseWriter, r *http.Request) {
-	address, err := clientAddress(g.cfg.Server.RealIP, r)
-	if err != nil {
+	if _, err := clientAddress(g.cfg.Server.RealIP, r); err != nil {
 		s.logger.LogAttrs(r.Context(), slog.LevelWarn, "token request refused", slog.Any("error", err),
 			slog.String("peer", r.RemoteAddr), slog.String(g.cfg.Server.RealIP.Header, fmt.Sprintf("%+q", r.Header.Values(g.cfg.Server.RealIP.Header))))
 		s.metrics.addressUnknown()
@@ -47,7 +46,7 @@ func (s *Server) serveToken(g *generation, w http.ResponseWriter, r *http.Reques
 	if g.programs {
 		extendWriting(w, g.timeout)
 	}
-	g.tokens.ServeHTTP(w, withAddress(r, address))
+	g.tokens.ServeHTTP(w, r)
 }
 
 // extendWriting gives a token request the time that its programs may take, where the http.Server's own is shorter.

@@ -19,6 +19,8 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	scopes    *prometheus.CounterVec
+	usual     map[string]grantMetrics // by the grant
+	outcomes  outcomeMetrics
 	reloads   *prometheus.CounterVec
 	loaded    prometheus.Gauge
 	succeeded prometheus.Gauge
@@ -28,7 +30,19 @@ type metrics struct {
 	refused   prometheus.Counter
 }
 
-const namespace = "registry_auth"
+// Those of each request are looked up once.
+type (
+	grantMetrics struct {
+		issued   prometheus.Counter
+		duration prometheus.Observer
+	}
+	outcomeMetrics struct{ all, some, none prometheus.Counter }
+)
+
+const (
+	namespace = "registry_auth"
+	noGrant   = "none" // of the known ones
+)
 
 func newMetrics(checker *password.Checker) *metrics {
 	m := &metrics{
@@ -58,7 +72,16 @@ func newMetrics(checker *password.Checker) *metrics {
 	m.registry.MustRegister(m.requests, m.durations, m.scopes, m.reloads, m.loaded, m.succeeded, m.rules, m.users, m.connected, m.refused,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registerPasswords(checker)
+	m.lookUpUsual()
 	return m
+}
+
+func (m *metrics) lookUpUsual() {
+	m.usual = make(map[string]grantMetrics)
+	for _, grant := range []string{auth.GrantAnonymous, auth.GrantBasic, auth.GrantPassword, auth.GrantRefreshToken, noGrant} {
+		m.usual[grant] = grantMetrics{m.requests.WithLabelValues(grant, strconv.Itoa(http.StatusOK)), m.durations.WithLabelValues(grant)}
+	}
+	m.outcomes = outcomeMetrics{m.scopes.WithLabelValues("all"), m.scopes.WithLabelValues("some"), m.scopes.WithLabelValues("none")}
 }
 
 func gauge(name, help string) prometheus.Gauge {
@@ -97,30 +120,33 @@ func (m *metrics) handler() http.Handler {
 }
 
 // observe counts a token request.
-func (m *metrics) observe(record auth.AuditRecord) {
+func (m *metrics) observe(record *auth.AuditRecord) {
 	grant := record.Grant
-	switch grant {
-	case auth.GrantAnonymous, auth.GrantBasic, auth.GrantPassword, auth.GrantRefreshToken:
-	default:
-		grant = "none"
+	usual, known := m.usual[grant]
+	if !known {
+		grant, usual = noGrant, m.usual[noGrant]
 	}
-	m.requests.WithLabelValues(grant, strconv.Itoa(record.Status)).Inc()
-	m.durations.WithLabelValues(grant).Observe(record.Duration.Seconds())
+	if record.Status == http.StatusOK {
+		usual.issued.Inc()
+	} else {
+		m.requests.WithLabelValues(grant, strconv.Itoa(record.Status)).Inc()
+	}
+	usual.duration.Observe(record.Duration.Seconds())
 	for _, d := range record.Decisions {
 		switch {
 		case len(d.Granted) == 0:
-			m.scopes.WithLabelValues("none").Inc()
+			m.outcomes.none.Inc()
 		case len(d.Granted) < len(d.Asked.Actions):
-			m.scopes.WithLabelValues("some").Inc()
+			m.outcomes.some.Inc()
 		default:
-			m.scopes.WithLabelValues("all").Inc()
+			m.outcomes.all.Inc()
 		}
 	}
 }
 
 // addressUnknown counts a request that a proxy sent without the client's address.
 func (m *metrics) addressUnknown() {
-	m.requests.WithLabelValues("none", strconv.Itoa(http.StatusBadRequest)).Inc()
+	m.requests.WithLabelValues(noGrant, strconv.Itoa(http.StatusBadRequest)).Inc()
 }
 
 // took shows the generation that is in force.
@@ -152,6 +178,6 @@ func (m *metrics) reloaded(err error) {
 
 // audit is called for each token request, before its answer is sent.
 func (s *Server) audit(ctx context.Context, record auth.AuditRecord) {
-	s.metrics.observe(record)
+	s.metrics.observe(&record)
 	record.Log(ctx, s.logger)
 }

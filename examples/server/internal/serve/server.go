@@ -119,6 +119,7 @@ func (s *Server) httpServer(handler http.Handler, encryption *tls.Config) *http.
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    32 << 10,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ConnContext:       connections.begin,
 		ConnState:         connections.state,
 		ErrorLog:          log.New(errorLog{s.logger}, "", 0),
 	}
