@@ -25,7 +25,8 @@ const bareFlag = "-bare-server"
 // signedBytes is about what of a token is signed.
 const signedBytes = 900
 
-// serveBare is the least that a token server can do: one ES256 signature for each request, and an answer as long as a real one.
+// serveBare is the least that a token server can do: one ES256 signature for each request, and an answer as long as a real one, with the
+// headers that keep others from keeping it.
 func serveBare(ctx context.Context, length int, stdout io.Writer) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -43,8 +44,12 @@ func serveBare(ctx context.Context, length int, stdout io.Writer) error {
 		if _, err := key.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
 			panic(err)
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Pragma", "no-cache")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Length", strconv.Itoa(len(answer)))
 		_, _ = w.Write(answer)
 	})
 	if _, err := fmt.Fprintln(stdout, listener.Addr()); err != nil {
