@@ -53,6 +53,8 @@ type Key struct { //nolint:recvcheck // a copied Key must not print its private 
 // or an agent; it must be safe for concurrent use. The chain, if any, is the certificate of the key, then that of its
 // issuer, and so on.
 //
+// An *[crypto/ecdsa.PrivateKey] makes signatures without randomness, by RFC 6979; every other signer is given [crypto/rand.Reader].
+//
 // A message is signed and verified before NewKey returns, so that a signer of another key fails at start and not in the
 // first request. The error wraps [ErrUnsupportedKey], [ErrKeyMismatch] or [ErrBadCertificate], or is the signer's.
 func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (*Key, error) {

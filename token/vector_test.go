@@ -80,7 +80,7 @@ func TestSignaturesOfTheRFCs(t *testing.T) {
 }
 
 // The keys and signatures of RFC 6979, appendix A.2, for the message "sample".
-func TestECDSAHasNoRandomness(t *testing.T) {
+func TestECDSASignaturesNeedNoRandomness(t *testing.T) {
 	tests := []struct {
 		name      string
 		curve     elliptic.Curve

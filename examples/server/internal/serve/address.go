@@ -36,7 +36,7 @@ func clientAddress(cfg config.RealIP, r *http.Request) (netip.Addr, error) {
 	return address, nil
 }
 
-// remoteAddr returns clientAddress for those who get no request of which it does not know the address.
+// remoteAddr returns clientAddress for requests that it has an address for.
 func remoteAddr(cfg config.RealIP) func(*http.Request) netip.Addr {
 	return func(r *http.Request) netip.Addr {
 		address, _ := clientAddress(cfg, r)

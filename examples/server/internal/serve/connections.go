@@ -72,14 +72,17 @@ func (c *connections) add(connection net.Conn, network netip.Prefix) *client {
 func (c *connections) tooMany(connection net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	by := c.of[connection]
-	return by.network.IsValid() && by.open.Load() > c.share
+	by, counted := c.of[connection]
+	return counted && by.network.IsValid() && by.open.Load() > c.share
 }
 
 func (c *connections) remove(connection net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	by := c.of[connection]
+	by, counted := c.of[connection]
+	if !counted {
+		return
+	}
 	delete(c.of, connection)
 	c.open.Add(-1)
 	if by.open.Add(-1) == 0 {
