@@ -9,12 +9,12 @@ import (
 // A deadline is [context.WithDeadline] that is made when somebody waits for its end. Nobody does where users, rules and key are in
 // memory, and there the timer, its channel and their places in the parent would be a seventh of all that is not the signature.
 type deadline struct {
-	context.Context // the request's
+	context.Context //nolint:containedctx // the request's, of which this is one
 
 	at time.Time
 
 	mu     sync.Mutex
-	made   context.Context // or nil
+	made   context.Context //nolint:containedctx // or nil
 	cancel context.CancelFunc
 	over   bool
 }

@@ -47,7 +47,7 @@ func TestDeadlineIsAsThatOfPackageContext(t *testing.T) {
 
 type valueKey struct{}
 
-func compareContexts(t *testing.T, got, want context.Context) {
+func compareContexts(t *testing.T, got, want context.Context) { //nolint:revive // t is first in tests
 	t.Helper()
 	derived, cancel := context.WithCancel(got)
 	defer cancel()

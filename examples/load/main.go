@@ -75,12 +75,12 @@ func (p *program) load(ctx context.Context, opts *options) (err error) {
 	}
 	config := load.Config{URL: opts.url, Service: opts.service, RemoteAllowed: opts.remote}
 	if opts.url == "" {
-		own, err := newServer(opts)
-		if err != nil {
-			return err
+		own, failed := newServer(ctx, opts)
+		if failed != nil {
+			return failed
 		}
-		defer func() { err = errors.Join(err, own.close()) }()
-		config.URL, config.Service, config.Verify, people = own.url, serviceName, own.verify, own.people
+		defer func() { err = errors.Join(err, own.Close()) }()
+		config.URL, config.Service, config.Verify, people = own.URL, serviceName, own.verify, own.people
 	}
 	if err := opts.plan(ctx, &config, people); err != nil {
 		return err

@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"time"
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
@@ -16,6 +13,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/examples/internal/load"
+	"github.com/berthpass/registry-auth/examples/internal/loopback"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -30,47 +28,20 @@ const (
 // A server is the token server that is asked when there is no other: as one would run it, with a cache, a throttle and refresh
 // tokens, but all of it in memory.
 type server struct {
-	url    string
+	*loopback.Server
+
 	people people
 	tokens *token.Verifier
-	http   *http.Server
-	served chan error
 }
 
-func newServer(o *options) (*server, error) {
-	s := &server{served: make(chan error, 1)}
+func newServer(ctx context.Context, o *options) (*server, error) {
+	s := &server{}
 	handler, err := s.handler(min(warmUsers, o.nodes))
 	if err != nil {
 		return nil, err
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/token", handler)
-	s.http = &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      15 * time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    32 << 10,
-	}
-	s.url = "http://" + listener.Addr().String() + "/token"
-	go func() { s.served <- s.http.Serve(listener) }()
-	return s, nil
-}
-
-// close stops the server and tells what went wrong.
-func (s *server) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	return err
+	s.Server, err = loopback.Serve(ctx, "/token", handler)
+	return s, err
 }
 
 func (s *server) handler(warm int) (http.Handler, error) {

@@ -82,7 +82,7 @@ func (c *client) askOnce() {
 }
 
 func (c *client) get(form url.Values, who account) *http.Request {
-	r := newRequest(http.MethodGet, c.load.server.url+"?"+form.Encode(), http.NoBody, c.address)
+	r := newRequest(http.MethodGet, c.load.server.URL+"?"+form.Encode(), http.NoBody, c.address)
 	if who.name != "" {
 		r.SetBasicAuth(who.name, who.password)
 	}
@@ -90,7 +90,7 @@ func (c *client) get(form url.Values, who account) *http.Request {
 }
 
 func (c *client) post(form url.Values) *http.Request {
-	r := newRequest(http.MethodPost, c.load.server.url, strings.NewReader(form.Encode()), c.address)
+	r := newRequest(http.MethodPost, c.load.server.URL, strings.NewReader(form.Encode()), c.address)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return r
 }

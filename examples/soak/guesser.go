@@ -42,7 +42,7 @@ func (g *guesser) guess() error {
 	if g.random.IntN(2) == 0 {
 		name = fmt.Sprintf("stranger%d", g.random.IntN(20))
 	}
-	r := newRequest(http.MethodGet, g.load.server.url+"?"+url.Values{"service": {serviceName}}.Encode(), http.NoBody, g.address)
+	r := newRequest(http.MethodGet, g.load.server.URL+"?"+url.Values{"service": {serviceName}}.Encode(), http.NoBody, g.address)
 	r.SetBasicAuth(name, fmt.Sprintf("guess %d", g.random.Uint32()))
 	response, err := g.http.Do(r)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/berthpass/registry-auth/examples/internal/loopback"
 )
 
 // TestGuess: a guess that is refused is right, in each way there is. Anything else is wrong, a token above all.
@@ -31,7 +33,7 @@ func TestGuess(t *testing.T) {
 				w.WriteHeader(test.status)
 			}))
 			defer answering.Close()
-			l := newLoad(&server{url: answering.URL, people: newAccounts(1)}, 1)
+			l := newLoad(&server{Server: &loopback.Server{URL: answering.URL}, people: newAccounts(1)}, 1)
 			defer l.close()
 			if err := l.guessers[0].guess(); (err != nil) != test.wrong {
 				t.Errorf("the error is %v", err)

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authz/acl"
+	"github.com/berthpass/registry-auth/examples/internal/loopback"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -44,27 +43,26 @@ const rules = `[
 // A server is the token server: users of a file and robots of a list, whose passwords are remembered, guesses that are
 // throttled, refresh tokens, and rules.
 type server struct {
-	url    string
+	*loopback.Server
+
 	folder string
 	bundle string // file with the certificate
 	people []account
-	http   *http.Server
-	served chan error
 }
 
-func newServer(users int) (*server, error) {
+func newServer(ctx context.Context, users int) (*server, error) {
 	folder, err := os.MkdirTemp("", "soak-")
 	if err != nil {
 		return nil, err
 	}
-	s := &server{folder: folder, bundle: filepath.Join(folder, "bundle.pem"), people: newAccounts(users), served: make(chan error, 1)}
-	if err = s.start(); err != nil {
+	s := &server{folder: folder, bundle: filepath.Join(folder, "bundle.pem"), people: newAccounts(users)}
+	if err = s.start(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	return s, nil
 }
 
-func (s *server) start() error {
+func (s *server) start(ctx context.Context) error {
 	config, err := s.config()
 	if err != nil {
 		return err
@@ -73,34 +71,13 @@ func (s *server) start() error {
 	if err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/token", tokens)
-	s.http = &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      15 * time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    32 << 10,
-	}
-	s.url = "http://" + listener.Addr().String() + "/token"
-	go func() { s.served <- s.http.Serve(listener) }()
-	return nil
+	s.Server, err = loopback.Serve(ctx, "/token", tokens)
+	return err
 }
 
 // close stops the server and tells what went wrong.
 func (s *server) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	return errors.Join(err, os.RemoveAll(s.folder))
+	return errors.Join(s.Close(), os.RemoveAll(s.folder))
 }
 
 func (s *server) config() (auth.Config, error) {

@@ -31,12 +31,12 @@ type report struct {
 func soak(ctx context.Context, s settings, progress io.Writer) (*report, error) {
 	r := &report{times: latency.New()}
 	r.idle = measure()
-	server, err := newServer(s.users)
+	server, err := newServer(ctx, s.users)
 	if err != nil {
 		return nil, err
 	}
 	l := newLoad(server, s.connections)
-	_, _ = fmt.Fprintf(progress, "%d users and %d connections at %s, for %v\n", s.users, s.connections, server.url, s.duration)
+	_, _ = fmt.Fprintf(progress, "%d users and %d connections at %s, for %v\n", s.users, s.connections, server.URL, s.duration)
 	err = l.logIn(ctx)
 	if err == nil {
 		_, _ = fmt.Fprintln(progress, loggedIn)
