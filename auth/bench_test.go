@@ -197,20 +197,20 @@ func serve(b *testing.B, server http.Handler, r *http.Request) {
 	}
 }
 
-func benchHash(b *testing.B) []byte {
-	b.Helper()
+func benchHash(tb testing.TB) []byte {
+	tb.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 10)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return hash
 }
 
-func benchUsers(b *testing.B) *static.Users {
-	b.Helper()
-	users, err := static.New(static.User{Name: "alice", PasswordHash: authn.Secret(benchHash(b))})
+func benchUsers(tb testing.TB) *static.Users {
+	tb.Helper()
+	users, err := static.New(static.User{Name: "alice", PasswordHash: authn.Secret(benchHash(tb))})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return users
 }
@@ -222,27 +222,27 @@ type benchConfig struct {
 	refreshTokens *token.RefreshTokens
 }
 
-func newBenchServer(b *testing.B, config benchConfig) http.Handler {
-	b.Helper()
-	return benchServer(b, authn.Cache(benchUsers(b), authn.CacheConfig{}), config)
+func newBenchServer(tb testing.TB, config benchConfig) http.Handler {
+	tb.Helper()
+	return benchServer(tb, authn.Cache(benchUsers(tb), authn.CacheConfig{}), config)
 }
 
-func benchServer(b *testing.B, users authn.Authenticator, config benchConfig) http.Handler {
-	b.Helper()
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: newIssuer(b).Keys(), ShareFor: config.shareFor})
+func benchServer(tb testing.TB, users authn.Authenticator, config benchConfig) http.Handler {
+	tb.Helper()
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: newIssuer(tb).Keys(), ShareFor: config.shareFor})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	server, err := auth.NewServer(auth.Config{
 		Services:         map[string]*token.Issuer{service: issuer},
 		Authenticator:    users,
 		AnonymousAllowed: true,
-		Authorizer:       acl.NewPolicy(benchRules(b, config.rules)),
+		Authorizer:       acl.NewPolicy(benchRules(tb, config.rules)),
 		RefreshTokens:    config.refreshTokens,
 		Logger:           slog.New(discardLog{}),
 	})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/token", server)
@@ -250,8 +250,8 @@ func benchServer(b *testing.B, users authn.Authenticator, config benchConfig) ht
 }
 
 // benchRules has the two rules that match, after some for others.
-func benchRules(b *testing.B, others int) *acl.List {
-	b.Helper()
+func benchRules(tb testing.TB, others int) *acl.List {
+	tb.Helper()
 	match := func(account, name string, actions ...string) acl.Rule {
 		return acl.Rule{Match: &acl.Match{Account: &account, Name: &name}, Actions: actions}
 	}
@@ -262,7 +262,7 @@ func benchRules(b *testing.B, others int) *acl.List {
 	rules = append(rules, match("*", "public/*", "pull"), match("?*", "${account}/*", "*"))
 	list, _, err := acl.Compile(rules)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return list
 }

@@ -1,0 +1,56 @@
+package auth_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+// TestAllocationsOfAGet: what is done for a token besides its signature, whose allocations are the standard library's, is bounded.
+func TestAllocationsOfAGet(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const runs = 200
+	digest := sha256.Sum256(nil)
+	signature := testing.AllocsPerRun(runs, func() {
+		if _, err := key.Sign(nil, digest[:], crypto.SHA256); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, test := range map[string]struct {
+		query, password string
+		shareFor        time.Duration
+		most            float64
+	}{
+		"anonymous":                  {benchAnonymous, "", 0, signature + 36},
+		"cached login":               {benchLogin, "wonderland", 0, signature + 40},
+		"anonymous, shared token":    {benchAnonymous, "", time.Minute, 27},
+		"cached login, shared token": {benchLogin, "wonderland", time.Minute, 31},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := newBenchServer(t, benchConfig{shareFor: test.shareFor})
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/token?"+test.query, nil)
+			if test.password != "" {
+				r.SetBasicAuth("alice", test.password)
+			}
+			got := testing.AllocsPerRun(runs, func() {
+				w := discard{header: make(http.Header)}
+				if server.ServeHTTP(&w, r); w.status != http.StatusOK {
+					t.Errorf("status %d", w.status)
+				}
+			})
+			t.Logf("%v allocations, %v of them beside the signature's", got, got-signature)
+			if got > raceAllocates*test.most {
+				t.Errorf("%v allocations, and %v are the most", got, test.most)
+			}
+		})
+	}
+}
