@@ -17,8 +17,8 @@ import (
 type CacheConfig struct {
 	// TTL is how long after a password check its success is remembered. The default is one minute.
 	TTL time.Duration
-	// MaxEntries bounds what is remembered; the entry that was not used for the longest time goes first. The default is
-	// 10 000.
+	// MaxEntries bounds what is remembered; the entry that was not used for the longest time goes first. If it is more than
+	// 1000 that is so about: an entry stays at least until half as many others were used after it. The default is 10 000.
 	MaxEntries int
 	// Now is the clock, which tests replace. The default is time.Now.
 	Now func() time.Time
@@ -45,7 +45,8 @@ const (
 //
 // Checks of the same credentials at the same time run once, and all get the answer. The check belongs to the request that came
 // first: when that one's context ends, another takes over; when it panics, the others get an error. None waits longer than its
-// own context lasts. Who shares a check depends on the presented credentials alone, and so tells nothing about the user.
+// own context lasts. Who shares a check depends on the presented credentials alone, and so tells nothing about the user. Those
+// whose password is remembered wait for nobody.
 //
 // The Cache is a Directory; it finds what a finds, and remembers nothing of it.
 func Cache(a Authenticator, cfg CacheConfig) Authenticator {
@@ -60,8 +61,7 @@ func Cache(a Authenticator, cfg CacheConfig) Authenticator {
 	}
 	c := &cache{
 		source:  a,
-		now:     cfg.Now,
-		proven:  newProofs(cfg.TTL, cfg.MaxEntries),
+		proven:  newProofs(cfg.TTL, cfg.MaxEntries, cfg.Now),
 		flights: make(map[proofKey]*flight),
 	}
 	secret := make([]byte, sha256.Size)
@@ -72,11 +72,10 @@ func Cache(a Authenticator, cfg CacheConfig) Authenticator {
 
 type cache struct {
 	source Authenticator
-	now    func() time.Time
 	macs   sync.Pool // of hash.Hash: to make one takes as long as to use it
+	proven *proofs   // changed under the lock, and read without
 
 	mu      sync.Mutex
-	proven  *proofs
 	flights map[proofKey]*flight
 }
 
@@ -100,7 +99,7 @@ func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
 		var err error
 		switch {
 		case known != nil:
-			subject, err = c.confirm(ctx, known)
+			subject, err = c.confirm(ctx, key, known)
 		case shared != nil:
 			subject, err = shared.wait(ctx)
 		default:
@@ -115,12 +114,16 @@ func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
 // errStartAnew means that what was remembered, or the check of another request, came to nothing.
 var errStartAnew = errors.New("authn: start anew")
 
-// enter returns one of three: the proof that is remembered, the check that another request is making, or one to make.
+// enter returns one of three: the proof that is remembered, the check that another request is making, or one to make. Only those
+// who find no proof take the lock, and look again: the check may have ended meanwhile.
 func (c *cache) enter(key proofKey) (known *proof, shared, own *flight) {
+	if known := c.proven.get(key); known != nil {
+		return known, nil, nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.now()
-	if known := c.proven.get(key, now); known != nil {
+	now := c.proven.advance()
+	if known := c.proven.get(key); known != nil {
 		return known, nil, nil
 	}
 	if shared := c.flights[key]; shared != nil {
@@ -132,7 +135,7 @@ func (c *cache) enter(key proofKey) (known *proof, shared, own *flight) {
 }
 
 // confirm returns the subject of a proof as it is now.
-func (c *cache) confirm(ctx context.Context, known *proof) (Subject, error) {
+func (c *cache) confirm(ctx context.Context, key proofKey, known *proof) (Subject, error) {
 	subject, err := Confirm(ctx, c.source, known.subject)
 	switch {
 	case errors.Is(err, ErrNoLookup):
@@ -140,7 +143,7 @@ func (c *cache) confirm(ctx context.Context, known *proof) (Subject, error) {
 	case errors.Is(err, ErrNoMatch), errors.Is(err, ErrRejected):
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.proven.drop(known)
+		c.proven.drop(key, known)
 		return Subject{}, errStartAnew
 	case err != nil:
 		return Subject{}, fmt.Errorf("look up %+q, whose password is remembered: %w", known.subject.Name, err)
