@@ -2,13 +2,8 @@ package authn
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"sync"
 	"time"
 )
@@ -59,21 +54,18 @@ func Cache(a Authenticator, cfg CacheConfig) Authenticator {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &cache{
+	return &cache{
 		source:  a,
+		mac:     newMACs(""),
 		proven:  newProofs(cfg.TTL, cfg.MaxEntries, cfg.Now),
 		flights: make(map[proofKey]*flight),
 	}
-	secret := make([]byte, sha256.Size)
-	_, _ = rand.Read(secret) // never fails
-	c.macs.New = func() any { return hmac.New(sha256.New, secret) }
-	return c
 }
 
 type cache struct {
 	source Authenticator
-	macs   sync.Pool // of hash.Hash: to make one takes as long as to use it
-	proven *proofs   // changed under the lock, and read without
+	mac    *macs
+	proven *proofs // changed under the lock, and read without
 
 	mu      sync.Mutex
 	flights map[proofKey]*flight
@@ -92,7 +84,7 @@ func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
 	if r.Username == "" {
 		return c.source.Authenticate(ctx, r)
 	}
-	key := c.keyOf(r.Username, string(r.Password))
+	key := c.mac.sum(macCredentials, r.Username, string(r.Password))
 	for {
 		known, shared, own := c.enter(key)
 		var subject Subject
@@ -149,20 +141,4 @@ func (c *cache) confirm(ctx context.Context, key proofKey, known *proof) (Subjec
 		return Subject{}, fmt.Errorf("look up %+q, whose password is remembered: %w", known.subject.Name, err)
 	}
 	return subject, nil
-}
-
-// keyOf has the lengths in it, or "ab" with "c" would be "a" with "bc".
-func (c *cache) keyOf(username, password string) (key proofKey) {
-	const length = 8
-	message := make([]byte, 0, length+len(username)+length+len(password))
-	for _, part := range []string{username, password} {
-		message = binary.BigEndian.AppendUint64(message, uint64(len(part)))
-		message = append(message, part...)
-	}
-	mac := c.macs.Get().(hash.Hash) //nolint:errcheck,forcetypeassert // the pool has nothing else
-	defer c.macs.Put(mac)
-	mac.Reset()
-	_, _ = mac.Write(message) // never fails
-	mac.Sum(key[:0])
-	return key
 }
