@@ -96,7 +96,9 @@ func TestRecentIsReadWhileItChanges(t *testing.T) {
 	const most, keys = 50, 100
 	r := newRecent[int, int](most)
 	var readers sync.WaitGroup
+	defer readers.Wait()
 	stop := make(chan struct{})
+	defer close(stop)
 	for first := range 4 {
 		readers.Go(func() {
 			for key := first; ; key = (key + 1) % keys {
@@ -125,6 +127,4 @@ func TestRecentIsReadWhileItChanges(t *testing.T) {
 			t.Fatalf("holds %d", len(r.byUse))
 		}
 	}
-	close(stop)
-	readers.Wait()
 }
