@@ -2,13 +2,8 @@ package authn
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"sync"
 	"time"
 )
@@ -17,8 +12,8 @@ import (
 type CacheConfig struct {
 	// TTL is how long after a password check its success is remembered. The default is one minute.
 	TTL time.Duration
-	// MaxEntries bounds what is remembered; the entry that was not used for the longest time goes first. The default is
-	// 10 000.
+	// MaxEntries bounds what is remembered; the entry that was not used for the longest time goes first. If it is more than
+	// 1000 that is so about: an entry stays at least until half as many others were used after it. The default is 10 000.
 	MaxEntries int
 	// Now is the clock, which tests replace. The default is time.Now.
 	Now func() time.Time
@@ -45,7 +40,8 @@ const (
 //
 // Checks of the same credentials at the same time run once, and all get the answer. The check belongs to the request that came
 // first: when that one's context ends, another takes over; when it panics, the others get an error. None waits longer than its
-// own context lasts. Who shares a check depends on the presented credentials alone, and so tells nothing about the user.
+// own context lasts. Who shares a check depends on the presented credentials alone, and so tells nothing about the user. Those
+// whose password is remembered wait for nobody.
 //
 // The Cache is a Directory; it finds what a finds, and remembers nothing of it.
 func Cache(a Authenticator, cfg CacheConfig) Authenticator {
@@ -58,25 +54,20 @@ func Cache(a Authenticator, cfg CacheConfig) Authenticator {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &cache{
+	return &cache{
 		source:  a,
-		now:     cfg.Now,
-		proven:  newProofs(cfg.TTL, cfg.MaxEntries),
+		mac:     newMACs(""),
+		proven:  newProofs(cfg.TTL, cfg.MaxEntries, cfg.Now),
 		flights: make(map[proofKey]*flight),
 	}
-	secret := make([]byte, sha256.Size)
-	_, _ = rand.Read(secret) // never fails
-	c.macs.New = func() any { return hmac.New(sha256.New, secret) }
-	return c
 }
 
 type cache struct {
 	source Authenticator
-	now    func() time.Time
-	macs   sync.Pool // of hash.Hash: to make one takes as long as to use it
+	mac    *macs
+	proven *proofs // changed under the lock, and read without
 
 	mu      sync.Mutex
-	proven  *proofs
 	flights map[proofKey]*flight
 }
 
@@ -93,14 +84,14 @@ func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
 	if r.Username == "" {
 		return c.source.Authenticate(ctx, r)
 	}
-	key := c.keyOf(r.Username, string(r.Password))
+	key := c.mac.sum(macCredentials, r.Username, string(r.Password))
 	for {
 		known, shared, own := c.enter(key)
 		var subject Subject
 		var err error
 		switch {
 		case known != nil:
-			subject, err = c.confirm(ctx, known)
+			subject, err = c.confirm(ctx, key, known)
 		case shared != nil:
 			subject, err = shared.wait(ctx)
 		default:
@@ -115,12 +106,16 @@ func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
 // errStartAnew means that what was remembered, or the check of another request, came to nothing.
 var errStartAnew = errors.New("authn: start anew")
 
-// enter returns one of three: the proof that is remembered, the check that another request is making, or one to make.
+// enter returns one of three: the proof that is remembered, the check that another request is making, or one to make. Only those
+// who find no proof take the lock, and look again: the check may have ended meanwhile.
 func (c *cache) enter(key proofKey) (known *proof, shared, own *flight) {
+	if known := c.proven.get(key); known != nil {
+		return known, nil, nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.now()
-	if known := c.proven.get(key, now); known != nil {
+	now := c.proven.advance()
+	if known := c.proven.get(key); known != nil {
 		return known, nil, nil
 	}
 	if shared := c.flights[key]; shared != nil {
@@ -132,7 +127,7 @@ func (c *cache) enter(key proofKey) (known *proof, shared, own *flight) {
 }
 
 // confirm returns the subject of a proof as it is now.
-func (c *cache) confirm(ctx context.Context, known *proof) (Subject, error) {
+func (c *cache) confirm(ctx context.Context, key proofKey, known *proof) (Subject, error) {
 	subject, err := Confirm(ctx, c.source, known.subject)
 	switch {
 	case errors.Is(err, ErrNoLookup):
@@ -140,26 +135,10 @@ func (c *cache) confirm(ctx context.Context, known *proof) (Subject, error) {
 	case errors.Is(err, ErrNoMatch), errors.Is(err, ErrRejected):
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.proven.drop(known)
+		c.proven.drop(key, known)
 		return Subject{}, errStartAnew
 	case err != nil:
 		return Subject{}, fmt.Errorf("look up %+q, whose password is remembered: %w", known.subject.Name, err)
 	}
 	return subject, nil
-}
-
-// keyOf has the lengths in it, or "ab" with "c" would be "a" with "bc".
-func (c *cache) keyOf(username, password string) (key proofKey) {
-	const length = 8
-	message := make([]byte, 0, length+len(username)+length+len(password))
-	for _, part := range []string{username, password} {
-		message = binary.BigEndian.AppendUint64(message, uint64(len(part)))
-		message = append(message, part...)
-	}
-	mac := c.macs.Get().(hash.Hash) //nolint:errcheck,forcetypeassert // the pool has nothing else
-	defer c.macs.Put(mac)
-	mac.Reset()
-	_, _ = mac.Write(message) // never fails
-	mac.Sum(key[:0])
-	return key
 }

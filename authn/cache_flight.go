@@ -45,7 +45,7 @@ func (c *cache) land(f *flight) {
 	defer c.mu.Unlock()
 	delete(c.flights, f.key)
 	if f.err == nil && !f.subject.Anonymous() {
-		c.proven.put(&proof{key: f.key, subject: f.subject, checked: f.begun}, c.now())
+		c.proven.put(f.key, &proof{subject: f.subject, checked: f.begun})
 	}
 	close(f.landed)
 }

@@ -77,6 +77,28 @@ func TestCacheDropsWhatHasChanged(t *testing.T) {
 	}
 }
 
+// Two requests find that a proof no longer counts. The second drops it when the first has got a new one, which stays.
+func TestCacheDropsNothingNewer(t *testing.T) {
+	stamp, meanwhile := "1", func() {}
+	s := &source{check: func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+		return authn.Subject{Name: r.Username, Stamp: stamp}, nil
+	}}
+	s.lookup = func(name string) (authn.Subject, error) {
+		meanwhile()
+		return authn.Subject{Name: name, Stamp: stamp}, nil
+	}
+	cached := authn.Cache(s, authn.CacheConfig{})
+	login(t, cached, s, "alice", "right", nil)
+	stamp = "2"
+	meanwhile = func() {
+		meanwhile = func() {}
+		login(t, cached, s, "alice", "right", nil)
+	}
+	if checks := login(t, cached, s, "alice", "right", nil); checks != 1 {
+		t.Errorf("%d checks by two requests", checks)
+	}
+}
+
 // The password changes after it was compared and before that is remembered.
 func TestCacheIsNotPoisonedByALateEntry(t *testing.T) {
 	stamp := "1"

@@ -1,8 +1,8 @@
 package authn
 
 import (
-	"container/list"
 	"crypto/sha256"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,80 +11,78 @@ type proofKey [sha256.Size]byte
 
 // A proof is a password check that succeeded.
 type proof struct {
-	key     proofKey
 	subject Subject
 	checked time.Time
 }
 
-// proofs are a bounded number of proofs, each for a limited time. They are not safe for concurrent use.
-type proofs struct {
-	ttl        time.Duration
-	maxEntries int
-	byKey      map[proofKey]*list.Element
-	byUse      *list.List // of *proof; the one used last is in front
-	latest     time.Time  // that the clock has shown
+func (p *proof) valid(now time.Time, ttl time.Duration) bool {
+	age := now.Sub(p.checked)
+	return 0 <= age && age < ttl
 }
 
-func newProofs(ttl time.Duration, maxEntries int) *proofs {
-	return &proofs{ttl: ttl, maxEntries: maxEntries, byKey: make(map[proofKey]*list.Element), byUse: list.New()}
+// proofs are a bounded number of proofs, each for a limited time. Any number of goroutines may get one, without a lock, while one
+// changes them.
+type proofs struct {
+	ttl    time.Duration
+	clock  func() time.Time
+	latest atomic.Pointer[time.Time] // that the clock has shown, or less than latestGrain before that
+	recent *recent[proofKey, proof]
+}
+
+// latestGrain is how much later it has to be before that is noted, or each request would write what all others read. A clock that
+// is set back by less may not be noticed.
+const latestGrain = time.Millisecond
+
+func newProofs(ttl time.Duration, maxEntries int, clock func() time.Time) *proofs {
+	p := &proofs{ttl: ttl, clock: clock, recent: newRecent[proofKey, proof](maxEntries)}
+	p.latest.Store(&time.Time{})
+	return p
 }
 
 // get returns the proof of the key, or nil. Being used does not prolong its life.
-func (p *proofs) get(key proofKey, now time.Time) *proof {
-	p.advance(now)
-	element, ok := p.byKey[key]
-	if !ok {
+func (p *proofs) get(key proofKey) *proof {
+	now, setBack := p.read()
+	if setBack {
 		return nil
 	}
-	if found := proofIn(element); p.valid(found, now) {
-		p.byUse.MoveToFront(element)
+	if found := p.recent.get(key); found != nil && found.valid(now, p.ttl) {
 		return found
 	}
-	p.remove(element)
 	return nil
 }
 
 // put remembers a proof.
-func (p *proofs) put(added *proof, now time.Time) {
-	p.advance(now)
-	if !p.valid(added, now) {
-		return
-	}
-	if element, ok := p.byKey[added.key]; ok {
-		p.remove(element)
-	}
-	p.byKey[added.key] = p.byUse.PushFront(added)
-	if p.byUse.Len() > p.maxEntries {
-		p.remove(p.byUse.Back())
+func (p *proofs) put(key proofKey, added *proof) {
+	if added.valid(p.advance(), p.ttl) {
+		p.recent.add(key, added)
 	}
 }
 
 // drop forgets the proof, unless a newer one has taken its place.
-func (p *proofs) drop(dropped *proof) {
-	if element, ok := p.byKey[dropped.key]; ok && proofIn(element) == dropped {
-		p.remove(element)
+func (p *proofs) drop(key proofKey, dropped *proof) {
+	if p.recent.get(key) == dropped {
+		p.recent.drop(key)
 	}
 }
 
-func (p *proofs) valid(f *proof, now time.Time) bool {
-	age := now.Sub(f.checked)
-	return 0 <= age && age < p.ttl
-}
-
-// advance forgets everything when the clock was set back, so that nothing that had expired counts again.
-func (p *proofs) advance(now time.Time) {
-	if now.Before(p.latest) {
-		clear(p.byKey)
-		p.byUse.Init()
+// advance returns the time. It forgets everything when the clock was set back, so that nothing that had expired counts again.
+func (p *proofs) advance() time.Time {
+	now, setBack := p.read()
+	if setBack {
+		p.recent.clear()
+		p.latest.Store(&now) // last: who reads it relies on the rest being gone
 	}
-	p.latest = now
+	return now
 }
 
-func (p *proofs) remove(element *list.Element) {
-	delete(p.byKey, proofIn(element).key)
-	p.byUse.Remove(element)
-}
-
-func proofIn(element *list.Element) *proof {
-	return element.Value.(*proof) //nolint:errcheck,forcetypeassert // the list holds nothing else
+// read reads the clock after what it has shown to others, so that it does not seem to be set back when they are faster.
+func (p *proofs) read() (now time.Time, setBack bool) {
+	latest := p.latest.Load()
+	now = p.clock()
+	ahead := now.Sub(*latest)
+	if ahead >= latestGrain {
+		seen := now
+		p.latest.CompareAndSwap(latest, &seen)
+	}
+	return now, ahead < 0
 }

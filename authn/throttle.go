@@ -110,7 +110,7 @@ func Throttle(a Authenticator, cfg ThrottleConfig) Authenticator {
 	return &throttle{
 		source: a,
 		now:    cfg.Now,
-		mac:    newThrottleMAC(cfg.Key),
+		mac:    newMACs(cfg.Key),
 		rules: throttleRules{
 			accountAddress: cfg.AccountAddress.withDefaults(slow),
 			account:        cfg.Account.withDefaults(short),
@@ -127,7 +127,7 @@ func Throttle(a Authenticator, cfg ThrottleConfig) Authenticator {
 type throttle struct {
 	source  Authenticator
 	now     func() time.Time
-	mac     *throttleMAC
+	mac     *macs
 	rules   throttleRules
 	memory  ThrottleStore
 	shared  *sharedStore
@@ -152,8 +152,8 @@ func (t *throttle) Authenticate(ctx context.Context, r *Request) (Subject, error
 	now, address := t.now(), networkOf(r.RemoteAddr)
 	login := throttledLogin{
 		request: r,
-		proof:   t.mac.sum(macCredentials, r.Username, string(r.Password)),
-		place:   ThrottleKey{ThrottleAccountAddress, t.mac.sum(macPlace, strings.ToLower(r.Username), address)},
+		proof:   t.mac.short(macCredentials, r.Username, string(r.Password)),
+		place:   ThrottleKey{ThrottleAccountAddress, t.mac.short(macPlace, strings.ToLower(r.Username), address)},
 	}
 	if t.trusted.allows(login.place, login.proof, now) {
 		return t.trustedLogin(ctx, &login, address)
@@ -221,9 +221,9 @@ func (t *throttle) begin(ctx context.Context, login *throttledLogin, address str
 	account := t.account(ctx, login.request.Username)
 	a := &countedAttempt{throttleAttempt: throttleAttempt{proof: ThrottleProof(login.proof[:]), begun: t.now()}}
 	a.keys = []ThrottleKey{
-		{ThrottleAccountAddress, t.mac.sum(macPlace, account, address)},
-		{ThrottleAccount, t.mac.sum(macAccount, account)},
-		{ThrottleAddress, t.mac.sum(macAddress, address)},
+		{ThrottleAccountAddress, t.mac.short(macPlace, account, address)},
+		{ThrottleAccount, t.mac.short(macAccount, account)},
+		{ThrottleAddress, t.mac.short(macAddress, address)},
 	}
 	if address == "" {
 		a.keys = a.keys[:2]

@@ -3,42 +3,14 @@ package authn_test
 import (
 	"net/netip"
 	"strconv"
-	"sync/atomic"
 	"testing"
 
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// The figure to look at is what a throttle adds to a login whose password is cached.
+// The figure to look at is what a throttle adds to a login whose password is cached: see BenchmarkCacheParallel.
 func BenchmarkThrottleCachedLogin(b *testing.B) {
-	cached := authn.Cache(&source{}, authn.CacheConfig{})
-	for _, which := range []struct {
-		name  string
-		users authn.Authenticator
-	}{
-		{"cache alone", cached},
-		{"throttle and cache", authn.Throttle(cached, authn.ThrottleConfig{})},
-	} {
-		const names = 1000
-		requests := make([]*authn.Request, names)
-		for i := range requests {
-			requests[i] = &authn.Request{
-				Username: "user" + strconv.Itoa(i), Password: "right", RemoteAddr: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}),
-			}
-		}
-		b.Run(which.name, func(b *testing.B) {
-			b.ReportAllocs()
-			var next atomic.Uint64
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if _, err := which.users.Authenticate(b.Context(), requests[next.Add(1)%names]); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		})
-	}
+	benchmarkLogins(b, authn.Throttle(authn.Cache(&source{}, authn.CacheConfig{}), authn.ThrottleConfig{}))
 }
 
 // A refused attempt is what a flood consists of.

@@ -310,6 +310,19 @@ func TestThrottleTrustsTheExactCredentials(t *testing.T) {
 }
 
 func TestThrottleTrustsSeveralPasswords(t *testing.T) {
+	g := guardRights(t)
+	for i := range 5 {
+		g.want(home, "alice", authn.Secret("right"+strconv.Itoa(i)), 200)
+	}
+	g.guess(20, home, "alice")
+	for i := range 5 {
+		g.want(home, "alice", authn.Secret("right"+strconv.Itoa(i)), map[bool]int{true: 200, false: 429}[i > 0])
+	}
+}
+
+// guardRights is a source for which all passwords are right that begin so.
+func guardRights(t *testing.T) *guarded {
+	t.Helper()
 	g := guard(t)
 	g.source.check = func(_ context.Context, r *authn.Request) (authn.Subject, error) {
 		if !strings.HasPrefix(string(r.Password), "right") {
@@ -317,12 +330,17 @@ func TestThrottleTrustsSeveralPasswords(t *testing.T) {
 		}
 		return authn.Subject{Name: "alice"}, nil
 	}
-	for i := range 5 {
+	return g
+}
+
+func TestThrottleTrustsThePasswordsUsedLast(t *testing.T) {
+	g := guardRights(t)
+	for _, i := range []int{0, 1, 2, 3, 0, 4} {
 		g.want(home, "alice", authn.Secret("right"+strconv.Itoa(i)), 200)
 	}
 	g.guess(20, home, "alice")
-	for i := range 5 {
-		g.want(home, "alice", authn.Secret("right"+strconv.Itoa(i)), map[bool]int{true: 200, false: 429}[i > 0])
+	for i, want := range []int{200, 429, 200, 200, 200} {
+		g.want(home, "alice", authn.Secret("right"+strconv.Itoa(i)), want)
 	}
 }
 
@@ -363,6 +381,51 @@ func TestThrottleTrustEnds(t *testing.T) {
 			g.want(home, "alice", "right", test.want)
 		})
 	}
+}
+
+// Trust lasts from the last use, also when that followed soon on another.
+func TestThrottleTrustIsProlongedByUse(t *testing.T) {
+	for _, lasts := range []time.Duration{time.Second, 24 * time.Hour} {
+		g := guard(t, func(cfg *authn.ThrottleConfig) { cfg.TrustFor = lasts })
+		for range 2000 {
+			g.want(home, "alice", "right", 200)
+			g.add(lasts / 1_000_000)
+		}
+		g.add(lasts - lasts/1000)
+		g.guess(10, home, "alice")
+		g.want(home, "alice", "right", 200)
+	}
+}
+
+// The place where nobody logged in for the longest time is forgotten.
+func TestThrottleTrustIsBounded(t *testing.T) {
+	g := guard(t, func(cfg *authn.ThrottleConfig) { cfg.MaxEntries = 10 }) // two of each kind
+	for _, address := range []string{home, other, home, "203.0.113.1"} {
+		g.want(address, "alice", "right", 200)
+	}
+	for address, want := range map[string]int{home: 200, "203.0.113.1": 200, other: 429} {
+		g.guess(20, address, "alice")
+		g.want(address, "alice", "right", want)
+	}
+}
+
+// At the same time there are as many comparisons as one after another.
+func TestThrottleBoundsTheNeighbourAtOnce(t *testing.T) {
+	g := guard(t)
+	g.want(home, "alice", "right", 200)
+	g.guess(10, home, "alice")
+	var goroutines sync.WaitGroup
+	for range 9 {
+		goroutines.Go(func() {
+			for range 111 {
+				g.guess(1, home, "alice")
+				g.want(home, "alice", "right", 200)
+			}
+		})
+	}
+	goroutines.Wait()
+	g.guess(1, home, "alice")
+	g.want(home, "alice", "right", 429)
 }
 
 // A password that was right yesterday gives no more guesses than any other.

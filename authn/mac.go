@@ -22,9 +22,9 @@ const (
 	macAddress
 )
 
-// throttleMAC makes of what a client has chosen something of fixed size that nobody can choose or read. It keeps the hashes that
-// it has set up, since two are needed for each login. It is safe for concurrent use.
-type throttleMAC struct {
+// macs make of what a client has chosen something of fixed size that nobody can choose or read. They keep the hashes that they have
+// set up, since to make one takes as long as to use it. They are safe for concurrent use.
+type macs struct {
 	idle sync.Pool // of *keyedHash
 }
 
@@ -34,17 +34,18 @@ type keyedHash struct {
 	message []byte
 }
 
-func newThrottleMAC(secret Secret) *throttleMAC {
+// newMACs returns those of a secret, or of a random one if it is empty.
+func newMACs(secret Secret) *macs {
 	key := []byte(secret)
 	if len(key) == 0 {
 		key = make([]byte, sha256.Size)
 		_, _ = rand.Read(key) // never fails
 	}
-	return &throttleMAC{sync.Pool{New: func() any { return &keyedHash{Hash: hmac.New(sha256.New, key)} }}}
+	return &macs{sync.Pool{New: func() any { return &keyedHash{Hash: hmac.New(sha256.New, key)} }}}
 }
 
 // sum has the lengths in it, or "ab" with "c" would be "a" with "bc".
-func (m *throttleMAC) sum(purpose macPurpose, parts ...string) (short [16]byte) {
+func (m *macs) sum(purpose macPurpose, parts ...string) (sum [sha256.Size]byte) {
 	h := m.idle.Get().(*keyedHash) //nolint:errcheck,forcetypeassert // the pool holds nothing else
 	defer m.idle.Put(h)
 	h.Reset()
@@ -56,6 +57,12 @@ func (m *throttleMAC) sum(purpose macPurpose, parts ...string) (short [16]byte) 
 	_, _ = h.Write(h.message) // never fails
 	clear(h.message)          // there may be a password in it
 	h.message = h.Sum(h.message[:0])
-	copy(short[:], h.message)
-	return short
+	copy(sum[:], h.message)
+	return sum
+}
+
+// short is the first half of sum.
+func (m *macs) short(purpose macPurpose, parts ...string) [sha256.Size / 2]byte {
+	sum := m.sum(purpose, parts...)
+	return [sha256.Size / 2]byte(sum[:])
 }
