@@ -58,7 +58,7 @@ type Config struct {
 	Logger *slog.Logger
 	// Audit receives one record for each request, before the answer is sent. It is called concurrently, and is part of the
 	// request: a slow one makes requests slow, and after a panic in it the client reads 500 and gets no token. Its context is
-	// not ended by the request's timeout, nor by a client that leaves. The default writes the record to Logger.
+	// not ended by the request's timeout, nor by a client that leaves. The default is [AuditRecord.Log] with Logger.
 	Audit func(ctx context.Context, record AuditRecord)
 }
 
