@@ -109,7 +109,7 @@ func isPlain(s string) bool {
 
 // LogValue implements [slog.LogValuer]. Empty fields are left out, and texts with characters that cannot be seen are quoted.
 func (a AuditRecord) LogValue() slog.Value {
-	const most = 15 // there may be below
+	const most = 17 // there are below
 	attrs := make([]slog.Attr, 0, most)
 	attrs = append(attrs, slog.Int("status", a.Status), slog.Duration("duration", a.Duration))
 	text := func(key, value string) {
@@ -160,12 +160,16 @@ type loggedDecision struct {
 	Reason  string   `json:"reason,omitempty"`
 }
 
-// loggedDecisions are written as text as fmt writes a slice of structs, without looking for what they are made of, which takes a tenth
-// of the time of a line.
+// loggedDecisions are written to a text log as fmt writes a slice of structs, without looking for what they are made of, which takes a
+// tenth of the time of a line.
 type loggedDecisions []loggedDecision
 
-// Format implements [fmt.Formatter], for all verbs.
-func (l loggedDecisions) Format(w fmt.State, _ rune) {
+// Format implements [fmt.Formatter].
+func (l loggedDecisions) Format(w fmt.State, verb rune) {
+	if verb != 'v' || w.Flag('#') {
+		_, _ = fmt.Fprintf(w, fmt.FormatString(w, verb), []loggedDecision(l))
+		return
+	}
 	text := func(parts ...string) {
 		for _, part := range parts {
 			_, _ = io.WriteString(w, part) // never fails
@@ -229,7 +233,7 @@ func (s *Server) audit(ctx context.Context, record *AuditRecord) {
 }
 
 // Log writes the record as it is written when [Config] has no Audit: a line "token request" of the record's level, with the record
-// as "request". It has no place in the source, which would be this one.
+// as "request" and the time when the answer was ready, Time plus Duration. It has no place in the source, which would be this one.
 func (a *AuditRecord) Log(ctx context.Context, logger *slog.Logger) {
 	handler, level := logger.Handler(), a.Level()
 	if !handler.Enabled(ctx, level) {

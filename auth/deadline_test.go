@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,10 @@ func TestDeadlineIsAsThatOfPackageContext(t *testing.T) {
 		"the end":        func(_ context.CancelCauseFunc, end func()) { end() },
 		"the client":     func(leave context.CancelCauseFunc, _ func()) { leave(gone) },
 		"the end, twice": func(_ context.CancelCauseFunc, end func()) { end(); end() },
+		"the end, and then time": func(_ context.CancelCauseFunc, end func()) {
+			end()
+			time.Sleep(timeout)
+		},
 	}
 	looks := map[string]func(context.Context){
 		"nobody looks":   func(context.Context) {},
@@ -49,9 +54,13 @@ type valueKey struct{}
 
 func compareContexts(t *testing.T, got, want context.Context) { //nolint:revive // t is first in tests
 	t.Helper()
+	synctest.Wait() // until what has happened is known everywhere
+	if !errors.Is(got.Err(), want.Err()) {
+		t.Errorf("error %v, want %v", got.Err(), want.Err())
+	}
 	derived, cancel := context.WithCancel(got)
 	defer cancel()
-	synctest.Wait() // until what has happened is known everywhere
+	synctest.Wait()
 	for name, ctx := range map[string]context.Context{"it": got, "a context made of it": derived} {
 		if !errors.Is(ctx.Err(), want.Err()) || !errors.Is(context.Cause(ctx), context.Cause(want)) || isDone(ctx) != isDone(want) {
 			t.Errorf("%s: error %v, cause %v, done %t; want %v, %v, %t", name, ctx.Err(), context.Cause(ctx), isDone(ctx), want.Err(), context.Cause(want), isDone(want))
@@ -72,6 +81,20 @@ func isDone(ctx context.Context) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// Package context finds by Value what it can wait for without a goroutine.
+func TestContextsOfADeadlineTakeNoGoroutine(t *testing.T) {
+	d := newDeadline(t.Context(), time.Now().Add(time.Hour))
+	defer d.end()
+	before := runtime.NumGoroutine()
+	for range 10 {
+		_, cancel := context.WithCancel(d)
+		defer cancel()
+	}
+	if more := runtime.NumGoroutine() - before; more > 5 { // other tests may leave some
+		t.Errorf("%d goroutines more for 10 contexts", more)
 	}
 }
 

@@ -2,4 +2,7 @@
 
 package auth_test
 
-const raceAllocates = 1
+const (
+	raceAllocates   = 1
+	raceAllocations = 0
+)
