@@ -169,6 +169,30 @@ func TestAuthorizeBatchRefusesAnEngineThatMiscounts(t *testing.T) {
 	}
 }
 
+// counted is asked about one request in two ways.
+type counted struct{ alone, batches int }
+
+func (c *counted) Authorize(context.Context, authz.Request) (authz.Decision, error) {
+	c.alone++
+	return authz.Decision{Reason: "alone"}, nil
+}
+
+func (c *counted) AuthorizeBatch(_ context.Context, requests []authz.Request) ([]authz.Decision, error) {
+	c.batches++
+	return make([]authz.Decision, len(requests)), nil
+}
+
+func TestOneRequestIsNoBatch(t *testing.T) {
+	c := &counted{}
+	for name, policy := range map[string]authz.Authorizer{"itself": c, "in a combinator": authz.First(silent(), c)} {
+		*c = counted{}
+		decisions, err := authz.AuthorizeBatch(t.Context(), policy, []authz.Request{request(t, alice, "repository:a:pull")})
+		if err != nil || len(decisions) != 1 || decisions[0].Reason != "alone" || *c != (counted{alone: 1}) {
+			t.Errorf("%s: %v, error %v; asked %+v", name, decisions, err, *c)
+		}
+	}
+}
+
 func TestAuthorizeBatchOfOneByOneStopsAtAnError(t *testing.T) {
 	decisions, err := authz.AuthorizeBatch(t.Context(), broken(), []authz.Request{request(t, alice, "repository:a:pull")})
 	if !errors.Is(err, errBroken) || decisions != nil {

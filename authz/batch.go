@@ -8,8 +8,8 @@ import (
 // A BatchAuthorizer decides about several requests in one go. It is an optional ability, for engines that are a network
 // away: all scopes of a token request then cost one round trip. The combinators of this package pass the ability on.
 //
-// AuthorizeBatch returns one decision for each request, in the same order, and the same as Authorize, which is asked when there is just
-// one. An error means that none of them could be made.
+// AuthorizeBatch returns one decision for each request, in the same order. Its decisions are those of Authorize, which is asked when
+// there is just one request; so who wraps a BatchAuthorizer wraps both. An error means that none of them could be made.
 type BatchAuthorizer interface {
 	Authorizer
 	AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error)

@@ -105,7 +105,7 @@ func TestViolations(t *testing.T) {
 			return authz.Decision{}
 		}), "changed the labels"},
 		"a batch that answers otherwise": {sloppyBatch{}, "answered pull ((none)) alone, (none) ((none)) in a batch of one"},
-		"a batch that is too short":      {shortBatch{}, "asked about everything at once: "},
+		"a batch that is too short":      {shortBatch{}, " decisions for "},
 		"a batch that panics":            {panickingBatch{}, "asked about everything at once: panic"},
 	} {
 		t.Run(name, func(t *testing.T) {
