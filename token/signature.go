@@ -31,10 +31,10 @@ func (s *compactSigner) signature(payload []byte) ([]byte, error) {
 	return signature, nil
 }
 
-// randomOf is the randomness for the signatures of a signer. An ecdsa.PrivateKey has none, and then takes the number that has to be
-// another one for each message from the key and the message (RFC 6979): it cannot repeat itself when a machine has bad randomness,
-// and a signature takes five sixths of the time. The attacks on that, by faults of the processor, need two signatures of one message,
-// and every token has a random jti.
+// randomOf is the randomness for the signatures of a signer. An ecdsa.PrivateKey has none, and so signs by RFC 6979: what has to be
+// another number for each message is made of the key and the message. That is no worse when a machine has bad randomness, with which
+// crypto/ecdsa mixes both, and takes five sixths of the time. It gives up what randomness does against faults of the processor, which
+// need two signatures of one message: every token has a random jti.
 func randomOf(signer crypto.Signer) io.Reader {
 	if _, ok := signer.(*ecdsa.PrivateKey); ok {
 		return nil
