@@ -12,6 +12,9 @@ import (
 
 var errNoAddress = errors.New("the proxy does not say where the request comes from")
 
+// maxHops is more than any chain of proxies has, and keeps a client from having a header of commas taken apart.
+const maxHops = 100
+
 // clientAddress finds out where a request comes from. The header counts when the peer is a trusted proxy, and then it has to
 // be there; of any other peer, the peer's own address does. The zero Addr stands for a peer without an address at the other end
 // of a Unix socket.
@@ -24,9 +27,9 @@ func clientAddress(cfg config.RealIP, r *http.Request) (netip.Addr, error) {
 		return peer, nil
 	}
 	// All lines of the header: the first may be one that the client sent, and the proxy's come after it.
-	hops := strings.Split(strings.Join(r.Header.Values(cfg.Header), ","), ",")
+	hops := strings.SplitN(strings.Join(r.Header.Values(cfg.Header), ","), ",", maxHops+1)
 	text, ok := pick(cfg, hops)
-	if !ok {
+	if !ok || len(hops) > maxHops {
 		return netip.Addr{}, errNoAddress
 	}
 	address, ok := parseHop(text)

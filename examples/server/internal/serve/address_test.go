@@ -1,8 +1,10 @@
 package serve
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
@@ -26,6 +28,8 @@ func TestClientAddress(t *testing.T) {
 		"another trusted proxy":                            {listed, "192.0.2.1:5", []string{"203.0.113.9"}, "203.0.113.9"},
 		"a peer that is no proxy is the client":            {listed, "198.51.100.7:5", []string{"203.0.113.9"}, "198.51.100.7"},
 		"a peer that is no proxy needs no header":          {listed, "198.51.100.7:5", nil, "198.51.100.7"},
+		"more hops than there are proxies":                 {listed, "10.0.0.1:5", []string{strings.Repeat("203.0.113.9,", maxHops) + "203.0.113.9"}, "refused"},
+		"as many hops as may be":                           {listed, "10.0.0.1:5", []string{strings.Repeat("203.0.113.9,", maxHops-1) + "203.0.113.9"}, "203.0.113.9"},
 		"a proxy without the header":                       {listed, "10.0.0.1:5", nil, "refused"},
 		"a proxy with an empty header":                     {listed, "10.0.0.1:5", []string{""}, "refused"},
 		"a proxy with something else":                      {listed, "10.0.0.1:5", []string{"unknown"}, "refused"},
@@ -90,4 +94,27 @@ func FuzzClientAddress(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A reload changes whose word counts, for the check of the request and for what the audit says.
+func TestTrustedProxiesAreReloaded(t *testing.T) {
+	with := func(proxy string) string {
+		return strings.Replace(base, "server:\n", "server:\n  real_ip_header: X-Real-Ip\n  trusted_proxies: ["+proxy+"]\n", 1)
+	}
+	f := newFixture(t, with("127.0.0.1"))
+	const client = "192.0.2.7"
+	ask := func(want string) {
+		t.Helper()
+		before := len(f.log.String())
+		f.granted(f.get(devs, func(r *http.Request) { r.Header.Set("X-Real-Ip", client) }))
+		if logged := f.log.String()[before:]; !strings.Contains(logged, " request.remote_addr="+want+" ") {
+			t.Errorf("want the address %s: %s", want, logged)
+		}
+	}
+	ask(client)
+	f.write(with("192.0.2.1"))
+	if _, err := f.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ask("127.0.0.1")
 }

@@ -80,7 +80,7 @@ func (c *connections) remove(connection net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	by, counted := c.of[connection]
-	if !counted {
+	if !counted { // never, as begin comes first; and a panic here would end the program
 		return
 	}
 	delete(c.of, connection)

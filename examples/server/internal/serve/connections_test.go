@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -103,6 +104,69 @@ func TestShareIsNotUsedUp(t *testing.T) {
 		if err != nil || status != http.StatusOK || last != wantLast {
 			t.Errorf("connection %d: status %d, the last answer: %t, %v", i+1, status, last, err)
 		}
+	}
+}
+
+// from is a connection from an address.
+type from struct {
+	net.Conn
+
+	address string
+	closed  bool
+}
+
+func (f *from) Close() error {
+	f.closed = true
+	return nil
+}
+
+func (f *from) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(f.address))
+}
+
+func TestConnectionsAreCounted(t *testing.T) {
+	f := newFixture(t, strings.Replace(base, "server:\n", "server:\n  max_connections: 12\n", 1))
+	c := f.newConnections()
+	var open []net.Conn
+	connect := func(address string) (refused bool) {
+		connection := &from{address: address}
+		c.begin(t.Context(), connection)
+		c.state(connection, http.StateNew)
+		open = append(open, connection)
+		return connection.closed
+	}
+	closeFirst := func() {
+		c.state(open[0], http.StateClosed)
+		open = open[1:]
+	}
+	for i, step := range []struct {
+		address string // or one is closed
+		refused bool
+	}{
+		{"192.0.2.1:1", false},
+		{"192.0.2.1:2", false},
+		{"192.0.2.1:3", false},
+		{"192.0.2.1:4", true}, // and counted until it is closed
+		{"192.0.2.2:1", false},
+		{"[2001:db8::1]:1", false},
+		{"", false},
+		{"192.0.2.1:5", true}, // three are open
+		{"", false},
+		{"", false},
+		{"", false},
+		{"192.0.2.1:6", false},
+	} {
+		if step.address == "" {
+			closeFirst()
+		} else if refused := connect(step.address); refused != step.refused {
+			t.Errorf("step %d, from %s: refused: %t", i, step.address, refused)
+		}
+	}
+	for len(open) > 0 {
+		closeFirst()
+	}
+	if c.open.Load() != 0 || len(c.of) != 0 || len(c.clients) != 0 {
+		t.Errorf("all are closed, and %d are counted, with %d places and %d clients", c.open.Load(), len(c.of), len(c.clients))
 	}
 }
 
