@@ -15,7 +15,7 @@ type CacheConfig struct {
 	// MaxEntries bounds what is remembered; the entry that was not used for the longest time goes first. If it is more than
 	// 1000 that is so about: an entry stays at least until half as many others were used after it. The default is 10 000.
 	MaxEntries int
-	// Now is the clock, which tests replace. The default is time.Now.
+	// Now is the clock, which tests replace. It is called concurrently. The default is time.Now.
 	Now func() time.Time
 }
 

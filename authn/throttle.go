@@ -41,7 +41,8 @@ type ThrottleConfig struct {
 	// Key is the secret under which accounts, addresses and credentials are hashed before they are counted, 32 random bytes.
 	// It is required if replicas are to share a Store, and must not be in the Store. The default is random.
 	Key Secret
-	// Now is the clock, which tests replace. The default is time.Now. Replicas may differ by some seconds.
+	// Now is the clock, which tests replace. It is called concurrently. The default is time.Now. Replicas may differ by some
+	// seconds.
 	Now func() time.Time
 	// Logger hears when the Store breaks and when it works again. The default is slog.Default().
 	Logger *slog.Logger

@@ -39,7 +39,7 @@ func Serve(ctx context.Context, path string, handler http.Handler) (*Server, err
 	return s, nil
 }
 
-// Close stops the server when it has answered what it was asked, and tells what went wrong since Serve.
+// Close stops the server when it has answered what it was asked, and tells what went wrong since Serve. It is called once.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
