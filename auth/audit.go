@@ -109,8 +109,8 @@ func isPlain(s string) bool {
 
 // LogValue implements [slog.LogValuer]. Empty fields are left out, and texts with characters that cannot be seen are quoted.
 func (a AuditRecord) LogValue() slog.Value {
-	const most = 17 // there are below
-	attrs := make([]slog.Attr, 0, most)
+	const usual = 10 // of those below
+	attrs := make([]slog.Attr, 0, usual)
 	attrs = append(attrs, slog.Int("status", a.Status), slog.Duration("duration", a.Duration))
 	text := func(key, value string) {
 		if value != "" {
