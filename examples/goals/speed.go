@@ -91,7 +91,7 @@ func measureSpeed(ctx context.Context, b *bench) (checks []check, err error) {
 	}
 	return append(
 		shares(&speeds[0], &speeds[1], &speeds[2], "rate of tokens, as a part of a bare handler's that signs", 0.85),
-		shares(&speeds[0], &speeds[1], &speeds[3], "the same, with a line in the log for each request", 0.75)...,
+		shares(&speeds[0], &speeds[1], &speeds[3], "the same, with a line in the log for each request", 0.8)...,
 	), nil
 }
 
