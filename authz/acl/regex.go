@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -188,29 +189,25 @@ func literalStart(literal []rune, variables []variable, ends bool) start {
 const maxPrograms = 512
 
 // programs are expressions whose templates have been replaced, compiled. When there are too many, all of them are forgotten:
-// they are cheap to make again.
+// they are cheap to make again. They are safe for concurrent use.
 type programs struct {
-	mu       sync.Mutex
-	compiled map[string]*regexp.Regexp
+	compiled sync.Map // expression → *regexp.Regexp
+	count    atomic.Int64
 }
 
 // get returns the compiled expression, or nil when it cannot be compiled, as one that is too large.
 func (c *programs) get(expression string) *regexp.Regexp {
-	c.mu.Lock()
-	program, found := c.compiled[expression]
-	c.mu.Unlock()
-	if found {
-		return program
+	if known, found := c.compiled.Load(expression); found {
+		return known.(*regexp.Regexp) //nolint:errcheck,forcetypeassert // the map has nothing else
 	}
 	program, err := regexp.Compile(expression)
 	if err != nil {
 		program = nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.compiled == nil || len(c.compiled) >= maxPrograms {
-		c.compiled = make(map[string]*regexp.Regexp)
+	if c.count.Add(1) > maxPrograms {
+		c.compiled.Clear()
+		c.count.Store(1)
 	}
-	c.compiled[expression] = program
+	c.compiled.Store(expression, program)
 	return program
 }
