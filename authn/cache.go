@@ -51,9 +51,6 @@ func Cache(a Authenticator, cfg CacheConfig) Authenticator {
 	if cfg.MaxEntries <= 0 {
 		cfg.MaxEntries = defaultCacheMaxEntries
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 	return &cache{
 		source:  a,
 		mac:     newMACs(""),

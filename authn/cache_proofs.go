@@ -25,16 +25,21 @@ func (p *proof) valid(now time.Time, ttl time.Duration) bool {
 type proofs struct {
 	ttl    time.Duration
 	clock  func() time.Time
-	latest atomic.Pointer[time.Time] // that the clock has shown, or less than latestGrain before that
+	grain  time.Duration             // how much later it has to be before that is noted
+	latest atomic.Pointer[time.Time] // that the clock has shown, or no more than a grain before that
 	recent *recent[proofKey, proof]
 }
 
-// latestGrain is how much later it has to be before that is noted, or each request would write what all others read. A clock that
-// is set back by less may not be noticed.
-const latestGrain = time.Millisecond
+// usualGrain is for time.Now, which is never set back, whatever people do to the clock on the wall: each request would write what
+// all others read, for nothing.
+const usualGrain = time.Millisecond
 
+// newProofs looks at time.Now if clock is nil. Another one may be set back, by however little.
 func newProofs(ttl time.Duration, maxEntries int, clock func() time.Time) *proofs {
 	p := &proofs{ttl: ttl, clock: clock, recent: newRecent[proofKey, proof](maxEntries)}
+	if clock == nil {
+		p.clock, p.grain = time.Now, usualGrain
+	}
 	p.latest.Store(&time.Time{})
 	return p
 }
@@ -80,7 +85,7 @@ func (p *proofs) read() (now time.Time, setBack bool) {
 	latest := p.latest.Load()
 	now = p.clock()
 	ahead := now.Sub(*latest)
-	if ahead >= latestGrain {
+	if ahead > p.grain {
 		seen := now
 		p.latest.CompareAndSwap(latest, &seen)
 	}
