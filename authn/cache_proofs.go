@@ -24,22 +24,13 @@ func (p *proof) valid(now time.Time, ttl time.Duration) bool {
 // changes them.
 type proofs struct {
 	ttl    time.Duration
-	clock  func() time.Time
-	grain  time.Duration             // how much later it has to be before that is noted
-	latest atomic.Pointer[time.Time] // that the clock has shown, or no more than a grain before that
+	clock  func() time.Time          // nil for time.Now, which is never set back, whatever becomes of the clock on the wall
+	latest atomic.Pointer[time.Time] // that another clock has shown
 	recent *recent[proofKey, proof]
 }
 
-// usualGrain is for time.Now, which is never set back, whatever people do to the clock on the wall: each request would write what
-// all others read, for nothing.
-const usualGrain = time.Millisecond
-
-// newProofs looks at time.Now if clock is nil. Another one may be set back, by however little.
 func newProofs(ttl time.Duration, maxEntries int, clock func() time.Time) *proofs {
 	p := &proofs{ttl: ttl, clock: clock, recent: newRecent[proofKey, proof](maxEntries)}
-	if clock == nil {
-		p.clock, p.grain = time.Now, usualGrain
-	}
 	p.latest.Store(&time.Time{})
 	return p
 }
@@ -80,12 +71,16 @@ func (p *proofs) advance() time.Time {
 	return now
 }
 
-// read reads the clock after what it has shown to others, so that it does not seem to be set back when they are faster.
+// read reads the clock after what it has shown to others, so that it does not seem to be set back when they are faster. Of time.Now
+// nothing is noted: each request would write what all others read.
 func (p *proofs) read() (now time.Time, setBack bool) {
+	if p.clock == nil {
+		return time.Now(), false
+	}
 	latest := p.latest.Load()
 	now = p.clock()
 	ahead := now.Sub(*latest)
-	if ahead > p.grain {
+	if ahead > 0 {
 		seen := now
 		p.latest.CompareAndSwap(latest, &seen)
 	}
