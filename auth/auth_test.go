@@ -30,7 +30,7 @@ type users map[string]string
 
 var errSourceDown = errors.New("connect to ldap.internal: refused")
 
-func (u users) Authenticate(_ context.Context, r *authn.Request) (authn.Subject, error) {
+func (u users) Authenticate(_ context.Context, r authn.Request) (authn.Subject, error) {
 	switch password, known := u[r.Username]; {
 	case r.Username == "":
 		return authn.Subject{}, authn.ErrNoMatch

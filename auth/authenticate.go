@@ -20,7 +20,7 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request, req *tokenRe
 	if withPassword && !wellFormed(req.username, req.password) {
 		return authn.Subject{}, unauthorized(messageWrong, errors.New("malformed user name or password"))
 	}
-	subject, err := s.cfg.Authenticator.Authenticate(ctx, &authn.Request{
+	subject, err := s.cfg.Authenticator.Authenticate(ctx, authn.Request{
 		Username:   req.username,
 		Password:   req.password,
 		TLS:        r.TLS,

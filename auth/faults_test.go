@@ -32,7 +32,7 @@ func TestPanicIsOneRequestsTrouble(t *testing.T) {
 func TestPanicOfAnAuthenticator(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
 		cfg.RefreshTokens = nil
-		cfg.Authenticator = authn.Func(func(context.Context, *authn.Request) (authn.Subject, error) { panic("a bug in the source") })
+		cfg.Authenticator = authn.Func(func(context.Context, authn.Request) (authn.Subject, error) { panic("a bug in the source") })
 	})
 	f.get("service=registry.test", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
 }
@@ -164,7 +164,7 @@ func TestNoMatchGrantsNothing(t *testing.T) {
 func TestAuthenticatorWithoutASubjectIsABug(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
 		cfg.RefreshTokens = nil
-		cfg.Authenticator = authn.Func(func(context.Context, *authn.Request) (authn.Subject, error) { return authn.Subject{}, nil })
+		cfg.Authenticator = authn.Func(func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, nil })
 	})
 	f.get("service=registry.test&scope=repository:public/app:pull", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
 }
@@ -173,7 +173,7 @@ func TestAuthenticatorWithoutASubjectIsABug(t *testing.T) {
 func TestSubjectBesideAnErrorIsDropped(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
 		cfg.RefreshTokens = nil
-		cfg.Authenticator = authn.Func(func(context.Context, *authn.Request) (authn.Subject, error) {
+		cfg.Authenticator = authn.Func(func(context.Context, authn.Request) (authn.Subject, error) {
 			return authn.Subject{Name: "admin"}, authn.ErrNoMatch
 		})
 	})
@@ -190,8 +190,8 @@ func TestAuthenticatorSeesTheWholeRequest(t *testing.T) {
 		cfg.RefreshTokens = nil
 		cfg.AnonymousAllowed = false
 		cfg.RemoteAddr = func(*http.Request) netip.Addr { return address }
-		cfg.Authenticator = authn.Func(func(_ context.Context, r *authn.Request) (authn.Subject, error) {
-			seen = *r
+		cfg.Authenticator = authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
+			seen = r
 			return authn.Subject{Name: "node-1", Kind: authn.KindServiceAccount}, nil
 		})
 	})
@@ -257,7 +257,7 @@ type labelled struct {
 	disabled bool
 }
 
-func (l *labelled) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (l *labelled) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	return l.Lookup(ctx, r.Username)
 }
 
@@ -271,7 +271,7 @@ func (l *labelled) Lookup(_ context.Context, name string) (authn.Subject, error)
 // A source that authenticates somebody whom it cannot look up gets no refresh token, which nobody could redeem.
 func TestNoRefreshTokenWithoutLookup(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
-		cfg.Authenticator = authn.Chain(authn.Func(func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+		cfg.Authenticator = authn.Chain(authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
 			return authn.Subject{Name: r.Username}, nil
 		}))
 	})

@@ -171,7 +171,7 @@ func TestMalformedCredentialsNeverReachASource(t *testing.T) {
 	var asked atomic.Int64
 	f := newFixture(t, func(cfg *auth.Config) {
 		cfg.RefreshTokens = nil
-		cfg.Authenticator = authn.Func(func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+		cfg.Authenticator = authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
 			asked.Add(1)
 			return authn.Subject{Name: "trusting"}, nil
 		})

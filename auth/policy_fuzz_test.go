@@ -207,7 +207,7 @@ func (policyUsers) Lookup(_ context.Context, name string) (authn.Subject, error)
 	return authn.Subject{}, authn.ErrNoMatch
 }
 
-func (u policyUsers) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (u policyUsers) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	if r.Username != "" && r.Password != "right" {
 		return authn.Subject{}, authn.ErrRejected
 	}

@@ -263,7 +263,7 @@ func TestRefreshWithADirectoryThatForgetsTheName(t *testing.T) {
 // fixedSource authenticates everybody as one subject, and finds another.
 type fixedSource struct{ authenticated, found authn.Subject }
 
-func (s *fixedSource) Authenticate(context.Context, *authn.Request) (authn.Subject, error) {
+func (s *fixedSource) Authenticate(context.Context, authn.Request) (authn.Subject, error) {
 	return s.authenticated, nil
 }
 

@@ -27,7 +27,7 @@ func (p *people) set(subject authn.Subject, err error) {
 	p.subject, p.err = subject, err
 }
 
-func (p *people) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (p *people) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	return p.Lookup(ctx, r.Username)
 }
 

@@ -66,7 +66,7 @@ func TestAGroupThatWasLeftAllowsNothing(t *testing.T) {
 // replaceable is a list of users in whose place another can be put, as a reload does.
 type replaceable struct{ atomic.Pointer[static.Users] }
 
-func (r *replaceable) Authenticate(ctx context.Context, request *authn.Request) (authn.Subject, error) {
+func (r *replaceable) Authenticate(ctx context.Context, request authn.Request) (authn.Subject, error) {
 	return r.Load().Authenticate(ctx, request)
 }
 

@@ -156,7 +156,7 @@ func TestThrottledByAnAuthenticatorOfOnesOwn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, func(cfg *auth.Config) {
 				cfg.RefreshTokens = nil
-				cfg.Authenticator = authn.Func(func(context.Context, *authn.Request) (authn.Subject, error) { return authn.Subject{}, test.err })
+				cfg.Authenticator = authn.Func(func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, test.err })
 			})
 			f.get("service=registry.test", "alice:wonderland").wantThrottled(test.seconds)
 		})

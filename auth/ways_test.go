@@ -12,7 +12,7 @@ import (
 // However somebody says who they are, the policy is asked, and asked the same.
 func TestEveryWayInMeetsTheSamePolicy(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
-		byConnection := authn.Func(func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+		byConnection := authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
 			if r.Username == "" && r.ClientID == "by-connection" {
 				return users{"alice": "wonderland"}.subject("alice"), nil
 			}

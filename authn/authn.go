@@ -45,24 +45,36 @@ type Request struct {
 // the Subject is the zero value; without one it has a name. The request is never nil. Implementations are safe for
 // concurrent use and return soon after ctx is done.
 type Authenticator interface {
-	Authenticate(ctx context.Context, r *Request) (Subject, error)
+	Authenticate(ctx context.Context, r Request) (Subject, error)
 }
 
 // Func is a function that is an [Authenticator].
-type Func func(ctx context.Context, r *Request) (Subject, error)
+type Func func(ctx context.Context, r Request) (Subject, error)
 
 // Authenticate calls f.
-func (f Func) Authenticate(ctx context.Context, r *Request) (Subject, error) { return f(ctx, r) }
+func (f Func) Authenticate(ctx context.Context, r Request) (Subject, error) { return f(ctx, r) }
 
 // A Directory knows its subjects by name. It is an optional ability of an [Authenticator].
 //
-// Lookup returns the subject as it is now, without a proof. It takes the name as a user types it or as the Subject has it.
-// It returns an error that wraps [ErrNoMatch] when there is no subject of that name, one that wraps [ErrRejected] when
-// there is one that may not log in now, one that wraps [ErrNoLookup] when it cannot tell, and any other error when it could
-// not find out. Implementations are safe for concurrent use, and quick: a lookup is made for every request with remembered
-// credentials.
+// Lookup returns the subject as it is now, without a proof. It takes the name as a user types it or
+// as the Subject has it. It returns an error that wraps [ErrNoMatch] when there is no subject of
+// that name, one that wraps [ErrRejected] when there is one that may not log in now, one that wraps
+// [ErrNoLookup] when it cannot tell, and any other error when it could not find out.
+// Implementations are safe for concurrent use, and quick: a lookup is made for every request with
+// remembered credentials.
 type Directory interface {
 	Lookup(ctx context.Context, name string) (Subject, error)
+}
+
+// A Confirmer can say whether a credential that proved a subject earlier still does. It is an
+// optional ability of an [Authenticator], for sources in which one name has several credentials
+// with different limits; for others, [Directory] is enough.
+//
+// Confirm takes a subject that Authenticate returned, of which only Name, Kind, Stamp and Limit need
+// have been remembered, and returns it as it is now, with a Limit that the same credential still
+// has. Its errors are those of [Directory]; [ErrRejected] also means that the credential is gone.
+type Confirmer interface {
+	Confirm(ctx context.Context, remembered Subject) (Subject, error)
 }
 
 // Lookup asks a for the subject of that name. When a is no [Directory] the error is [ErrNoLookup].
@@ -73,10 +85,19 @@ func Lookup(ctx context.Context, a Authenticator, name string) (Subject, error) 
 	return Subject{}, ErrNoLookup
 }
 
-// Confirm returns a subject that was remembered, by a cache or with a refresh token, as it is now. Beyond the errors of Lookup,
-// the error wraps [ErrRejected] when the subject is not the same any more, or when its Stamp says that earlier proofs no longer
-// count.
+// Confirm returns a subject that was remembered, by a cache or with a refresh token, as it is now.
+// It asks a [Confirmer], or looks the name up in a [Directory] and compares name, kind and stamp. A
+// Directory knows nothing of limits, so for a subject that has one the error is then [ErrNoLookup].
+//
+// Beyond the errors of Lookup, the error wraps [ErrRejected] when the subject is not the same any
+// more, or when earlier proofs no longer count.
 func Confirm(ctx context.Context, a Authenticator, remembered Subject) (Subject, error) {
+	if c, ok := a.(Confirmer); ok {
+		return c.Confirm(ctx, remembered)
+	}
+	if remembered.Limit != nil {
+		return Subject{}, ErrNoLookup
+	}
 	now, err := Lookup(ctx, a, remembered.Name)
 	if err != nil {
 		return Subject{}, err

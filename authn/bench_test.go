@@ -23,7 +23,7 @@ func BenchmarkLogin(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := &authn.Request{Username: "alice", Password: "wonderland"}
+	r := authn.Request{Username: "alice", Password: "wonderland"}
 	for _, which := range []struct {
 		name  string
 		users authn.Authenticator
@@ -52,15 +52,15 @@ func BenchmarkCacheParallel(b *testing.B) {
 
 // benchmarkLogins has all goroutines log in with the same credentials, as the nodes of a cluster do, or each with a thousand.
 func benchmarkLogins(b *testing.B, users authn.Authenticator) {
-	requests := make([]*authn.Request, 1000)
+	requests := make([]authn.Request, 1000)
 	for i := range requests {
-		requests[i] = &authn.Request{
+		requests[i] = authn.Request{
 			Username: "user" + strconv.Itoa(i), Password: "right", RemoteAddr: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}),
 		}
 	}
 	for _, which := range []struct {
 		name     string
-		requests []*authn.Request
+		requests []authn.Request
 	}{
 		{"one credential", requests[:1]},
 		{"many credentials", requests},

@@ -77,7 +77,7 @@ func (c *cache) Lookup(ctx context.Context, name string) (Subject, error) {
 	return Lookup(ctx, c.source, name)
 }
 
-func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
+func (c *cache) Authenticate(ctx context.Context, r Request) (Subject, error) {
 	if r.Username == "" {
 		return c.source.Authenticate(ctx, r)
 	}
@@ -92,7 +92,7 @@ func (c *cache) Authenticate(ctx context.Context, r *Request) (Subject, error) {
 		case shared != nil:
 			subject, err = shared.wait(ctx)
 		default:
-			return c.fly(ctx, own, &Request{Username: r.Username, Password: r.Password})
+			return c.fly(ctx, own, Request{Username: r.Username, Password: r.Password})
 		}
 		if !errors.Is(err, errStartAnew) {
 			return subject, err

@@ -28,7 +28,7 @@ func (f *flight) wait(ctx context.Context) (Subject, error) {
 }
 
 // fly makes the check in the goroutine of the request, so that a panic is that request's.
-func (c *cache) fly(ctx context.Context, f *flight, credentials *Request) (Subject, error) {
+func (c *cache) fly(ctx context.Context, f *flight, credentials Request) (Subject, error) {
 	f.err = errors.New("authn: the check of the same credentials in another request panicked")
 	defer c.land(f)
 	subject, err := c.source.Authenticate(ctx, credentials)

@@ -14,7 +14,7 @@ import (
 // slowSource returns a source whose checks wait for a value of the channel, or for the end of their context.
 func slowSource() (*source, chan error) {
 	finish := make(chan error)
-	return &source{check: func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+	return &source{check: func(ctx context.Context, r authn.Request) (authn.Subject, error) {
 		select {
 		case err := <-finish:
 			if err != nil {
@@ -33,7 +33,7 @@ var errOtherSubject = errors.New("logged in as somebody else")
 func start(ctx context.Context, a authn.Authenticator, name string) <-chan error {
 	outcome := make(chan error, 1)
 	go func() {
-		subject, err := a.Authenticate(ctx, &authn.Request{Username: name, Password: "right"})
+		subject, err := a.Authenticate(ctx, authn.Request{Username: name, Password: "right"})
 		if err == nil && subject.Name != name {
 			err = errOtherSubject
 		}
@@ -140,7 +140,7 @@ func TestCacheGoesOnWhenTheFirstIsGivenUp(t *testing.T) {
 func TestCacheSharesARefusalOfOneWhoIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		finish := make(chan struct{})
-		s := &source{check: func(context.Context, *authn.Request) (authn.Subject, error) {
+		s := &source{check: func(context.Context, authn.Request) (authn.Subject, error) {
 			<-finish
 			return authn.Subject{}, authn.ErrRejected
 		}}
@@ -167,7 +167,7 @@ func TestCacheSurvivesASourceThatPanics(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				finish := make(chan struct{})
 				s := &source{}
-				s.check = func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+				s.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
 					if s.checks.Load() == 1 {
 						<-finish
 						end()
@@ -178,7 +178,7 @@ func TestCacheSurvivesASourceThatPanics(t *testing.T) {
 				recovered := make(chan any, 1)
 				go func() {
 					defer func() { recovered <- recover() }()
-					_, _ = cached.Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "right"})
+					_, _ = cached.Authenticate(t.Context(), authn.Request{Username: "alice", Password: "right"})
 				}()
 				synctest.Wait()
 				second := start(t.Context(), cached, "alice")

@@ -36,12 +36,12 @@ func TestCacheLooksRememberedSubjectsUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var asked string
 			s := &source{
-				check:  func(context.Context, *authn.Request) (authn.Subject, error) { return remembered, nil },
+				check:  func(context.Context, authn.Request) (authn.Subject, error) { return remembered, nil },
 				lookup: func(name string) (authn.Subject, error) { asked = name; return test.found, test.err },
 			}
 			cached := authn.Cache(s, authn.CacheConfig{})
 			login(t, cached, s, "ALICE", "right", nil)
-			got, err := cached.Authenticate(t.Context(), &authn.Request{Username: "ALICE", Password: "right"})
+			got, err := cached.Authenticate(t.Context(), authn.Request{Username: "ALICE", Password: "right"})
 			if !errors.Is(err, test.fails) || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v, %v, want %+v, %v", got, err, test.want, test.fails)
 			}
@@ -59,7 +59,7 @@ func TestCacheLooksRememberedSubjectsUp(t *testing.T) {
 func TestCacheDropsWhatHasChanged(t *testing.T) {
 	stamp := "1"
 	s := &source{
-		check: func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+		check: func(_ context.Context, r authn.Request) (authn.Subject, error) {
 			if string(r.Password) != "password "+stamp {
 				return authn.Subject{}, authn.ErrRejected
 			}
@@ -80,7 +80,7 @@ func TestCacheDropsWhatHasChanged(t *testing.T) {
 // Two requests find that a proof no longer counts. The second drops it when the first has got a new one, which stays.
 func TestCacheDropsNothingNewer(t *testing.T) {
 	stamp, meanwhile := "1", func() {}
-	s := &source{check: func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	s := &source{check: func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		return authn.Subject{Name: r.Username, Stamp: stamp}, nil
 	}}
 	s.lookup = func(name string) (authn.Subject, error) {
@@ -103,7 +103,7 @@ func TestCacheDropsNothingNewer(t *testing.T) {
 func TestCacheIsNotPoisonedByALateEntry(t *testing.T) {
 	stamp := "1"
 	s := &source{lookup: func(name string) (authn.Subject, error) { return authn.Subject{Name: name, Stamp: stamp}, nil }}
-	s.check = func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	s.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		if stamp == "2" {
 			return authn.Subject{}, authn.ErrRejected
 		}

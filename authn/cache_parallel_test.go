@@ -18,7 +18,7 @@ func TestCacheIsBoundedWhenLarge(t *testing.T) {
 	for i := range users {
 		login(t, cached, s, strconv.Itoa(i), "right", nil)
 	}
-	s.check = func(context.Context, *authn.Request) (authn.Subject, error) {
+	s.check = func(context.Context, authn.Request) (authn.Subject, error) {
 		return authn.Subject{}, authn.ErrRejected
 	}
 	for i := range users {
@@ -110,11 +110,11 @@ func TestCacheManyAtOnce(t *testing.T) {
 				goroutines.Go(func() {
 					for i := range 2000 {
 						r := authn.Request{Username: "user" + strconv.Itoa((first+i)%20), Password: "right"}
-						if subject, err := cached.Authenticate(t.Context(), &r); err != nil || subject.Name != r.Username {
+						if subject, err := cached.Authenticate(t.Context(), r); err != nil || subject.Name != r.Username {
 							t.Errorf("%s logs in as %+v, %v", r.Username, subject, err)
 						}
 						if r.Password = "wrong"; i%10 == 0 {
-							if subject, err := cached.Authenticate(t.Context(), &r); err == nil {
+							if subject, err := cached.Authenticate(t.Context(), r); err == nil {
 								t.Errorf("%s with a wrong password logs in as %+v", r.Username, subject)
 							}
 						}

@@ -15,10 +15,10 @@ import (
 type source struct {
 	checks atomic.Int64
 	lookup func(name string) (authn.Subject, error)
-	check  func(ctx context.Context, r *authn.Request) (authn.Subject, error)
+	check  func(ctx context.Context, r authn.Request) (authn.Subject, error)
 }
 
-func (s *source) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (s *source) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	s.checks.Add(1)
 	if s.check != nil {
 		return s.check(ctx, r)
@@ -49,7 +49,7 @@ func newClock() *clock { return &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UT
 func login(t *testing.T, a authn.Authenticator, s *source, name string, typed authn.Secret, want error) (checks int64) {
 	t.Helper()
 	before := s.checks.Load()
-	subject, err := a.Authenticate(t.Context(), &authn.Request{Username: name, Password: typed})
+	subject, err := a.Authenticate(t.Context(), authn.Request{Username: name, Password: typed})
 	if !errors.Is(err, want) || subject.Anonymous() != (want != nil) {
 		t.Fatalf("%s logs in as %+v, %v, want %v", name, subject, err, want)
 	}
@@ -80,7 +80,7 @@ func TestCacheRemembersSuccessOnly(t *testing.T) {
 func TestCacheKeepsErrorsApart(t *testing.T) {
 	broken := errors.New("the database is down")
 	for _, want := range []error{authn.ErrNoMatch, authn.ErrRejected, broken} {
-		s := &source{check: func(context.Context, *authn.Request) (authn.Subject, error) { return authn.Subject{}, want }}
+		s := &source{check: func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, want }}
 		cached := authn.Cache(s, authn.CacheConfig{})
 		if checks := login(t, cached, s, "alice", "right", want) + login(t, cached, s, "alice", "right", want); checks != 2 {
 			t.Errorf("%v: %d checks for two logins", want, checks)
@@ -137,7 +137,7 @@ func TestCacheDoesNotReviveWhatExpiredUnseen(t *testing.T) {
 // A check that takes long proves what was so when it began.
 func TestCacheCountsFromTheBeginOfTheCheck(t *testing.T) {
 	c := newClock()
-	s := &source{check: func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	s := &source{check: func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		c.add(50 * time.Second)
 		return authn.Subject{Name: r.Username, Stamp: "1"}, nil
 	}}
@@ -152,7 +152,7 @@ func TestCacheCountsFromTheBeginOfTheCheck(t *testing.T) {
 func TestCacheDoesNotRememberACheckThatBeganInTheFuture(t *testing.T) {
 	c := newClock()
 	s := &source{}
-	s.check = func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	s.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		if s.checks.Load() == 1 {
 			c.add(-time.Second) // the clock is set back while the check runs
 		}
@@ -188,7 +188,7 @@ func TestCacheIsBounded(t *testing.T) {
 }
 
 func TestCacheKeepsCredentialsApart(t *testing.T) {
-	s := &source{check: func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	s := &source{check: func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		if r.Username+string(r.Password) != "abc" {
 			return authn.Subject{}, authn.ErrRejected
 		}
@@ -203,8 +203,8 @@ func TestCacheKeepsCredentialsApart(t *testing.T) {
 
 func TestCacheShowsTheSourceNothingButCredentials(t *testing.T) {
 	var seen authn.Request
-	s := &source{check: func(_ context.Context, r *authn.Request) (authn.Subject, error) {
-		seen = *r
+	s := &source{check: func(_ context.Context, r authn.Request) (authn.Subject, error) {
+		seen = r
 		return authn.Subject{Name: "alice"}, nil
 	}}
 	cached := authn.Cache(s, authn.CacheConfig{})
@@ -212,7 +212,7 @@ func TestCacheShowsTheSourceNothingButCredentials(t *testing.T) {
 		Username: "alice", Password: "right",
 		RemoteAddr: netip.MustParseAddr("192.0.2.1"), Service: "registry.test", ClientID: "docker",
 	}
-	if _, err := cached.Authenticate(t.Context(), &full); err != nil {
+	if _, err := cached.Authenticate(t.Context(), full); err != nil {
 		t.Fatal(err)
 	}
 	if want := (authn.Request{Username: "alice", Password: "right"}); seen != want {
@@ -220,7 +220,7 @@ func TestCacheShowsTheSourceNothingButCredentials(t *testing.T) {
 	}
 	full.Username, full.Password = "", ""
 	for range 2 {
-		if _, err := cached.Authenticate(t.Context(), &full); err != nil {
+		if _, err := cached.Authenticate(t.Context(), full); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,10 +230,10 @@ func TestCacheShowsTheSourceNothingButCredentials(t *testing.T) {
 }
 
 func TestCacheDoesNotRememberTheAnonymous(t *testing.T) {
-	s := &source{check: func(context.Context, *authn.Request) (authn.Subject, error) { return authn.Subject{}, nil }}
+	s := &source{check: func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, nil }}
 	cached := authn.Cache(authn.Func(s.Authenticate), authn.CacheConfig{})
 	for range 2 {
-		_, _ = cached.Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "right"})
+		_, _ = cached.Authenticate(t.Context(), authn.Request{Username: "alice", Password: "right"})
 	}
 	if s.checks.Load() != 2 {
 		t.Error("a subject without a name is remembered")

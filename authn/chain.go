@@ -26,7 +26,7 @@ var (
 	_ Directory     = chain(nil)
 )
 
-func (c chain) Authenticate(ctx context.Context, r *Request) (Subject, error) {
+func (c chain) Authenticate(ctx context.Context, r Request) (Subject, error) {
 	var passedOver Authenticator
 	for _, member := range c {
 		if r.Username != "" && !mayKnow(ctx, member, r.Username) {

@@ -15,7 +15,7 @@ import (
 
 // answer is an authenticator that is no directory, and notes that it was asked.
 func answer(name string, err error, asked *[]string) authn.Authenticator {
-	return authn.Func(func(context.Context, *authn.Request) (authn.Subject, error) {
+	return authn.Func(func(context.Context, authn.Request) (authn.Subject, error) {
 		*asked = append(*asked, name)
 		if err != nil {
 			return authn.Subject{}, err
@@ -50,7 +50,7 @@ func TestChainOrder(t *testing.T) {
 				for i, err := range test.answers {
 					members = append(members, answer(string(rune('a'+i)), err, &asked))
 				}
-				subject, err := authn.Chain(members...).Authenticate(t.Context(), &request)
+				subject, err := authn.Chain(members...).Authenticate(t.Context(), request)
 				if !errors.Is(err, test.err) || len(asked) != test.asked {
 					t.Errorf("%s: asked %v, and got %v, want %v", kind, asked, err, test.err)
 				}
@@ -115,7 +115,7 @@ func TestChainMakesOneComparison(t *testing.T) {
 				"cached": authn.Cache(authn.Chain(first, second), authn.CacheConfig{}),
 			} {
 				before := checker.Stats().Compared
-				subject, err := chain.Authenticate(t.Context(), &authn.Request{Username: test.username, Password: test.password})
+				subject, err := chain.Authenticate(t.Context(), authn.Request{Username: test.username, Password: test.password})
 				if !errors.Is(err, test.err) || subject.Kind != test.kind {
 					t.Errorf("%s: %+v, %v, want %v", form, subject, err, test.err)
 				}
@@ -133,10 +133,10 @@ func TestChainDoesNotSpeakForABrokenDirectory(t *testing.T) {
 	fail := func(string) (authn.Subject, error) { return authn.Subject{}, broken }
 	s := &source{
 		lookup: fail,
-		check:  func(context.Context, *authn.Request) (authn.Subject, error) { return authn.Subject{}, broken },
+		check:  func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, broken },
 	}
 	chain := authn.Chain(s, robots)
-	if _, err := chain.Authenticate(t.Context(), &authn.Request{Username: "builder", Password: "wonderland"}); !errors.Is(err, broken) {
+	if _, err := chain.Authenticate(t.Context(), authn.Request{Username: "builder", Password: "wonderland"}); !errors.Is(err, broken) {
 		t.Errorf("Authenticate: %v", err)
 	}
 	if _, err := authn.Lookup(t.Context(), chain, "builder"); !errors.Is(err, broken) {
@@ -146,7 +146,7 @@ func TestChainDoesNotSpeakForABrokenDirectory(t *testing.T) {
 
 func TestChainLookup(t *testing.T) {
 	first, second, _ := people(t)
-	opaque := authn.Func(func(context.Context, *authn.Request) (authn.Subject, error) {
+	opaque := authn.Func(func(context.Context, authn.Request) (authn.Subject, error) {
 		return authn.Subject{}, authn.ErrNoMatch
 	})
 	for name, test := range map[string]struct {

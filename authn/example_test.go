@@ -23,7 +23,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	jobs := authn.Func(func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	jobs := authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		if !strings.HasPrefix(r.Username, "job-") {
 			return authn.Subject{}, authn.ErrNoMatch
 		}
@@ -40,7 +40,7 @@ func Example() {
 		{Username: "job-17", Password: "wrong"},
 		{Username: "mallory", Password: "wonderland"},
 	} {
-		subject, err := users.Authenticate(context.Background(), &r)
+		subject, err := users.Authenticate(context.Background(), r)
 		switch {
 		case err == nil:
 			fmt.Printf("%s is a %s\n", subject.Name, subject.Kind)

@@ -1,25 +1,11 @@
 package authn
 
-import (
-	"fmt"
-	"io"
-	"log/slog"
-)
+import "github.com/berthpass/registry-auth/internal/secret"
 
-// A Secret is a string that must not be printed: a password or a refresh token. Every verb of package fmt, log/slog and
-// encoding/json show three stars in its place; string(s) is the only way to read it, which is easy to find in a review.
+// A Secret is a string that must not be printed: a password, a token or a key. Every verb of
+// package fmt, log/slog and encoding/json print three stars instead; string(s) is the only way to
+// read it.
 //
-// Two places are out of its reach: a map's key in JSON, and an unexported field of a struct that is printed with fmt. Do not
-// put one there.
-type Secret string
-
-const redacted = "***"
-
-// Format implements [fmt.Formatter] and prints three stars under every verb.
-func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
-
-// LogValue implements [slog.LogValuer].
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText implements [encoding.TextMarshaler], and so covers JSON, XML and their like.
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// Two places are out of its reach: a map key in JSON, and an unexported field of a struct that is
+// printed with fmt. Do not put one there.
+type Secret = secret.String

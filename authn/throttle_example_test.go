@@ -12,7 +12,7 @@ import (
 
 // Somebody guesses alice's password, and alice goes on working.
 func ExampleThrottle() {
-	source := authn.Func(func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	source := authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		if r.Username != "alice" || r.Password != "wonderland" {
 			return authn.Subject{}, authn.ErrRejected
 		}
@@ -23,7 +23,7 @@ func ExampleThrottle() {
 		Hold:           -1, // the example should not take long
 	})
 	login := func(address, password string) {
-		_, err := users.Authenticate(context.Background(), &authn.Request{
+		_, err := users.Authenticate(context.Background(), authn.Request{
 			Username: "alice", Password: authn.Secret(password), RemoteAddr: netip.MustParseAddr(address),
 		})
 		switch throttled := (*authn.ThrottledError)(nil); {

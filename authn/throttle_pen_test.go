@@ -38,7 +38,7 @@ func TestThrottleHoldsRefusalsBack(t *testing.T) {
 				wantTook("a trusted password", 0, func() { g.want(home, "alice", "right", 200) })
 
 				slow := 700 * time.Millisecond
-				g.source.check = func(context.Context, *authn.Request) (authn.Subject, error) {
+				g.source.check = func(context.Context, authn.Request) (authn.Subject, error) {
 					time.Sleep(slow)
 					return authn.Subject{}, errors.New("too busy")
 				}
@@ -56,7 +56,7 @@ func TestThrottleHoldsNobodyWhoHasGone(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begun := time.Now()
-		_, _ = g.Authenticate(ctx, &authn.Request{Username: "alice", Password: "wrong", RemoteAddr: netip.MustParseAddr(home)})
+		_, _ = g.Authenticate(ctx, authn.Request{Username: "alice", Password: "wrong", RemoteAddr: netip.MustParseAddr(home)})
 		if took := time.Since(begun); took != time.Second {
 			t.Errorf("held back for %v, and the client went after a second", took)
 		}

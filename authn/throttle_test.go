@@ -39,7 +39,7 @@ func guard(t *testing.T, change ...func(*authn.ThrottleConfig)) *guarded {
 		}
 		return authn.Subject{Name: name, Stamp: "1"}, nil
 	}
-	g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+	g.source.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
 		subject, err := g.source.lookup(r.Username)
 		if err == nil && r.Password != "right" {
 			return authn.Subject{}, authn.ErrRejected
@@ -65,7 +65,7 @@ func (g *guarded) try(address, name string, password authn.Secret) (status int, 
 	if address != "" {
 		from = netip.MustParseAddr(address)
 	}
-	subject, err := g.Authenticate(g.t.Context(), &authn.Request{Username: name, Password: password, RemoteAddr: from})
+	subject, err := g.Authenticate(g.t.Context(), authn.Request{Username: name, Password: password, RemoteAddr: from})
 	throttled := (*authn.ThrottledError)(nil)
 	switch {
 	case err == nil && !subject.Anonymous():
@@ -83,7 +83,7 @@ func (g *guarded) try(address, name string, password authn.Secret) (status int, 
 }
 
 // Authenticate is the throttle's, and not the source's.
-func (g *guarded) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (g *guarded) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	return g.Authenticator.Authenticate(ctx, r)
 }
 
@@ -324,7 +324,7 @@ func TestThrottleTrustsSeveralPasswords(t *testing.T) {
 func guardRights(t *testing.T) *guarded {
 	t.Helper()
 	g := guard(t)
-	g.source.check = func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	g.source.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		if !strings.HasPrefix(string(r.Password), "right") {
 			return authn.Subject{}, authn.ErrRejected
 		}
@@ -432,7 +432,7 @@ func TestThrottleBoundsTheNeighbourAtOnce(t *testing.T) {
 func TestThrottleForgetsCredentialsThatAreWrongNow(t *testing.T) {
 	g := guard(t)
 	g.want(home, "alice", "right", 200)
-	g.source.check = func(context.Context, *authn.Request) (authn.Subject, error) {
+	g.source.check = func(context.Context, authn.Request) (authn.Subject, error) {
 		return authn.Subject{}, authn.ErrRejected
 	}
 	g.guess(9, home, "alice")
@@ -472,7 +472,7 @@ func TestThrottleSuccessClearsNothingElse(t *testing.T) {
 // Success is not counted for the address: a hundred people behind one may log in.
 func TestThrottleManyUsersBehindOneAddress(t *testing.T) {
 	g := guard(t)
-	g.source.check = func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	g.source.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		return authn.Subject{Name: r.Username}, nil
 	}
 	for i := range 500 {
@@ -517,7 +517,7 @@ func TestThrottleRemembersTheKindOfError(t *testing.T) {
 	for name, want := range map[string]error{"alice": authn.ErrRejected, "nobody": authn.ErrNoMatch} {
 		g := guard(t)
 		for range 2 {
-			_, err := g.Authenticate(t.Context(), &authn.Request{Username: name, Password: "wrong", RemoteAddr: netip.MustParseAddr(home)})
+			_, err := g.Authenticate(t.Context(), authn.Request{Username: name, Password: "wrong", RemoteAddr: netip.MustParseAddr(home)})
 			if !errors.Is(err, want) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -542,7 +542,7 @@ func TestThrottleDoesNotCountFaults(t *testing.T) {
 			g := guard(t)
 			g.guess(9, home, "alice")
 			working := g.source.check
-			g.source.check = func(ctx context.Context, _ *authn.Request) (authn.Subject, error) { return authn.Subject{}, fault(ctx) }
+			g.source.check = func(ctx context.Context, _ authn.Request) (authn.Subject, error) { return authn.Subject{}, fault(ctx) }
 			for i := range 300 {
 				func() {
 					defer func() { _ = recover() }()
@@ -565,7 +565,7 @@ func TestThrottleFaultAfterTheWait(t *testing.T) {
 	g.guess(14, home, "alice")
 	g.add(time.Second)
 	working := g.source.check
-	g.source.check = func(context.Context, *authn.Request) (authn.Subject, error) {
+	g.source.check = func(context.Context, authn.Request) (authn.Subject, error) {
 		return authn.Subject{}, errors.New("down")
 	}
 	g.want(home, "alice", "wrong", 503)
@@ -590,7 +590,7 @@ func TestThrottleIsADirectory(t *testing.T) {
 func TestThrottleLeavesRequestsWithoutAUserNameAlone(t *testing.T) {
 	g := guard(t)
 	seen := 0
-	g.source.check = func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+	g.source.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		seen++
 		if r.ClientID != "test" {
 			t.Errorf("the source sees %+v", r)
@@ -598,7 +598,7 @@ func TestThrottleLeavesRequestsWithoutAUserNameAlone(t *testing.T) {
 		return authn.Subject{}, authn.ErrNoMatch
 	}
 	for range 300 {
-		_, err := g.Authenticate(t.Context(), &authn.Request{RemoteAddr: netip.MustParseAddr(home), ClientID: "test"})
+		_, err := g.Authenticate(t.Context(), authn.Request{RemoteAddr: netip.MustParseAddr(home), ClientID: "test"})
 		if !errors.Is(err, authn.ErrNoMatch) {
 			t.Fatal(err)
 		}
@@ -647,7 +647,7 @@ func TestThrottleCountsBeforeItAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := guard(t, func(cfg *authn.ThrottleConfig) { cfg.AtOnce = 200 })
 		finish := make(chan struct{})
-		g.source.check = func(context.Context, *authn.Request) (authn.Subject, error) {
+		g.source.check = func(context.Context, authn.Request) (authn.Subject, error) {
 			<-finish
 			return authn.Subject{}, authn.ErrRejected
 		}
@@ -678,7 +678,7 @@ func TestThrottleCountsConcurrentRepetitionsOnce(t *testing.T) {
 		g := guard(t)
 		finish := make(chan struct{})
 		working := g.source.check
-		g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+		g.source.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
 			<-finish
 			return working(ctx, r)
 		}
@@ -715,7 +715,7 @@ func TestThrottleACluster(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := guard(t)
 				working, finish := g.source.check, make(chan struct{})
-				g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+				g.source.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
 					<-finish
 					if test.err != nil {
 						return authn.Subject{}, test.err
@@ -765,7 +765,7 @@ func TestThrottleWhoHangsUpGuessesNothingForFree(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := guard(t)
 				answers := make(chan struct{})
-				g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+				g.source.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
 					if r.ClientID == "hangs up" {
 						<-ctx.Done()
 						return authn.Subject{}, ctx.Err()
@@ -778,7 +778,7 @@ func TestThrottleWhoHangsUpGuessesNothingForFree(t *testing.T) {
 					ctx, leave := context.WithCancel(t.Context())
 					var clients sync.WaitGroup
 					attempt := func(ctx context.Context, client string) {
-						r := &authn.Request{
+						r := authn.Request{
 							Username: "alice", Password: authn.Secret(strconv.Itoa(i)), RemoteAddr: netip.MustParseAddr(home), ClientID: client,
 						}
 						clients.Go(func() {
@@ -827,13 +827,13 @@ func TestThrottleCountsAGuessOnceInAnyOrder(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := guard(t)
 				working, answers := g.source.check, map[string]chan struct{}{"0": make(chan struct{}), "1": make(chan struct{}), "2": make(chan struct{})}
-				g.source.check = func(_ context.Context, r *authn.Request) (authn.Subject, error) {
+				g.source.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
 					<-answers[r.ClientID]
 					return authn.Subject{}, authn.ErrRejected
 				}
 				var clients sync.WaitGroup
 				for i := range 3 {
-					r := &authn.Request{Username: "alice", Password: "wrong", RemoteAddr: netip.MustParseAddr(home), ClientID: strconv.Itoa(i)}
+					r := authn.Request{Username: "alice", Password: "wrong", RemoteAddr: netip.MustParseAddr(home), ClientID: strconv.Itoa(i)}
 					clients.Go(func() { _, _ = g.Authenticate(t.Context(), r) })
 					synctest.Wait()
 				}
@@ -856,14 +856,14 @@ func TestThrottleTakesTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := guard(t, func(cfg *authn.ThrottleConfig) { cfg.AtOnce = 4 })
 		working, finish := g.source.check, make(chan struct{})
-		g.source.check = func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+		g.source.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
 			<-finish
 			return working(ctx, r)
 		}
 		left, leave := context.WithCancel(t.Context())
 		var clients sync.WaitGroup
 		for i := range 20 {
-			r := &authn.Request{Username: "stranger" + strconv.Itoa(i), Password: "guess", RemoteAddr: netip.MustParseAddr(home)}
+			r := authn.Request{Username: "stranger" + strconv.Itoa(i), Password: "guess", RemoteAddr: netip.MustParseAddr(home)}
 			clients.Go(func() {
 				if _, err := g.Authenticate(left, r); err == nil {
 					t.Error("a guess is let in")
@@ -882,7 +882,7 @@ func TestThrottleTakesTurns(t *testing.T) {
 		if n := g.checks.Load(); n != 4+1+10 {
 			t.Errorf("%d are checked, want the other address and the unknown ones too", n)
 		}
-		impatient := &authn.Request{Username: "carol", Password: "right", RemoteAddr: netip.MustParseAddr(home)}
+		impatient := authn.Request{Username: "carol", Password: "right", RemoteAddr: netip.MustParseAddr(home)}
 		if _, err := g.Authenticate(t.Context(), impatient); !errors.Is(err, authn.ErrThrottled) {
 			t.Errorf("after two seconds in the line: error %v", err)
 		}
@@ -1039,7 +1039,7 @@ func TestThrottleClientThatGoesIsNoFault(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := g.Authenticate(ctx, &authn.Request{Username: "alice", Password: "right"})
+	_, err := g.Authenticate(ctx, authn.Request{Username: "alice", Password: "right"})
 	if !errors.Is(err, context.Canceled) || g.checks.Load() != 0 {
 		t.Errorf("error %v after %d checks", err, g.checks.Load())
 	}

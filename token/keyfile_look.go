@@ -68,7 +68,7 @@ func sameFile(a, b fs.FileInfo) bool {
 func (s keyFileState) exposed() bool { return s.key != nil && readableByOthers(s.key) }
 
 func isReadError(err error) bool {
-	_, ok := errors.AsType[*fs.PathError](err)
+	ok := errors.As(err, new(*fs.PathError))
 	return ok
 }
 

@@ -34,7 +34,7 @@ func Example() {
 	// Clients send the password with every request; the cache spares most of the comparisons.
 	users := authn.Cache(file, authn.CacheConfig{})
 
-	subject, err := users.Authenticate(context.Background(), &authn.Request{Username: "alice", Password: "wonderland"})
+	subject, err := users.Authenticate(context.Background(), authn.Request{Username: "alice", Password: "wonderland"})
 	fmt.Println(subject.Name, err)
 
 	// Once alice is not in the file any more, she is not in the cache either.
@@ -42,7 +42,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	_, err = users.Authenticate(context.Background(), &authn.Request{Username: "alice", Password: "wonderland"})
+	_, err = users.Authenticate(context.Background(), authn.Request{Username: "alice", Password: "wonderland"})
 	fmt.Println(err)
 	// Output:
 	// alice <nil>

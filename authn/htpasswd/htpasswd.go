@@ -54,7 +54,7 @@ func Open(path string, cfg Config) (*File, error) {
 // Authenticate checks the password against the file as it is now. It wraps [authn.ErrNoMatch] for an unknown user,
 // [authn.ErrRejected] for a wrong password, and [password.ErrBusy] when too many passwords are being checked. The first two
 // take the same time.
-func (f *File) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (f *File) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	return f.current().users.Authenticate(ctx, r)
 }
 

@@ -52,7 +52,7 @@ func open(t *testing.T, content string) (f *htpasswd.File, path string, log *byt
 
 func login(t *testing.T, f *htpasswd.File, name string, typed authn.Secret) error {
 	t.Helper()
-	subject, err := f.Authenticate(t.Context(), &authn.Request{Username: name, Password: typed})
+	subject, err := f.Authenticate(t.Context(), authn.Request{Username: name, Password: typed})
 	if err == nil && subject.Name != name {
 		t.Fatalf("%s is logged in as %+v", name, subject)
 	}

@@ -19,7 +19,7 @@ func (f *File) parse(content []byte) (*static.Users, error) {
 	}
 	logger := f.logger().With(slog.String("file", f.path))
 	users, err := static.Config{Checker: f.cfg.Checker, Logger: logger}.New(entries...)
-	if refused, ok := errors.AsType[*static.UserError](err); ok {
+	if refused := (*static.UserError)(nil); errors.As(err, &refused) {
 		return nil, fmt.Errorf("%s: line %d: %w", f.path, lines[refused.Index], refused.Err)
 	}
 	return users, err

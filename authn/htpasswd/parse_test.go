@@ -25,7 +25,7 @@ func TestTheDefaultCheckerOutlivesAReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unknown := &authn.Request{Username: "alice", Password: "wonderland"}
+	unknown := authn.Request{Username: "alice", Password: "wonderland"}
 	_, _ = file.Authenticate(t.Context(), unknown)
 	write("# still nobody\n")
 	_, _ = file.Authenticate(t.Context(), unknown)

@@ -18,7 +18,7 @@ func Example() {
 	rows := map[string]string{"alice": string(encoded)}
 	checker, decoy := &password.Checker{}, password.Decoy()
 
-	users := authn.Func(func(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+	users := authn.Func(func(ctx context.Context, r authn.Request) (authn.Subject, error) {
 		hash, known := decoy, false
 		if row, found := rows[r.Username]; found {
 			parsed, err := password.Parse(authn.Secret(row))
@@ -44,7 +44,7 @@ func Example() {
 		{Username: "alice", Password: "looking-glass"},
 		{Username: "mallory", Password: "wonderland"},
 	} {
-		subject, err := users.Authenticate(context.Background(), &r)
+		subject, err := users.Authenticate(context.Background(), r)
 		fmt.Printf("%q %v\n", subject.Name, err)
 	}
 	// Output:

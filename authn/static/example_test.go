@@ -24,9 +24,9 @@ func Example() {
 		return
 	}
 
-	subject, err := users.Authenticate(context.Background(), &authn.Request{Username: "alice", Password: "wonderland"})
+	subject, err := users.Authenticate(context.Background(), authn.Request{Username: "alice", Password: "wonderland"})
 	fmt.Println(subject.Name, subject.Labels, err)
-	_, err = users.Authenticate(context.Background(), &authn.Request{Username: "alice", Password: "looking-glass"})
+	_, err = users.Authenticate(context.Background(), authn.Request{Username: "alice", Password: "looking-glass"})
 	fmt.Println(errors.Is(err, authn.ErrRejected))
 	// Output:
 	// alice map[group:[devs]] <nil>
@@ -53,7 +53,7 @@ func ExampleConfig() {
 	}
 	users := authn.Chain(people, robots)
 
-	subject, err := users.Authenticate(context.Background(), &authn.Request{Username: "builder", Password: "wonderland"})
+	subject, err := users.Authenticate(context.Background(), authn.Request{Username: "builder", Password: "wonderland"})
 	fmt.Println(subject.Name, "is a", subject.Kind, err)
 	fmt.Println("passwords compared:", cfg.Checker.Stats().Compared)
 	// Output:

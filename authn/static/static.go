@@ -71,7 +71,7 @@ func (cfg Config) New(users ...User) (*Users, error) {
 // Authenticate checks the password. It wraps [authn.ErrNoMatch] for an unknown user, [authn.ErrRejected] for a wrong password
 // or a disabled user, and [password.ErrBusy] when too many passwords are being checked. Each of the first three takes the time
 // of one comparison.
-func (u *Users) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (u *Users) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	if r.Username == "" {
 		return authn.Subject{}, authn.ErrNoMatch
 	}

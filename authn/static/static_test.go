@@ -73,7 +73,7 @@ func TestAuthenticate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := checker.Stats().Compared
-			got, err := users.Authenticate(t.Context(), &authn.Request{Username: test.username, Password: test.password})
+			got, err := users.Authenticate(t.Context(), authn.Request{Username: test.username, Password: test.password})
 			if !errors.Is(err, test.err) {
 				t.Errorf("error is %v, want %v", err, test.err)
 			}
@@ -106,7 +106,7 @@ func TestLookup(t *testing.T) {
 		t.Error("a lookup compares passwords")
 	}
 	found, _ := users.Lookup(t.Context(), "alice")
-	proven, err := users.Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "wonderland"})
+	proven, err := users.Authenticate(t.Context(), authn.Request{Username: "alice", Password: "wonderland"})
 	if err != nil || !reflect.DeepEqual(found, proven) {
 		t.Errorf("found %+v, but proven %+v, %v", found, proven, err)
 	}
@@ -117,7 +117,7 @@ func TestABusyCheckerIsNoRefusal(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // nobody waits for the answer, so no comparison is begun
 	for _, name := range []string{"alice", "bob"} {
-		_, err := users.Authenticate(ctx, &authn.Request{Username: name, Password: "wonderland"})
+		_, err := users.Authenticate(ctx, authn.Request{Username: name, Password: "wonderland"})
 		if !errors.Is(err, password.ErrBusy) || errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -182,7 +182,7 @@ func TestNewAccepts(t *testing.T) {
 
 func TestNobody(t *testing.T) {
 	users, checker := newUsers(t)
-	_, err := users.Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "wonderland"})
+	_, err := users.Authenticate(t.Context(), authn.Request{Username: "alice", Password: "wonderland"})
 	if !errors.Is(err, authn.ErrNoMatch) || checker.Stats().Compared != 1 {
 		t.Errorf("an empty list answers %v after %d comparisons", err, checker.Stats().Compared)
 	}

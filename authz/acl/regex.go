@@ -42,7 +42,7 @@ func parseRegex(expression string, parts []part, cache *programs) (matcher, star
 
 // sayWhy drops the prefix that says which package found the mistake.
 func sayWhy(err error) error {
-	if malformed, ok := errors.AsType[*syntax.Error](err); ok {
+	if malformed := (*syntax.Error)(nil); errors.As(err, &malformed) {
 		return fmt.Errorf("%s: %q", malformed.Code, malformed.Expr)
 	}
 	return err

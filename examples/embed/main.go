@@ -68,7 +68,7 @@ func newHandler(key *token.Key) (http.Handler, error) {
 type portalUsers struct{ portal *portal }
 
 // Authenticate checks a password.
-func (u portalUsers) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (u portalUsers) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	account, err := u.portal.login(ctx, r.Username, r.Password)
 	return subjectOf(account, err)
 }

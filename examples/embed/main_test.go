@@ -110,7 +110,7 @@ func TestPolicyAndLookup(t *testing.T) {
 		t.Fatal(err)
 	}
 	users := authn.Cache(portalUsers{portal}, authn.CacheConfig{})
-	login := &authn.Request{Username: "alice", Password: "wonderland"}
+	login := authn.Request{Username: "alice", Password: "wonderland"}
 	if _, err := users.Authenticate(t.Context(), login); err != nil {
 		t.Fatal(err)
 	}

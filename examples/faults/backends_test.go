@@ -40,7 +40,7 @@ type faultyUsers struct {
 	fault atomic.Pointer[userFault]
 }
 
-func (u *faultyUsers) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (u *faultyUsers) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	if fault := u.fault.Load(); fault != nil && r.Username != "" {
 		return (*fault)(ctx)
 	}

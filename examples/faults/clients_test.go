@@ -80,7 +80,7 @@ type waitingUsers struct {
 	release chan struct{}
 }
 
-func (u *waitingUsers) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (u *waitingUsers) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	u.entered <- ctx
 	select {
 	case <-u.release:

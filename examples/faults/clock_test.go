@@ -32,7 +32,7 @@ type countedUsers struct {
 	checks atomic.Int64
 }
 
-func (u *countedUsers) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (u *countedUsers) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	if r.Username != "" {
 		u.checks.Add(1)
 	}

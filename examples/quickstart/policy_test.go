@@ -54,7 +54,7 @@ func TestUsers(t *testing.T) {
 		"somebody who is not a user": {"carol", "wonderland", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			subject, err := users.Authenticate(t.Context(), &authn.Request{Username: test.username, Password: test.password})
+			subject, err := users.Authenticate(t.Context(), authn.Request{Username: test.username, Password: test.password})
 			if test.welcome != (err == nil) {
 				t.Errorf("got error %v", err)
 			}

@@ -29,7 +29,7 @@ ext_auth: {command: "true"}
 	for name, want := range map[string]error{
 		"alice": nil, "bob": authn.ErrRejected, "carol": authn.ErrRejected, "dave": authn.ErrRejected, "erin": nil,
 	} {
-		_, err := users.Authenticate(t.Context(), &authn.Request{Username: name, Password: "wonderland"})
+		_, err := users.Authenticate(t.Context(), authn.Request{Username: name, Password: "wonderland"})
 		if !errors.Is(err, want) {
 			t.Errorf("%s: error is %v, want %v", name, err, want)
 		}

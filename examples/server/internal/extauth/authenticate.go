@@ -14,7 +14,7 @@ import (
 // space, which the program could not tell from the password.
 func (p *Program) Authenticator() authn.Authenticator { return authn.Func(p.authenticate) }
 
-func (p *Program) authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (p *Program) authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	if r.Username == "" || strings.ContainsFunc(r.Username, unicode.IsSpace) {
 		return authn.Subject{}, authn.ErrNoMatch
 	}

@@ -69,7 +69,7 @@ func TestBreaker(t *testing.T) {
 	p := New(Config{Path: filepath.Join(folder, "program.sh"), Env: os.Environ(), Timeout: 1500 * time.Millisecond, MaxRunning: 1})
 	ask := func(wanted error) {
 		t.Helper()
-		_, err := p.Authenticator().Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "x"})
+		_, err := p.Authenticator().Authenticate(t.Context(), authn.Request{Username: "alice", Password: "x"})
 		if !errors.Is(err, wanted) || err != nil && errors.Is(err, authn.ErrRejected) {
 			t.Errorf("error is %v, want %v", err, wanted)
 		}
@@ -101,7 +101,7 @@ func TestBreaker(t *testing.T) {
 
 	write("mode", "fails\n")
 	for range 2 * breakerOpens {
-		if _, err := p.Authenticator().Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "x"}); err == nil || errors.Is(err, errOpen) {
+		if _, err := p.Authenticator().Authenticate(t.Context(), authn.Request{Username: "alice", Password: "x"}); err == nil || errors.Is(err, errOpen) {
 			t.Errorf("error is %v", err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestBreakerAndThoseWhoLeave(t *testing.T) {
 	p := New(Config{Path: path, Timeout: time.Minute, MaxRunning: 1})
 	for range 2 * breakerOpens {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		_, err := p.Authenticator().Authenticate(ctx, &authn.Request{Username: "alice", Password: "x"})
+		_, err := p.Authenticator().Authenticate(ctx, authn.Request{Username: "alice", Password: "x"})
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error is %v", err)

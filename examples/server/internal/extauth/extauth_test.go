@@ -59,7 +59,7 @@ func TestAuthenticate(t *testing.T) {
 		"nor about a name with a space":   {`exit 0`, "alice b", authn.Subject{}, "no match", authn.ErrNoMatch},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := program(t, test.script).Authenticator().Authenticate(t.Context(), &authn.Request{Username: test.username, Password: "won der"})
+			got, err := program(t, test.script).Authenticator().Authenticate(t.Context(), authn.Request{Username: test.username, Password: "won der"})
 			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("subject is %+v, want %+v", got, test.want)
 			}
@@ -87,7 +87,7 @@ func TestTimeout(t *testing.T) {
 		dead <- err
 	}()
 	p := program(t, `exec 3> `+pipe+`; sleep 600 & wait`, func(c *extauth.Config) { c.Timeout = time.Second })
-	_, err := p.Authenticator().Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "x"})
+	_, err := p.Authenticator().Authenticate(t.Context(), authn.Request{Username: "alice", Password: "x"})
 	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, authn.ErrRejected) {
 		t.Fatalf("error is %v", err)
 	}
@@ -108,7 +108,7 @@ func TestNothingIsLeft(t *testing.T) {
 		dead <- err
 	}()
 	p := program(t, `exec 3> `+pipe+`; sleep 600 < /dev/null > /dev/null 2>&1 & exit 0`)
-	if _, err := p.Authenticator().Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "x"}); err != nil {
+	if _, err := p.Authenticator().Authenticate(t.Context(), authn.Request{Username: "alice", Password: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-dead; err != nil {
@@ -127,7 +127,7 @@ func TestMaxRunning(t *testing.T) {
 	p := program(t, `echo > `+folder+`/running; cat `+folder+`/finish`, func(c *extauth.Config) { c.MaxRunning = 1 })
 	first := make(chan error)
 	go func() {
-		_, err := p.Authenticator().Authenticate(t.Context(), &authn.Request{Username: "alice", Password: "x"})
+		_, err := p.Authenticator().Authenticate(t.Context(), authn.Request{Username: "alice", Password: "x"})
 		first <- err
 	}()
 	if _, err := os.ReadFile(folder + "/running"); err != nil { // until it runs
@@ -135,7 +135,7 @@ func TestMaxRunning(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := p.Authenticator().Authenticate(ctx, &authn.Request{Username: "bob", Password: "x"}); !errors.Is(err, context.Canceled) {
+	if _, err := p.Authenticator().Authenticate(ctx, authn.Request{Username: "bob", Password: "x"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
 	if err := os.WriteFile(folder+"/finish", nil, 0o600); err != nil {

@@ -69,10 +69,10 @@ func TestTutorial(t *testing.T) {
 	}
 	subjects := make(map[string]authn.Subject)
 	for name, secret := range map[string]authn.Secret{"admin": "adminpass", "firstuser": "userpass"} {
-		if subjects[name], err = users.Authenticate(t.Context(), &authn.Request{Username: name, Password: secret}); err != nil {
+		if subjects[name], err = users.Authenticate(t.Context(), authn.Request{Username: name, Password: secret}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := users.Authenticate(t.Context(), &authn.Request{Username: name, Password: "wrong"}); !errors.Is(err, authn.ErrRejected) {
+		if _, err := users.Authenticate(t.Context(), authn.Request{Username: name, Password: "wrong"}); !errors.Is(err, authn.ErrRejected) {
 			t.Errorf("%s with a wrong password: %v", name, err)
 		}
 	}
@@ -198,10 +198,10 @@ func TestExtAuthComesAfterTheUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := users.Authenticate(t.Context(), &authn.Request{Username: "admin", Password: "wrong"}); !errors.Is(err, authn.ErrRejected) {
+	if _, err := users.Authenticate(t.Context(), authn.Request{Username: "admin", Password: "wrong"}); !errors.Is(err, authn.ErrRejected) {
 		t.Errorf("a known user with a wrong password: %v", err)
 	}
-	got, err := users.Authenticate(t.Context(), &authn.Request{Username: "carol", Password: "any"})
+	got, err := users.Authenticate(t.Context(), authn.Request{Username: "carol", Password: "any"})
 	if err != nil || got.Name != "carol" || !reflect.DeepEqual(got.Labels["from"], []string{"program"}) {
 		t.Errorf("the program's user is %+v, %v", got, err)
 	}
@@ -217,7 +217,7 @@ func TestProgramsDoNotSeeSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := users.Authenticate(t.Context(), &authn.Request{Username: "carol", Password: "any"}); err != nil {
+	if _, err := users.Authenticate(t.Context(), authn.Request{Username: "carol", Password: "any"}); err != nil {
 		t.Errorf("the program sees the secret, or nothing: %v", err)
 	}
 }

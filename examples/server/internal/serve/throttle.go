@@ -32,11 +32,9 @@ func (s *Server) throttled(users authn.Authenticator) authn.Authenticator {
 // in docker_auth's tutorial, and all clients have it. Their failures must not count as those of one client.
 type behindProxy struct{ users authn.Authenticator }
 
-func (b behindProxy) Authenticate(ctx context.Context, r *authn.Request) (authn.Subject, error) {
+func (b behindProxy) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	if r.RemoteAddr.IsLoopback() {
-		unknown := *r
-		unknown.RemoteAddr = netip.Addr{}
-		r = &unknown
+		r.RemoteAddr = netip.Addr{}
 	}
 	return b.users.Authenticate(ctx, r)
 }
