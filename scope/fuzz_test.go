@@ -86,9 +86,11 @@ func FuzzParseList(f *testing.F) {
 	f.Add(strings.Join(seeds, " "), seeds[0])
 	f.Fuzz(func(t *testing.T, a, b string) {
 		list, malformed := scope.ParseList(a, b)
-		all := slices.DeleteFunc(strings.Split(a+" "+b, " "), func(s string) bool { return s == "" })
+		empty := func(s string) bool { return s == "" }
+		all := slices.DeleteFunc(strings.Split(a+" "+b, " "), empty)
 		if len(list)+len(malformed) != len(all) {
-			t.Fatalf("ParseList(%q, %q): %d + %d of %d scopes", a, b, len(list), len(malformed), len(all))
+			t.Fatalf("ParseList(%q, %q): %d + %d of %d scopes",
+				a, b, len(list), len(malformed), len(all))
 		}
 		again, none := scope.ParseList(scope.Format(list))
 		if len(none) > 0 || !slices.EqualFunc(again, list, scope.Scope.Equal) {

@@ -52,9 +52,9 @@ func Parse(s string) (Scope, error) {
 // separated by spaces (RFC 6749, section 3.3); empty ones are skipped. ParseList returns the
 // well-formed scopes in their order, not merged, and an error for each malformed one.
 //
-// A malformed scope does not make the others useless: a token server leaves it out when others are
-// well-formed, because crane sends repository::pull beside registry:catalog:* and expects an answer.
-// A strict caller rejects the request when malformed is not empty.
+// A token server leaves a malformed scope out when others are well-formed, because crane sends
+// repository::pull beside registry:catalog:* and expects an answer. A strict caller rejects the
+// request when malformed is not empty.
 func ParseList(values ...string) (list []Scope, malformed []*ParseError) {
 	for _, value := range values {
 		for s := range strings.SplitSeq(value, " ") {
@@ -77,27 +77,21 @@ func parse(s string) (parsed Scope, reason string) {
 	if len(s) > maxLength {
 		return Scope{}, fmt.Sprintf("the scope is longer than %d bytes", maxLength)
 	}
-	typ, rest, found := strings.Cut(s, ":")
-	if !found {
-		return Scope{}, "no colon after the type"
+	first, last := strings.IndexByte(s, ':'), strings.LastIndexByte(s, ':')
+	if first == last {
+		return Scope{}, "not of the form type:name:actions"
 	}
-	last := strings.LastIndexByte(rest, ':')
-	if last < 0 {
-		return Scope{}, "no colon after the name"
-	}
-	name := rest[:last]
-	typ, reason = parseType(typ)
-	if reason != "" {
+	parsed.Name = s[first+1 : last]
+	if parsed.Type, reason = parseType(s[:first]); reason != "" {
 		return Scope{}, reason
 	}
-	if reason := checkName(typ, name); reason != "" {
+	if reason = checkName(parsed.Type, parsed.Name); reason != "" {
 		return Scope{}, reason
 	}
-	actions, reason := parseActions(rest[last+1:])
-	if reason != "" {
+	if parsed.Actions, reason = parseActions(s[last+1:]); reason != "" {
 		return Scope{}, reason
 	}
-	return Scope{Type: typ, Name: name, Actions: actions}, ""
+	return parsed, ""
 }
 
 // parseType checks a resource type and drops its class.

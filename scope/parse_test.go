@@ -90,12 +90,13 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
+	const notOfForm = "not of the form type:name:actions"
 	const notAName = "the name is not a valid repository name"
 	tooLong := strings.Repeat("a", scope.MaxNameLength+1)
 	for _, test := range []struct{ name, in, reason string }{
-		{"nothing", "", "no colon after the type"},
-		{"no colon", "repository", "no colon after the type"},
-		{"one colon", "repository:app", "no colon after the name"},
+		{"nothing", "", notOfForm},
+		{"no colon", "repository", notOfForm},
+		{"one colon", "repository:app", notOfForm},
 		{"an empty type", ":app:pull", "empty type"},
 		{"upper case in the type", "Repository:app:pull", "upper case 'R' in the type"},
 		{"a path as the type", "../repository:app:pull", "unexpected character '.' in the type"},

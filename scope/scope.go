@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The actions that registries check. Parse accepts others; registry and policy define their meaning.
+// The actions that registries check. Parse accepts others, whose meaning the policy defines.
 const (
 	ActionPull   = "pull"
 	ActionPush   = "push"
@@ -21,11 +21,8 @@ const (
 	TypeRegistry   = "registry"
 )
 
-// A Scope names a resource and actions on it. A client asks for scopes, a policy decides about them,
-// and the "access" claim of a token lists those that are granted. The JSON form is that claim's.
-//
-// [Parse] returns well-formed scopes. A Scope is plain data: goroutines may share it as long as none
-// changes Actions.
+// A Scope names a resource and actions on it. A client requests scopes, a policy decides about
+// them, and a token grants them. The JSON form is that of the token's "access" claim.
 type Scope struct {
 	// Type is the resource type, such as "repository" or "registry", without the deprecated class.
 	Type string `json:"type"`
@@ -52,7 +49,7 @@ func (s Scope) SameResource(t Scope) bool {
 
 // IsCatalog reports whether the scope is about the list of all repositories: registry:catalog, or
 // the type repository with an empty name, which zot uses. A policy for repositories must not match
-// the latter. Granting it gives access to no repository, since none has an empty name.
+// the latter.
 func (s Scope) IsCatalog() bool {
 	return s.Type == TypeRegistry && s.Name == "catalog" || s.Type == TypeRepository && s.Name == ""
 }
@@ -63,8 +60,8 @@ func (s Scope) Has(action string) bool {
 }
 
 // Intersect returns the scope with only the actions that are also in allowed. Actions are compared
-// exactly: an allowed "*" keeps a requested "*" and nothing else. The result shares no memory with s
-// or allowed. If no action is left, Actions is empty and not nil.
+// exactly: an allowed "*" keeps a requested "*" and nothing else. The result shares no memory with
+// s or allowed. If no action is left, Actions is empty and not nil.
 func (s Scope) Intersect(allowed []string) Scope {
 	kept := make([]string, 0, len(s.Actions))
 	for _, action := range s.Actions {
@@ -75,8 +72,8 @@ func (s Scope) Intersect(allowed []string) Scope {
 	return Scope{Type: s.Type, Name: s.Name, Actions: sortedUnique(kept)}
 }
 
-// Merge returns one scope for each resource in list, in the order of first mention, with the actions
-// of all scopes of that resource, sorted and unique. The result shares no memory with list.
+// Merge returns one scope for each resource in list, in the order of first mention. It has the
+// actions of all scopes of that resource. The result shares no memory with list.
 func Merge(list []Scope) []Scope {
 	type resource struct{ typ, name string }
 	merged := make([]Scope, 0, len(list))

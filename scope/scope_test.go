@@ -122,7 +122,8 @@ func TestJSONIsTheAccessClaim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"type":"repository","name":"samalba/my-app","actions":["pull","push"]}`; string(text) != want {
+	const want = `{"type":"repository","name":"samalba/my-app","actions":["pull","push"]}`
+	if string(text) != want {
 		t.Errorf("got %s, want %s", text, want)
 	}
 	var back scope.Scope
