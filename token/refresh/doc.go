@@ -1,0 +1,33 @@
+// Package refresh issues, redeems and revokes refresh tokens.
+//
+// A client that logs in with a password may ask the token server for a refresh token and keep that
+// instead of the password: with offline_token=true in a GET request, or with access_type=offline in
+// a POST request. The token is an opaque random string. It is bound to one subject and one service,
+// ends after a fixed lifetime or when it is not used for some time, and can be revoked:
+//
+//	tokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
+//	…
+//	text, record, err := tokens.Issue(ctx, subject, "registry.example.com", "docker")
+//
+// A [Store] holds a [Record] for each token, with an HMAC in place of the token. The memory store
+// loses them when the process ends, and clients have to log in again. To survive a restart, or to
+// share tokens between servers, use a store on a database and a fixed [Config].Key.
+//
+// # Redeeming
+//
+// A token server calls [Tokens.Redeem] twice for each request with a refresh token:
+//
+//  1. Redeem the token.
+//  2. Confirm record.Subject with [authn.Confirm], which returns the subject as it is now.
+//  3. Decide what the subject may do, and sign the access token.
+//  4. Redeem the token again, and send the access token only if there is no error.
+//
+// The second call makes revocation exact: once [Tokens.Revoke] has returned, no revoked token
+// passes step 4. Access tokens that were sent before remain valid until they expire.
+//
+// # No rotation
+//
+// Redeeming does not replace the token, although RFC 9700, section 4.14.2, recommends it: docker,
+// podman and skopeo keep the token of the login and would be logged out. Idle lifetimes and
+// revocation limit the damage of a stolen token instead.
+package refresh
