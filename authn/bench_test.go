@@ -13,7 +13,8 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 )
 
-// The figure to look at is the relation of the two. Both run on a list of one user with a bcrypt hash of cost 10.
+// The figure to look at is the relation of the two. Both run on a list of one user with a bcrypt
+// hash of cost 10.
 func BenchmarkLogin(b *testing.B) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 10)
 	if err != nil {
@@ -50,7 +51,8 @@ func BenchmarkCacheParallel(b *testing.B) {
 	benchmarkLogins(b, authn.Cache(&source{}, authn.CacheConfig{}))
 }
 
-// benchmarkLogins has all goroutines log in with the same credentials, as the nodes of a cluster do, or each with a thousand.
+// benchmarkLogins has all goroutines log in with the same credentials, as the nodes of a cluster
+// do, or each with a thousand.
 func benchmarkLogins(b *testing.B, users authn.Authenticator) {
 	requests := make([]authn.Request, 1000)
 	for i := range requests {

@@ -11,7 +11,8 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// slowSource returns a source whose checks wait for a value of the channel, or for the end of their context.
+// slowSource returns a source whose checks wait for a value of the channel, or for the end of
+// their context.
 func slowSource() (*source, chan error) {
 	finish := make(chan error)
 	return &source{check: func(ctx context.Context, r authn.Request) (authn.Subject, error) {

@@ -55,7 +55,8 @@ func TestCacheLooksRememberedSubjectsUp(t *testing.T) {
 	}
 }
 
-// What was dropped is forgotten, and does not count again when the source goes back to what it was.
+// What was dropped is forgotten, and does not count again when the source goes back to what it
+// was.
 func TestCacheDropsWhatHasChanged(t *testing.T) {
 	stamp := "1"
 	s := &source{
@@ -77,7 +78,8 @@ func TestCacheDropsWhatHasChanged(t *testing.T) {
 	}
 }
 
-// Two requests find that a proof no longer counts. The second drops it when the first has got a new one, which stays.
+// Two requests find that a proof no longer counts. The second drops it when the first has got a
+// new one, which stays.
 func TestCacheDropsNothingNewer(t *testing.T) {
 	stamp, meanwhile := "1", func() {}
 	s := &source{check: func(_ context.Context, r authn.Request) (authn.Subject, error) {

@@ -97,8 +97,8 @@ func TestCacheLooksAgain(t *testing.T) {
 	}
 }
 
-// However the clock goes, many requests at once are answered as one after another: who was asked for is who is let in, and the
-// wrong password is wrong.
+// However the clock goes, many requests at once are answered as one after another: who was asked
+// for is who is let in, and the wrong password is wrong.
 func TestCacheManyAtOnce(t *testing.T) {
 	for name, most := range map[string]int{"small": 5, "large": 5000} {
 		t.Run(name, func(t *testing.T) {

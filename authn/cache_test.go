@@ -11,7 +11,8 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// A source counts how often it is asked for a proof. It knows every user whose password is "right".
+// A source counts how often it is asked for a proof. It knows every user whose password is
+// "right".
 type source struct {
 	checks atomic.Int64
 	lookup func(name string) (authn.Subject, error)
@@ -45,7 +46,8 @@ func (c *clock) add(d time.Duration) { c.time = c.time.Add(d) }
 
 func newClock() *clock { return &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
 
-// login tells how many proofs the source was asked for, and fails the test unless the login has the wanted outcome.
+// login tells how many proofs the source was asked for, and fails the test unless the login has
+// the wanted outcome.
 func login(t *testing.T, a authn.Authenticator, s *source, name string, typed authn.Secret, want error) (checks int64) {
 	t.Helper()
 	before := s.checks.Load()
@@ -121,7 +123,8 @@ func TestCacheForgetsWithTime(t *testing.T) {
 	}
 }
 
-// alice's proof has expired, which is seen by nobody but bob before the clock is set back into its time.
+// alice's proof has expired, which is seen by nobody but bob before the clock is set back into its
+// time.
 func TestCacheDoesNotReviveWhatExpiredUnseen(t *testing.T) {
 	s, c := &source{}, newClock()
 	cached := authn.Cache(s, authn.CacheConfig{Now: c.now})

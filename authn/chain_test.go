@@ -62,7 +62,8 @@ func TestChainOrder(t *testing.T) {
 	}
 }
 
-// people and robots both have a password list; one comparison is made for each request, wherever the user is.
+// people and robots both have a password list; one comparison is made for each request, wherever
+// the user is.
 func people(t *testing.T) (people, robots *static.Users, checker *password.Checker) {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 5)

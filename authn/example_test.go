@@ -50,9 +50,5 @@ func Example() {
 			fmt.Printf("%s: 503\n", r.Username)
 		}
 	}
-	// Output:
-	// alice is a user
-	// job-17 is a service account
-	// job-17: 401
-	// mallory: 401
+	// Output: alice is a user job-17 is a service account job-17: 401 mallory: 401
 }
