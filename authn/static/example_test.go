@@ -30,7 +30,9 @@ func Example() {
 	r.Password = "looking-glass"
 	_, err = users.Authenticate(context.Background(), r)
 	fmt.Println(errors.Is(err, authn.ErrRejected))
-	// Output: alice map[group:[devs]] <nil> true
+	// Output:
+	// alice map[group:[devs]] <nil>
+	// true
 }
 
 // All sources of users of a process share one Checker.
