@@ -1,141 +1,158 @@
 package authn
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/berthpass/registry-auth/internal/lru"
+	"github.com/berthpass/registry-auth/internal/secret"
 )
 
-// CacheConfig says how much [Cache] remembers, and for how long. The zero value is a good choice.
+// CacheConfig configures [Cache]. The zero value is a good choice.
 type CacheConfig struct {
-	// TTL is how long after a password check its success is remembered. The default is one minute.
+	// TTL is how long a successful login is remembered, from the beginning of its check. Using it
+	// does not prolong it. The default is one minute.
 	TTL time.Duration
-	// MaxEntries bounds what is remembered; the entry that was not used for the longest time goes first. If it is more than
-	// 1000 that is so about: an entry stays at least until half as many others were used after it. The default is 10 000.
+	// MaxEntries bounds the cache, which evicts the least recently used. The default is 10 000.
 	MaxEntries int
-	// Now is the clock, which tests replace. It is called concurrently. The default is time.Now.
-	Now func() time.Time
 }
 
-const (
-	defaultCacheTTL        = time.Minute
-	defaultCacheMaxEntries = 10_000
-)
-
-// Cache returns an authenticator that asks a, and for a short time remembers which user names and passwords were right. Clients
-// of registries send the password with every token request, and checking it is slow on purpose.
+// Cache returns an authenticator that remembers the successful logins of a for a short time.
+// Registry clients send the password with every token request, and checking it is slow on purpose.
 //
-// Only success is remembered: a wrong password always pays for a check. Nothing remembered can be turned back into a password;
-// the key is an HMAC-SHA-256 of user name and password under a random key that this process alone has.
+// Only success is remembered, under an HMAC-SHA-256 of user name and password with a random key. A
+// wrong password always costs a check. Concurrent requests with the same credentials share one.
 //
-// a sees nothing of a request but user name and password, so that its answer cannot depend on the rest, an address for example,
-// and then be remembered for somebody else. A source that has to see the rest belongs in front of the Cache and not in it.
-// Requests without a user name go to a unchanged, and nothing is remembered of them.
+// The cache calls [Confirm] before it returns a remembered subject. So labels are up to date, and
+// a user that was removed, disabled or given a new password is checked again at once. When the
+// source is down, so is the login. A subject that could not be confirmed right after its login,
+// since its source has no means to, is remembered unchanged for TTL.
 //
-// When a is a [Directory], a remembered subject is looked up before it is returned. So labels are as they are now, and a user
-// who was removed, disabled or given another password since is not let in: the remembered check is dropped and another made.
-// A lookup that is broken is an error, as a broken check is. When the lookup is not supported, what is remembered holds for TTL.
+// a sees only the user name and the password, since a result that depends on more, such as the
+// address, must not be reused. A source that needs more belongs in front of the cache. Requests
+// without a user name pass through and are not remembered.
 //
-// Checks of the same credentials at the same time run once, and all get the answer. The check belongs to the request that came
-// first: when that one's context ends, another takes over; when it panics, the others get an error. None waits longer than its
-// own context lasts. Who shares a check depends on the presented credentials alone, and so tells nothing about the user. Those
-// whose password is remembered wait for nobody.
-//
-// The Cache is a Directory; it finds what a finds, and remembers nothing of it.
-func Cache(a Authenticator, cfg CacheConfig) Authenticator {
-	if cfg.TTL <= 0 {
-		cfg.TTL = defaultCacheTTL
+// The result is a [Directory] and a [Confirmer] if a is. Cache panics if a is nil.
+func Cache(a Authenticator, config CacheConfig) Authenticator {
+	if a == nil {
+		panic("authn.Cache: the authenticator is nil")
 	}
-	if cfg.MaxEntries <= 0 {
-		cfg.MaxEntries = defaultCacheMaxEntries
-	}
-	return &cache{
+	size := cmp.Or(max(0, config.MaxEntries), 10_000)
+	c := &cache{
 		source:  a,
-		mac:     newMACs(""),
-		proven:  newProofs(cfg.TTL, cfg.MaxEntries, cfg.Now),
-		flights: make(map[proofKey]*flight),
+		ttl:     cmp.Or(max(0, config.TTL), time.Minute),
+		mac:     secret.NewMAC(""),
+		logins:  lru.New[credentials, *call](size),
+		running: make(map[credentials]*call),
 	}
+	return Decorate(a, c.authenticate)
 }
 
 type cache struct {
 	source Authenticator
-	mac    *macs
-	proven *proofs // changed under the lock, and read without
+	ttl    time.Duration
+	mac    secret.MAC
+	logins *lru.Cache[credentials, *call]
 
 	mu      sync.Mutex
-	flights map[proofKey]*flight
+	running map[credentials]*call
 }
 
-var (
-	_ Authenticator = (*cache)(nil)
-	_ Directory     = (*cache)(nil)
-)
+// credentials is the hash of a user name and a password.
+type credentials [sha256.Size]byte
 
-func (c *cache) Lookup(ctx context.Context, name string) (Subject, error) {
-	return Lookup(ctx, c.source, name)
+// A call is a check of credentials. The fields after done are set before done is closed.
+type call struct {
+	began       time.Time
+	done        chan struct{}
+	subject     Subject
+	err         error
+	abandoned   bool // its request has ended, so err says nothing about the credentials
+	remembered  bool
+	confirmable bool
 }
 
-func (c *cache) Authenticate(ctx context.Context, r Request) (Subject, error) {
+func (c *cache) authenticate(ctx context.Context, r Request) (Subject, error) {
 	if r.Username == "" {
 		return c.source.Authenticate(ctx, r)
 	}
-	key := c.mac.sum(macCredentials, r.Username, string(r.Password))
+	key := credentials(c.mac.Sum(r.Username, string(r.Password)))
 	for {
-		known, shared, own := c.enter(key)
-		var subject Subject
-		var err error
-		switch {
-		case known != nil:
-			subject, err = c.confirm(ctx, key, known)
-		case shared != nil:
-			subject, err = shared.wait(ctx)
-		default:
-			return c.fly(ctx, own, Request{Username: r.Username, Password: r.Password})
+		found, own := c.find(key)
+		if own {
+			c.check(ctx, key, found, Request{Username: r.Username, Password: r.Password})
+			return found.subject, found.err
 		}
-		if !errors.Is(err, errStartAnew) {
+		select {
+		case <-found.done:
+		case <-ctx.Done():
+			return Subject{}, fmt.Errorf("wait for a check of the same credentials: %w", ctx.Err())
+		}
+		if found.abandoned {
+			continue
+		}
+		if !found.remembered {
+			return found.subject, found.err
+		}
+		if subject, err := c.confirm(ctx, found); !refused(err) {
 			return subject, err
 		}
+		c.logins.Remove(key, func(current *call) bool { return current == found })
 	}
 }
 
-// errStartAnew means that what was remembered, or the check of another request, came to nothing.
-var errStartAnew = errors.New("authn: start anew")
-
-// enter returns one of three: the proof that is remembered, the check that another request is making, or one to make. Only those
-// who find no proof take the lock, and look again: the check may have ended meanwhile.
-func (c *cache) enter(key proofKey) (known *proof, shared, own *flight) {
-	if known := c.proven.get(key); known != nil {
-		return known, nil, nil
-	}
+// find returns the call that is remembered or running, or else a new one for the caller to make.
+func (c *cache) find(key credentials) (found *call, own bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.proven.advance()
-	if known := c.proven.get(key); known != nil {
-		return known, nil, nil
+	if found, ok := c.logins.Get(key); ok && time.Since(found.began) < c.ttl {
+		return found, false
 	}
-	if shared := c.flights[key]; shared != nil {
-		return nil, shared, nil
+	if found := c.running[key]; found != nil {
+		return found, false
 	}
-	own = &flight{key: key, begun: now, landed: make(chan struct{})}
-	c.flights[key] = own
-	return nil, nil, own
+	c.running[key] = &call{began: time.Now(), done: make(chan struct{})}
+	return c.running[key], true
 }
 
-// confirm returns the subject of a proof as it is now.
-func (c *cache) confirm(ctx context.Context, key proofKey, known *proof) (Subject, error) {
-	subject, err := Confirm(ctx, c.source, known.subject)
-	switch {
-	case errors.Is(err, ErrNoLookup):
-		return known.subject, nil
-	case errors.Is(err, ErrNoMatch), errors.Is(err, ErrRejected):
+// check makes a call and remembers its success.
+func (c *cache) check(ctx context.Context, key credentials, made *call, r Request) {
+	made.err = errors.New("the check of the same credentials in another request panicked")
+	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.proven.drop(key, known)
-		return Subject{}, errStartAnew
-	case err != nil:
-		return Subject{}, fmt.Errorf("look up %+q, whose password is remembered: %w", known.subject.Name, err)
+		delete(c.running, key)
+		if made.remembered {
+			c.logins.Add(key, made)
+		}
+		close(made.done)
+	}()
+	subject, err := c.source.Authenticate(ctx, r)
+	if err == nil && !subject.Anonymous() {
+		_, failed := Confirm(ctx, c.source, subject)
+		made.confirmable = failed == nil
+		made.remembered = failed == nil || errors.Is(failed, ErrNoLookup)
 	}
-	return subject, nil
+	made.subject, made.err = subject, err
+	made.abandoned = err != nil && ctx.Err() != nil && !refused(err)
+}
+
+// confirm returns the remembered subject as it is now.
+func (c *cache) confirm(ctx context.Context, login *call) (Subject, error) {
+	subject, err := Confirm(ctx, c.source, login.subject)
+	if errors.Is(err, ErrNoLookup) && !login.confirmable {
+		return login.subject, nil
+	}
+	return subject, err
+}
+
+// refused reports whether err is about the credentials. ErrNoLookup is: for a removed user a
+// [Chain] returns it when another of its members cannot tell.
+func refused(err error) bool {
+	return errors.Is(err, ErrNoMatch) || errors.Is(err, ErrRejected) || errors.Is(err, ErrNoLookup)
 }

@@ -26,7 +26,7 @@ func Example() {
 		return
 	}
 
-	file, err := htpasswd.Open(path, htpasswd.Config{Logger: slog.New(slog.DiscardHandler)})
+	file, err := htpasswd.Open(htpasswd.Config{File: path, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -46,5 +46,5 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// alice <nil>
-	// authn: no match: no user "alice"
+	// no match: no user "alice"
 }
