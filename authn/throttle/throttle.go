@@ -63,7 +63,7 @@ type Config struct {
 	// Pair is the rule for one account and one network, and Network that for all accounts.
 	Pair, Network Rule
 	// ChecksPerNetwork is how many different logins of one network are checked at once, so that
-	// none fills the queue for password hashes. The default is half of GOMAXPROCS, at least 2.
+	// none fills the queue for hashes. The default is half of GOMAXPROCS, and at least 2.
 	ChecksPerNetwork int
 	// RefusalDelay is the least time that an answer without a check takes. The default is one
 	// second; if it is negative, there is no delay.
@@ -94,7 +94,10 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 	directory, _ := source.(authn.Directory)
 	t := &throttle{
 		source: source, config: config,
-		counts: fallback{store: config.Store, memory: NewMemoryStore(0), logger: config.Logger},
+		counts: fallback{
+			store: config.Store, memory: NewMemoryStore(0),
+			logger: config.Logger, created: time.Now(),
+		},
 		keys: keyring{
 			mac:       secret.NewMAC(config.Key),
 			directory: directory,
@@ -167,20 +170,19 @@ func (t *throttle) login(ctx context.Context, a *attempt) result {
 	if a.pair.Right != [8]byte{} && time.Since(a.pair.RightAt) < rightFor {
 		a.right = t.compare(a)
 	}
-	var release func()
 	if err == nil && !a.right {
-		release, err = t.acquire(ctx, a.keys[1:])
+		var release func()
+		if release, err = t.acquire(ctx, a.keys[1:]); err == nil {
+			defer release()
+			asking, end := t.begin(a.keys) // those that only wait are no guesses yet
+			defer end()
+			err = t.refusal(ctx, a, asking)
+		}
 	}
-	if release != nil {
-		defer release()
-		asking, end := t.begin(a.keys) // those that only wait are no guesses yet
-		defer end()
-		err = t.refusal(ctx, a, asking)
+	if err == nil || a.right {
+		return t.ask(ctx, a)
 	}
-	if err != nil && !a.right {
-		return result{err: err, unchecked: true}
-	}
-	return t.ask(ctx, a)
+	return result{err: err, unchecked: true}
 }
 
 // refusal returns why an attempt is not made while others are being made for its keys, or nil.
@@ -214,28 +216,31 @@ func (t *throttle) refusal(ctx context.Context, a *attempt, asking []int) error 
 // ask asks the source and counts the result.
 func (t *throttle) ask(ctx context.Context, a *attempt) result {
 	subject, err := t.source.Authenticate(ctx, a.request)
-	noMatch, unchecked := errors.Is(err, authn.ErrNoMatch), false
+	noMatch := errors.Is(err, authn.ErrNoMatch)
 	switch {
 	case noMatch, errors.Is(err, authn.ErrRejected):
 		t.fail(ctx, Failure{Keys: a.keys, Proof: a.proof, NoMatch: noMatch})
 	case err != nil:
-		unchecked = true
 		if ctx.Err() != nil && !a.right { // the client hung up, but may have made a guess
 			t.fail(ctx, Failure{Keys: a.keys})
 		}
+		return result{err: err, unchecked: true}
 	case subject.Anonymous(), a.right && time.Since(a.pair.RightAt) < time.Minute:
 		// Remembered logins only read the store.
 	default:
 		now := time.Now().Truncate(time.Microsecond)
-		t.counts.write(ctx, func(ctx context.Context, s Store) error {
+		_ = t.counts.do(context.WithoutCancel(ctx), func(ctx context.Context, s Store) error {
 			return s.Succeed(ctx, a.keys[0], a.proof, now, rightFor)
 		})
 	}
-	return result{subject: subject, err: err, unchecked: unchecked}
+	return result{subject: subject, err: err}
 }
 
+// fail counts a failure, even when the client has hung up.
 func (t *throttle) fail(ctx context.Context, f Failure) {
 	_, _ = rand.Read(f.ID[:]) // never fails
 	f.At = time.Now().Truncate(time.Microsecond)
-	t.counts.write(ctx, func(ctx context.Context, s Store) error { return s.Fail(ctx, f) })
+	_ = t.counts.do(context.WithoutCancel(ctx), func(ctx context.Context, s Store) error {
+		return s.Fail(ctx, f)
+	})
 }
