@@ -133,10 +133,10 @@ func (m *memory) Succeed(
 // A fallback uses a store, and memory while the store is broken, which must neither let everybody
 // in nor lock anybody out.
 type fallback struct {
-	store, memory Store // store may be nil
-	logger        *slog.Logger
-	created       time.Time
-	retryAt       atomic.Int64 // a time.Duration since then; zero while the store works
+	config  Config // Store may be nil
+	memory  Store
+	created time.Time
+	retryAt atomic.Int64 // a time.Duration since then; zero while the store works
 }
 
 // do calls the operation with the store or with memory. It fails only when ctx is done.
@@ -144,22 +144,22 @@ func (f *fallback) do(ctx context.Context, operation func(context.Context, Store
 	now, retryAt := int64(time.Since(f.created)), f.retryAt.Load()
 	next := now + int64(5*time.Second)
 	broken := retryAt > now || retryAt > 0 && !f.retryAt.CompareAndSwap(retryAt, next)
-	if f.store == nil || broken { // of those that come later, one tries the store again
+	if f.config.Store == nil || broken { // of those that come later, one tries the store again
 		return operation(ctx, f.memory)
 	}
 	bounded, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
-	err := operation(bounded, f.store)
+	err := operation(bounded, f.config.Store)
 	switch {
 	case err == nil:
 		if f.retryAt.Swap(0) > 0 {
-			f.logger.LogAttrs(ctx, slog.LevelInfo, "throttle store works again")
+			f.config.Logger.LogAttrs(ctx, slog.LevelInfo, "throttle store works again")
 		}
 		return nil
 	case ctx.Err() != nil:
 		return err // the client hung up, which says nothing about the store
 	case f.retryAt.Swap(next) == 0:
-		f.logger.LogAttrs(ctx, slog.LevelError,
+		f.config.Logger.LogAttrs(ctx, slog.LevelError,
 			"throttle store is broken: failed logins are counted in memory", slog.Any("error", err))
 	}
 	return operation(ctx, f.memory)
