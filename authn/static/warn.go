@@ -1,6 +1,7 @@
 package static
 
 import (
+	"cmp"
 	"log/slog"
 	"maps"
 	"slices"
@@ -8,14 +9,9 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 )
 
-const maxNamesLogged = 10
-
 // warn logs each kind of weakness once, and hashes that take different times to check.
 func (config Config) warn(hashes []password.Hash) {
-	logger := config.Logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := cmp.Or(config.Logger, slog.Default())
 	weak := make(map[string][]string) // names by weakness
 	parameters := make(map[string]bool)
 	for i, hash := range hashes {
@@ -27,8 +23,7 @@ func (config Config) warn(hashes []password.Hash) {
 	for _, weakness := range slices.Sorted(maps.Keys(weak)) {
 		names := weak[weakness]
 		logger.Warn("weak password hashes", slog.String("reason", weakness),
-			slog.Int("count", len(names)),
-			slog.Any("users", names[:min(len(names), maxNamesLogged)]))
+			slog.Int("count", len(names)), slog.Any("users", names[:min(len(names), 10)]))
 	}
 	if len(parameters) > 1 {
 		logger.Warn("the time of a password check tells some users from unknown ones",
