@@ -578,24 +578,22 @@ func (onlyConfirmer) Confirm(_ context.Context, s authn.Subject) (authn.Subject,
 }
 
 func TestTheAbilitiesOfTheSourceArePassedOn(t *testing.T) {
-	for name, test := range map[string]struct {
-		source              authn.Authenticator
-		looksUp, isConfirmr bool
-	}{
-		"a directory": {&source{}, true, false},
-		"a confirmer": {onlyConfirmer{known}, false, true},
-		"neither":     {authn.Func(known), false, false},
-	} {
-		users := throttle.New(test.source, throttle.Config{})
-		directory, looksUp := users.(authn.Directory)
-		if _, confirms := users.(authn.Confirmer); looksUp != test.looksUp || confirms != test.isConfirmr {
-			t.Errorf("%s: a directory %v, a confirmer %v", name, looksUp, confirms)
-		}
-		if looksUp {
-			if s, err := directory.Lookup(t.Context(), "Alice"); s.Name != "alice" || err != nil {
-				t.Errorf("%s: %+v, %v", name, s, err)
-			}
-		}
+	directory, ok := throttle.New(&source{}, throttle.Config{}).(authn.Directory)
+	if !ok {
+		t.Fatal("the throttle of a directory is none")
+	}
+	if s, err := directory.Lookup(t.Context(), "Alice"); s.Name != "alice" || err != nil {
+		t.Errorf("look-up: %+v, %v", s, err)
+	}
+	confirmer, ok := throttle.New(onlyConfirmer{known}, throttle.Config{}).(authn.Confirmer)
+	if !ok {
+		t.Fatal("the throttle of a confirmer is none")
+	}
+	if s, err := confirmer.Confirm(t.Context(), authn.Subject{Name: "x"}); s.Name != "x" || err != nil {
+		t.Errorf("confirm: %+v, %v", s, err)
+	}
+	if _, ok := throttle.New(authn.Func(known), throttle.Config{}).(authn.Directory); ok {
+		t.Error("the throttle of a source without abilities is a directory")
 	}
 }
 
