@@ -279,7 +279,8 @@ func TestAStoreSeesNoNamesAndWholeMicroseconds(t *testing.T) {
 		g.want(home, "alice", "right", 200)
 	})
 	for _, secret := range []string{
-		"alice", "opensesame", home, fmt.Sprint([]byte("alice")), fmt.Sprint([]byte("opensesame")), "192 0 2 1",
+		"alice", "opensesame", home, "192 0 2 1",
+		fmt.Sprint([]byte("alice")), fmt.Sprint([]byte("opensesame")),
 	} {
 		if strings.Contains(seen.String(), secret) {
 			t.Errorf("%q is in %s", secret, &seen)

@@ -255,7 +255,7 @@ func TestSpellingsShareACount(t *testing.T) {
 		spellings []string
 		want      int
 	}{
-		"a known name":                {nil, []string{"alice", "ALICE", "aLiCe", " alice", "alice\t"}, 10},
+		"a known name":                {nil, []string{"alice", "ALICE", " aLiCe", "alice\t"}, 10},
 		"an unknown name":             {nil, []string{"nobody", "NOBODY", "Nobody ", " nobody"}, 10},
 		"the directory's own aliases": {corp, []string{"alice", "alice@corp", "Alice@corp"}, 10},
 		"two accounts":                {corp, []string{"alice@corp", "bob@corp"}, 20},
@@ -589,7 +589,8 @@ func TestTheAbilitiesOfTheSourceArePassedOn(t *testing.T) {
 	if !ok {
 		t.Fatal("the throttle of a confirmer is none")
 	}
-	if s, err := confirmer.Confirm(t.Context(), authn.Subject{Name: "x"}); s.Name != "x" || err != nil {
+	s, err := confirmer.Confirm(t.Context(), authn.Subject{Name: "x"})
+	if s.Name != "x" || err != nil {
 		t.Errorf("confirm: %+v, %v", s, err)
 	}
 	if _, ok := throttle.New(authn.Func(known), throttle.Config{}).(authn.Directory); ok {
@@ -652,7 +653,7 @@ func TestParallelGuessesAreNoMore(t *testing.T) {
 	}{
 		"at one account":     {func(int) string { return "alice" }, 10},
 		"at a thousand":      {strconv.Itoa, 100},
-		"at three spellings": {func(i int) string { return []string{"alice", "ALICE", " alice"}[i%3] }, 10},
+		"at three spellings": {func(i int) string { return []string{"alice", "ALICE", "Alice"}[i%3] }, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			guard(t, throttle.Config{ChecksPerNetwork: 1000}, func(g *guarded) {
