@@ -1,0 +1,67 @@
+package throttle
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"time"
+)
+
+// A Rule says how many failures are free, and how long to wait after more. Fields that are zero
+// have their defaults. The sums of large durations do not overflow.
+type Rule struct {
+	// Free is how many failures have no consequence, by default 10 of a pair and 100 of a network.
+	Free int
+	// Window is the time without failures after which they are forgotten, or MaxDelay if that is
+	// longer. The default is 15 minutes; math.MaxInt64 never forgets.
+	Window time.Duration
+	// FirstDelay is the wait after the free failures, by default one second. It doubles with each
+	// further failure up to MaxDelay, by default 15 minutes.
+	FirstDelay, MaxDelay time.Duration
+}
+
+// An Error refuses a login because of earlier failures. It says nothing about the credentials.
+type Error struct {
+	// RetryAfter is how long the client has to wait, at least one second.
+	RetryAfter time.Duration
+}
+
+// Error says how long to wait.
+func (e *Error) Error() string {
+	return fmt.Sprintf("too many failed logins: retry after %v", e.RetryAfter)
+}
+
+// withDefaults returns the rule with times as many free failures.
+func (r Rule) withDefaults(free, times int) Rule {
+	return Rule{
+		Free:       min(cmp.Or(max(0, r.Free), free), math.MaxInt/times) * times,
+		Window:     cmp.Or(max(0, r.Window), 15*time.Minute),
+		FirstDelay: cmp.Or(max(0, r.FirstDelay), time.Second),
+		MaxDelay:   cmp.Or(max(0, r.MaxDelay), 15*time.Minute),
+	}
+}
+
+func (r Rule) forget() time.Duration { return max(r.Window, r.MaxDelay) }
+
+// maxSkew is how far the clocks of replicas may differ. A failure further ahead was counted before
+// the clock was set back, and nobody waits for it.
+const maxSkew = 5 * time.Minute
+
+// wait returns how long a login has to wait, when so many others under way may still fail.
+func (r Rule) wait(c Count, underWay int, now time.Time) time.Duration {
+	failures, elapsed := max(0, c.Failures), now.Sub(c.Last)
+	if elapsed >= r.forget() || elapsed < -maxSkew {
+		failures = 0
+	}
+	if underWay > 0 {
+		failures, elapsed = failures+min(underWay, math.MaxInt-failures), 0
+	}
+	if failures < r.Free {
+		return 0
+	}
+	delay := min(r.FirstDelay, r.MaxDelay)
+	for n := failures - r.Free; n > 0 && delay < r.MaxDelay; n-- {
+		delay += min(delay, r.MaxDelay-delay)
+	}
+	return max(0, delay-max(0, elapsed))
+}
