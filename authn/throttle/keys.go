@@ -2,85 +2,61 @@ package throttle
 
 import (
 	"context"
-	"crypto/sha256"
 	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/internal/lru"
-	"github.com/berthpass/registry-auth/internal/secret"
 )
 
-// keyring computes the keys of logins, so that a store shows no names, addresses or passwords.
-type keyring struct {
-	mac       secret.MAC
-	rules     []Rule // of the pair, and of the networks from the smallest to the largest
-	directory authn.Directory
-	known     *lru.Cache[origin, knownKeys]
+// identify returns the same request for logins that have the same answer. It keeps the parts that a
+// source may look at, of the address only the smallest network.
+func identify(r authn.Request) authn.Request {
+	r.RemoteAddr, r.ClientID = networksOf(r.RemoteAddr)[0].Addr(), ""
+	if r.TLS != nil && len(r.TLS.PeerCertificates) == 0 {
+		r.TLS = nil // another connection makes no difference
+	}
+	return r
 }
 
-// An origin is a name as it was typed, and the smallest network of the client.
-type origin struct {
-	username string
-	network  netip.Prefix
-}
-
-// knownKeys are remembered for a short time, so that a flood of refused logins is no flood of
-// look-ups.
+// knownKeys are remembered for a short time, or each refused login would make a look-up.
 type knownKeys struct {
-	keys  []Key // of the pair, and of the networks
+	keys  []Key
 	until time.Time
 }
 
-// An identity is the same for logins that have the same answer. It covers the parts of a request
-// that a source may look at.
-type identity struct {
-	origin
-
-	credentials          [sha256.Size]byte
-	service, certificate string
-}
-
-func (k *keyring) identify(r authn.Request) identity {
-	id := identity{origin: origin{r.Username, networksOf(r.RemoteAddr)[0]}, service: r.Service}
-	id.credentials = k.mac.Sum("credentials", r.Username, string(r.Password))
-	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		id.certificate = string(r.TLS.PeerCertificates[0].Raw)
-	}
-	return id
-}
-
-// find returns the keys of the pair and of the networks, one for each rule that applies.
-func (k *keyring) find(ctx context.Context, id identity, address netip.Addr) []Key {
-	now := time.Now()
-	if known, ok := k.known.Get(id.origin); ok && now.Before(known.until) {
+// keys returns the keys of the pair and of the networks, one for each rule that applies.
+func (t *throttle) keys(ctx context.Context, r authn.Request) []Key {
+	now, networks := time.Now(), networksOf(r.RemoteAddr)
+	origin := authn.Request{Username: r.Username, RemoteAddr: networks[0].Addr()}
+	if known, ok := t.known.Get(origin); ok && now.Before(known.until) {
 		return known.keys
 	}
-	account := id.username
-	if k.directory != nil {
-		if subject, err := k.directory.Lookup(ctx, account); err == nil {
+	account := r.Username
+	if directory, ok := t.source.(authn.Directory); ok {
+		if subject, err := directory.Lookup(ctx, account); err == nil && !subject.Anonymous() {
 			account = subject.Name
 		}
 	}
 	// Case is folded for known names too, or a source that ignores case would show by its counts
 	// which names exist.
 	account = strings.ToLower(strings.TrimSpace(account))
-	parts := [][]string{{"pair", account, id.network.String()}}
-	for _, network := range networksOf(address) {
+	keys := []Key{t.key(0, "pair", account, networks[0].String())}
+	for i, network := range networks {
 		if network.IsValid() {
-			parts = append(parts, []string{"network", network.String()})
+			keys = append(keys, t.key(1+i, "network", network.String()))
 		}
 	}
-	keys := make([]Key, len(parts))
-	for i := range keys {
-		sum := k.mac.Sum(parts[i]...)
-		keys[i] = Key{Hash: [16]byte(sum[:]), Forget: k.rules[i].forget()}
-	}
 	if ctx.Err() == nil { // else a client that hangs up could choose the name
-		k.known.Add(id.origin, knownKeys{keys, now.Add(10 * time.Second)})
+		t.known.Add(origin, knownKeys{keys, now.Add(10 * time.Second)})
 	}
 	return keys
+}
+
+// key hashes the parts, so that a store shows neither names nor addresses.
+func (t *throttle) key(rule int, parts ...string) Key {
+	sum := t.mac.Sum(parts...)
+	return Key{Hash: [16]byte(sum[:]), Forget: t.rules[rule].Window}
 }
 
 // networksOf returns the networks of an address from the smallest to the largest: one client may

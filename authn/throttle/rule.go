@@ -26,42 +26,35 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// Error says how long to wait.
 func (e *Error) Error() string {
 	return fmt.Sprintf("too many failed logins: retry after %v", e.RetryAfter)
 }
 
 // withDefaults returns the rule with times as many free failures.
 func (r Rule) withDefaults(free, times int) Rule {
-	return Rule{
-		Free:       min(cmp.Or(max(0, r.Free), free), math.MaxInt/times) * times,
-		Window:     cmp.Or(max(0, r.Window), 15*time.Minute),
-		FirstDelay: cmp.Or(max(0, r.FirstDelay), time.Second),
-		MaxDelay:   cmp.Or(max(0, r.MaxDelay), 15*time.Minute),
-	}
+	r.Free = min(cmp.Or(max(0, r.Free), free), math.MaxInt/times) * times
+	r.FirstDelay = cmp.Or(max(0, r.FirstDelay), time.Second)
+	r.MaxDelay = cmp.Or(max(0, r.MaxDelay), 15*time.Minute)
+	r.Window = max(r.MaxDelay, cmp.Or(max(0, r.Window), 15*time.Minute))
+	return r
 }
-
-func (r Rule) forget() time.Duration { return max(r.Window, r.MaxDelay) }
-
-// maxSkew is how far the clocks of replicas may differ. A failure further ahead was counted before
-// the clock was set back, and nobody waits for it.
-const maxSkew = 5 * time.Minute
 
 // wait returns how long a login has to wait, when so many others under way may still fail.
 func (r Rule) wait(c Count, underWay int, now time.Time) time.Duration {
-	failures, elapsed := max(0, c.Failures), now.Sub(c.Last)
-	if elapsed >= r.forget() || elapsed < -maxSkew {
+	failures, elapsed := min(c.Failures, math.MaxInt/2), now.Sub(c.Last)
+	// A failure further ahead than clocks of replicas differ was counted before one was set back.
+	if elapsed >= r.Window || elapsed < -5*time.Minute {
 		failures = 0
 	}
 	if underWay > 0 {
-		failures, elapsed = failures+min(underWay, math.MaxInt-failures), 0
+		failures, elapsed = failures+underWay, 0
 	}
 	if failures < r.Free {
 		return 0
 	}
-	delay := min(r.FirstDelay, r.MaxDelay)
-	for n := failures - r.Free; n > 0 && delay < r.MaxDelay; n-- {
-		delay += min(delay, r.MaxDelay-delay)
+	delay := r.MaxDelay
+	if doublings := failures - r.Free; r.FirstDelay <= r.MaxDelay>>doublings {
+		delay = r.FirstDelay << doublings
 	}
 	return max(0, delay-max(0, elapsed))
 }

@@ -3,6 +3,7 @@ package throttle
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -32,7 +33,7 @@ func TestWaitsAreSound(t *testing.T) {
 			rule.Window, rule.FirstDelay, rule.MaxDelay = -rule.Window, -rule.FirstDelay, -rule.MaxDelay
 		}
 		rule = rule.withDefaults(10, []int{1, 4, 16}[rand.IntN(3)])
-		if rule.Free <= 0 || rule.FirstDelay <= 0 || rule.forget() <= 0 {
+		if rule.Free <= 0 || rule.FirstDelay <= 0 || rule.Window < rule.MaxDelay {
 			t.Fatalf("the rule is off: %+v", rule)
 		}
 		now := time.Now().Add(extreme()).Add(-extreme())
@@ -98,5 +99,31 @@ func TestFailuresOfTheFuture(t *testing.T) {
 		if wait := rule.wait(Count{Failures: 13, Last: now.Add(ahead)}, 0, now); wait != want {
 			t.Errorf("failed %v ahead: wait %v, want %v", ahead, wait, want)
 		}
+	}
+}
+
+// Or a flood from many networks would fill the memory.
+func TestChecksThatEndedAreNotTracked(t *testing.T) {
+	throttled := &throttle{underWay: map[[16]byte]int{}}
+	first := []Key{{Hash: [16]byte{1}}, {Hash: [16]byte{9}}}
+	second := []Key{{Hash: [16]byte{2}}, {Hash: [16]byte{9}}}
+	for i, step := range []struct {
+		keys   []Key
+		change int
+		want   []int
+	}{
+		{first, 1, []int{0, 0}},
+		{second, 1, []int{0, 1}},
+		{second, 1, []int{1, 2}},
+		{first, -1, []int{1, 3}},
+		{second, -1, []int{2, 2}},
+		{second, -1, []int{1, 1}},
+	} {
+		if got := throttled.track(step.keys, step.change); !slices.Equal(got, step.want) {
+			t.Errorf("step %d: %v were under way, want %v", i, got, step.want)
+		}
+	}
+	if n := len(throttled.underWay); n != 0 {
+		t.Errorf("%d keys are left", n)
 	}
 }

@@ -135,16 +135,16 @@ func (m *memory) Succeed(
 type fallback struct {
 	config  Config // Store may be nil
 	memory  Store
-	created time.Time
-	retryAt atomic.Int64 // a time.Duration since then; zero while the store works
+	retryAt atomic.Pointer[time.Time] // nil while the store works
 }
 
 // do calls the operation with the store or with memory. It fails only when ctx is done.
 func (f *fallback) do(ctx context.Context, operation func(context.Context, Store) error) error {
-	now, retryAt := int64(time.Since(f.created)), f.retryAt.Load()
-	next := now + int64(5*time.Second)
-	broken := retryAt > now || retryAt > 0 && !f.retryAt.CompareAndSwap(retryAt, next)
-	if f.config.Store == nil || broken { // of those that come later, one tries the store again
+	now, at := time.Now(), f.retryAt.Load()
+	next := now.Add(5 * time.Second)
+	// One login of those that come later tries a broken store again.
+	broken := at != nil && (now.Before(*at) || !f.retryAt.CompareAndSwap(at, &next))
+	if f.config.Store == nil || broken {
 		return operation(ctx, f.memory)
 	}
 	bounded, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
@@ -152,15 +152,15 @@ func (f *fallback) do(ctx context.Context, operation func(context.Context, Store
 	err := operation(bounded, f.config.Store)
 	switch {
 	case err == nil:
-		if f.retryAt.Swap(0) > 0 {
-			f.config.Logger.LogAttrs(ctx, slog.LevelInfo, "throttle store works again")
+		if f.retryAt.Swap(nil) != nil {
+			f.config.Logger.InfoContext(ctx, "throttle store works again")
 		}
 		return nil
 	case ctx.Err() != nil:
 		return err // the client hung up, which says nothing about the store
-	case f.retryAt.Swap(next) == 0:
-		f.config.Logger.LogAttrs(ctx, slog.LevelError,
-			"throttle store is broken: failed logins are counted in memory", slog.Any("error", err))
+	case f.retryAt.Swap(&next) == nil:
+		f.config.Logger.ErrorContext(ctx, "throttle store is broken: counting in memory",
+			slog.Any("error", err))
 	}
 	return operation(ctx, f.memory)
 }

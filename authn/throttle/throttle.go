@@ -12,7 +12,7 @@
 // is an IPv4 address or an IPv6 /64; of IPv6, the /56 and the /48 are counted too, with 4 and 16
 // times as many free failures. After 10 failures of a pair or 100 of a network, the next login
 // waits one second, and the wait doubles with each further failure, up to 15 minutes. A count is
-// forgotten after 15 minutes without a failure. A pair with an unknown address has no network.
+// forgotten after 15 minutes without a failure. Without an address, only the pair is counted.
 //
 // An account is the name that an [authn.Directory] returns for the typed one, or else the typed
 // one. Case and surrounding white space make no difference, so all spellings share a count.
@@ -33,11 +33,6 @@
 //
 // An answer without a check takes one second, for up to 1000 at once: most floods wait for each
 // response before sending the next request.
-//
-// # Replicas and reloads
-//
-// Set Store and Key to keep counts when a configuration is reloaded, or to share them between
-// replicas. When the Store is broken or slow, a process counts in memory for five seconds.
 package throttle
 
 import (
@@ -48,6 +43,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
@@ -60,13 +56,15 @@ import (
 type Config struct {
 	// Pair is the rule for one account and one network, and Network that for all accounts.
 	Pair, Network Rule
-	// ChecksPerNetwork is how many different logins of one network are checked at once, so that
-	// none fills the queue for hashes. The default is half of GOMAXPROCS, and at least 2.
+	// ChecksPerNetwork is how many different logins of one network are checked at once. The
+	// default is half of GOMAXPROCS, and at least 2.
 	ChecksPerNetwork int
 	// RefusalDelay is the least time that an answer without a check takes. The default is one
 	// second; if it is negative, there is no delay.
 	RefusalDelay time.Duration
-	// Store keeps the counts. The default is a new [NewMemoryStore].
+	// Store keeps the counts. Set it to share them between replicas, or to keep them when the
+	// configuration is reloaded. When it is broken or slow, a process counts in memory for five
+	// seconds. The default is a new [NewMemoryStore].
 	Store Store
 	// Key is the secret of the hashes in the Store, 32 random bytes. All that share a Store need
 	// the same one. It is required with a Store; the default without is random.
@@ -89,23 +87,20 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 	config.ChecksPerNetwork = cmp.Or(max(0, config.ChecksPerNetwork), checks)
 	config.RefusalDelay = cmp.Or(config.RefusalDelay, time.Second)
 	config.Logger = cmp.Or(config.Logger, slog.Default())
-	directory, _ := source.(authn.Directory)
 	t := &throttle{
-		source: source, config: config,
-		counts: fallback{config: config, memory: NewMemoryStore(0), created: time.Now()},
-		keys: keyring{
-			mac:       secret.NewMAC(config.Key),
-			directory: directory,
-			known:     lru.New[origin, knownKeys](10_000),
-			rules: []Rule{
-				config.Pair.withDefaults(10, 1), config.Network.withDefaults(100, 1),
-				config.Network.withDefaults(100, 4), config.Network.withDefaults(100, 16),
-			},
+		source: source,
+		config: config,
+		counts: fallback{config: config, memory: NewMemoryStore(0)},
+		mac:    secret.NewMAC(config.Key),
+		rules: []Rule{
+			config.Pair.withDefaults(10, 1), config.Network.withDefaults(100, 1),
+			config.Network.withDefaults(100, 4), config.Network.withDefaults(100, 16),
 		},
-		asking:  lru.New[[16]byte, int](100_000),
-		checks:  lru.New[[16]byte, chan struct{}](10_000),
-		guesses: lru.New[[16]byte, guesses](10_000),
-		delayed: make(chan struct{}, 1000),
+		known:    lru.New[authn.Request, knownKeys](10_000),
+		underWay: make(map[[16]byte]int),
+		checks:   lru.New[[16]byte, chan struct{}](10_000),
+		guesses:  lru.New[[16]byte, guesses](10_000),
+		delayed:  make(chan struct{}, 1000),
 	}
 	return authn.Decorate(source, t.authenticate)
 }
@@ -114,71 +109,73 @@ type throttle struct {
 	source  authn.Authenticator
 	config  Config
 	counts  fallback
-	keys    keyring
-	calls   call.Group[identity, *attempt]
-	asking  *lru.Cache[[16]byte, int]           // attempts by key
+	mac     secret.MAC
+	rules   []Rule                               // in the order of keys
+	known   *lru.Cache[authn.Request, knownKeys] // by name and network
+	calls   call.Group[authn.Request, answer]
 	checks  *lru.Cache[[16]byte, chan struct{}] // semaphores by network
 	guesses *lru.Cache[[16]byte, guesses]       // by pair
 	delayed chan struct{}
+
+	mu       sync.Mutex
+	underWay map[[16]byte]int // checks by key
+}
+
+// An answer is for one login, or for several identical ones.
+type answer struct {
+	subject authn.Subject
+	checked bool // the source said whether the credentials are right
 }
 
 func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	if r.Username == "" {
 		return t.source.Authenticate(ctx, r)
 	}
-	arrived, id := time.Now(), t.keys.identify(r)
-	a, err := t.calls.Do(ctx, id, func() (*attempt, bool) {
-		a := &attempt{request: r, proof: [8]byte(id.credentials[:])}
-		a.keys = t.keys.find(ctx, id, r.RemoteAddr)
-		t.login(ctx, a)
-		return a, a.unchecked && ctx.Err() != nil
+	arrived := time.Now()
+	shared, err := t.calls.Do(ctx, identify(r), func() (a answer, abandoned bool, err error) {
+		a, err = t.login(ctx, r)
+		return a, !a.checked && ctx.Err() != nil, err
 	})
-	if err != nil {
-		return authn.Subject{}, err
-	}
-	if a.unchecked {
+	if !shared.checked {
 		t.delay(ctx, arrived)
 	}
-	return a.subject, a.err
+	return shared.subject, err
 }
 
-// An attempt is one login, or several identical ones.
+// An attempt is a login for which the source may be asked.
 type attempt struct {
 	request authn.Request
 	proof   [8]byte // of the credentials
 	keys    []Key   // of the pair, and of the networks
-	pair    Count
-	right   bool // the credentials were right for the pair lately
-
-	subject   authn.Subject
-	err       error
-	unchecked bool // the source did not say whether the credentials are right
 }
 
-const rightFor = 24 * time.Hour
-
-// login asks the source, unless the attempt is refused.
-func (t *throttle) login(ctx context.Context, a *attempt) {
-	a.err, a.unchecked = t.refusal(ctx, a, make([]int, len(a.keys))), true
-	if a.pair.Right != [8]byte{} && time.Since(a.pair.RightAt) < rightFor {
-		a.right = t.compare(a)
+// login asks the source, unless the login is refused.
+func (t *throttle) login(ctx context.Context, r authn.Request) (answer, error) {
+	sum := t.mac.Sum("credentials", r.Username, string(r.Password))
+	a := attempt{request: r, proof: [8]byte(sum[:]), keys: t.keys(ctx, r)}
+	pair, refusal := t.look(ctx, a, make([]int, len(a.keys)))
+	if t.wasRight(a, pair) {
+		return t.ask(ctx, a, pair.RightAt)
 	}
-	if a.err == nil && !a.right {
-		var release func()
-		if release, a.err = t.acquire(ctx, a.keys[1:]); a.err == nil {
-			defer release()
-			asking, end := t.begin(a.keys) // those that only wait are no guesses yet
-			defer end()
-			a.err = t.refusal(ctx, a, asking)
-		}
+	if refusal != nil {
+		return answer{}, refusal
 	}
-	if a.err == nil || a.right {
-		t.ask(ctx, a)
+	release, err := t.acquire(ctx, a.keys)
+	if err != nil {
+		return answer{}, err
 	}
+	defer release()
+	others := t.track(a.keys, 1) // those that only wait are no guesses yet
+	defer t.track(a.keys, -1)
+	if _, refusal = t.look(ctx, a, others); refusal != nil {
+		return answer{}, refusal
+	}
+	return t.ask(ctx, a, time.Time{})
 }
 
-// refusal returns why an attempt is not made while others are being made for its keys, or nil.
-func (t *throttle) refusal(ctx context.Context, a *attempt, asking []int) error {
+// look returns the count of the pair. The refusal is nil if the attempt may be made while so many
+// others are under way for its keys.
+func (t *throttle) look(ctx context.Context, a attempt, others []int) (pair Count, refusal error) {
 	var counts []Count
 	err := t.counts.do(ctx, func(ctx context.Context, s Store) (err error) {
 		if counts, err = s.Look(ctx, a.keys); err == nil && len(counts) != len(a.keys) {
@@ -187,51 +184,116 @@ func (t *throttle) refusal(ctx context.Context, a *attempt, asking []int) error 
 		return err
 	})
 	if err = cmp.Or(err, ctx.Err()); err != nil {
-		return fmt.Errorf("look up failed logins: %w", err)
+		return Count{}, fmt.Errorf("look up failed logins: %w", err)
 	}
+	pair = counts[0]
 	now, wait := time.Now(), time.Duration(0)
 	for i, c := range counts {
-		wait = max(wait, t.keys.rules[i].wait(c, asking[i], now))
+		wait = max(wait, t.rules[i].wait(c, others[i], now))
 	}
-	a.pair = counts[0]
-	switch repeated := a.pair.Wrong == a.proof && now.Sub(a.pair.Last).Abs() < time.Second; {
-	case repeated && a.pair.NoMatch: // a Chain around the throttle asks the next source
-		return fmt.Errorf("%w: as for the same credentials a moment ago", authn.ErrNoMatch)
+	switch repeated := pair.Wrong == a.proof && now.Sub(pair.Last).Abs() < time.Second; {
+	case repeated && pair.NoMatch: // a Chain around the throttle asks the next source
+		refusal = fmt.Errorf("%w: as for the same credentials a moment ago", authn.ErrNoMatch)
 	case repeated:
-		return fmt.Errorf("%w: as the same ones were a moment ago", authn.ErrRejected)
+		refusal = fmt.Errorf("%w: as the same ones were a moment ago", authn.ErrRejected)
 	case wait > 0:
-		return &Error{RetryAfter: max(wait, time.Second)}
+		refusal = &Error{RetryAfter: max(wait, time.Second)}
 	}
-	return nil
+	return pair, refusal
 }
 
-// ask asks the source and counts the result.
-func (t *throttle) ask(ctx context.Context, a *attempt) {
-	a.subject, a.err = t.source.Authenticate(ctx, a.request)
-	noMatch := errors.Is(a.err, authn.ErrNoMatch)
-	a.unchecked = a.err != nil && !noMatch && !errors.Is(a.err, authn.ErrRejected)
-	switch {
-	case a.unchecked:
-		if ctx.Err() != nil && !a.right { // the client hung up, but may have made a guess
-			t.fail(ctx, Failure{Keys: a.keys})
+const rightFor = 24 * time.Hour
+
+// guesses are different logins that were compared with the right credentials of a pair.
+type guesses struct {
+	number int
+	last   [8]byte
+	since  time.Time
+}
+
+// wasRight reports whether the credentials were right for the pair lately, unless too many others
+// were compared with them. A program that repeats an old password makes one guess.
+func (t *throttle) wasRight(a attempt, pair Count) bool {
+	matches, now := pair.Right == a.proof, time.Now()
+	if pair.Right == [8]byte{} || now.Sub(pair.RightAt) >= rightFor {
+		return false
+	}
+	made := t.guesses.Update(a.keys[0].Hash, func(g guesses) guesses {
+		if now.Sub(g.since).Abs() >= 15*time.Minute {
+			g = guesses{since: now}
 		}
-	case a.err != nil:
-		t.fail(ctx, Failure{Keys: a.keys, Proof: a.proof, NoMatch: noMatch})
-	case a.subject.Anonymous(), a.right && time.Since(a.pair.RightAt) < time.Minute:
-		// Remembered logins only read the store.
-	default:
-		now := time.Now().Truncate(time.Microsecond)
-		_ = t.counts.do(context.WithoutCancel(ctx), func(ctx context.Context, s Store) error {
+		if !matches && g.last != a.proof {
+			g.number, g.last = g.number+1, a.proof
+		}
+		return g
+	})
+	return matches && made.number <= 1000
+}
+
+// ask asks the source and counts the result. The credentials were right at rightAt, if not zero.
+func (t *throttle) ask(ctx context.Context, a attempt, rightAt time.Time) (answer, error) {
+	subject, err := t.source.Authenticate(ctx, a.request)
+	noMatch := errors.Is(err, authn.ErrNoMatch)
+	wrong := noMatch || errors.Is(err, authn.ErrRejected)
+	hungUp := err != nil && ctx.Err() != nil && rightAt.IsZero() // and may have made a guess
+	now := time.Now().Truncate(time.Microsecond)
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case wrong || hungUp:
+		f := Failure{Keys: a.keys, At: now, NoMatch: noMatch}
+		_, _ = rand.Read(f.ID[:]) // never fails
+		if wrong {
+			f.Proof = a.proof
+		}
+		_ = t.counts.do(ctx, func(ctx context.Context, s Store) error { return s.Fail(ctx, f) })
+	case err == nil && !subject.Anonymous() && now.Sub(rightAt) >= time.Minute:
+		_ = t.counts.do(ctx, func(ctx context.Context, s Store) error {
 			return s.Succeed(ctx, a.keys[0], a.proof, now, rightFor)
 		})
 	}
+	return answer{subject, wrong || err == nil}, err
 }
 
-// fail counts a failure, even when the client has hung up.
-func (t *throttle) fail(ctx context.Context, f Failure) {
-	_, _ = rand.Read(f.ID[:]) // never fails
-	f.At = time.Now().Truncate(time.Microsecond)
-	_ = t.counts.do(context.WithoutCancel(ctx), func(ctx context.Context, s Store) error {
-		return s.Fail(ctx, f)
+// track adds change to the number of checks under way for each key. It returns the numbers before.
+func (t *throttle) track(keys []Key, change int) (before []int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, key := range keys {
+		before = append(before, t.underWay[key.Hash])
+		if t.underWay[key.Hash] += change; t.underWay[key.Hash] == 0 {
+			delete(t.underWay, key.Hash)
+		}
+	}
+	return before
+}
+
+// acquire waits until few enough logins of the smallest network are checked, or of the pair without
+// one. It waits for as long as package password lets a check wait.
+func (t *throttle) acquire(ctx context.Context, keys []Key) (release func(), err error) {
+	key := keys[min(1, len(keys)-1)]
+	semaphore := t.checks.Update(key.Hash, func(s chan struct{}) chan struct{} {
+		return cmp.Or(s, make(chan struct{}, t.config.ChecksPerNetwork))
 	})
+	select {
+	case semaphore <- struct{}{}:
+		return func() { <-semaphore }, nil
+	case <-time.After(2 * time.Second):
+		return nil, &Error{RetryAfter: time.Second}
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for other logins of the network: %w", ctx.Err())
+	}
+}
+
+// delay lets an answer take a least time, unless many are delayed already: each one delayed keeps a
+// goroutine and a connection.
+func (t *throttle) delay(ctx context.Context, arrived time.Time) {
+	select {
+	case t.delayed <- struct{}{}:
+		select {
+		case <-time.After(t.config.RefusalDelay - time.Since(arrived)):
+		case <-ctx.Done():
+		}
+		<-t.delayed
+	default:
+	}
 }

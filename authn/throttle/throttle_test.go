@@ -2,6 +2,8 @@ package throttle_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -263,6 +265,11 @@ func TestSpellingsShareACount(t *testing.T) {
 			func(string) (authn.Subject, error) { return authn.Subject{}, authn.ErrNoLookup },
 			[]string{"alice", "ALICE"},
 			10,
+		},
+		"a directory that returns no name": {
+			func(string) (authn.Subject, error) { return authn.Subject{}, nil },
+			[]string{"alice", "bob"},
+			20,
 		},
 		"a broken directory": {
 			func(string) (authn.Subject, error) { return authn.Subject{}, errors.New("down") },
@@ -725,6 +732,47 @@ func TestIdenticalLoginsAreOne(t *testing.T) {
 	}
 }
 
+// A result is shared only if the source cannot tell the logins apart.
+func TestLoginsThatDifferAreNotOne(t *testing.T) {
+	connection := func(certificates ...*x509.Certificate) *tls.ConnectionState {
+		return &tls.ConnectionState{PeerCertificates: certificates}
+	}
+	for name, test := range map[string]struct {
+		change func(r *authn.Request)
+		want   int64
+	}{
+		"nothing":         {func(*authn.Request) {}, 1},
+		"client ID":       {func(r *authn.Request) { r.ClientID = "podman" }, 1},
+		"TLS connection":  {func(r *authn.Request) { r.TLS = connection() }, 1},
+		"certificate":     {func(r *authn.Request) { r.TLS = connection(&x509.Certificate{}) }, 2},
+		"service":         {func(r *authn.Request) { r.Service = "other.test" }, 2},
+		"network":         {func(r *authn.Request) { r.RemoteAddr = netip.MustParseAddr(other) }, 2},
+		"unknown address": {func(r *authn.Request) { r.RemoteAddr = netip.Addr{} }, 2},
+		"name":            {func(r *authn.Request) { r.Username = "ALICE" }, 2},
+		"password":        {func(r *authn.Request) { r.Password = "Right" }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			guard(t, throttle.Config{}, func(g *guarded) {
+				finish := g.block()
+				first := request(home, "alice", "right")
+				first.TLS = connection()
+				second := first
+				test.change(&second)
+				var wg sync.WaitGroup
+				for _, r := range []authn.Request{first, second} {
+					wg.Go(func() { g.try(r) })
+				}
+				synctest.Wait()
+				if n := g.checks.Load(); n != test.want {
+					g.Errorf("%d checks, want %d", n, test.want)
+				}
+				finish()
+				wg.Wait()
+			})
+		})
+	}
+}
+
 // Fault 4: without a cache below, identical wrong passwords filled the queue for password hashes,
 // and somebody elsewhere was refused.
 func TestAFloodLeavesTheHashLimiterToOthers(t *testing.T) {
@@ -897,6 +945,22 @@ func TestFewChecksForOneNetwork(t *testing.T) {
 		wg.Wait()
 		g.check = nil
 		g.want(home, "alice", "right", 200) // four of a hundred guesses are used
+	})
+}
+
+func TestFewChecksForOnePairWithoutAnAddress(t *testing.T) {
+	guard(t, throttle.Config{ChecksPerNetwork: 4}, func(g *guarded) {
+		finish := g.block()
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() { g.want("", "alice", authn.Secret(strconv.Itoa(i)), 401) })
+		}
+		synctest.Wait()
+		if n := g.checks.Load(); n != 4 {
+			g.Errorf("%d are checked at once, want 4", n)
+		}
+		finish()
+		wg.Wait()
 	})
 }
 

@@ -21,28 +21,27 @@ type call[V any] struct {
 
 	// These are set before done is closed.
 	value     V
-	err       error
 	abandoned bool
+	err       error
 }
 
 // Do calls do, unless a call with the same key is under way: then it waits for that result. When
 // the other call is abandoned, because its own context ended, one of those that wait makes the next
-// call. An error means that ctx is done or that the other call panicked.
+// call. Other errors than those of do mean that ctx is done or that the other call panicked.
 func (g *Group[K, V]) Do(
-	ctx context.Context, key K, do func() (value V, abandoned bool),
+	ctx context.Context, key K, do func() (value V, abandoned bool, err error),
 ) (value V, err error) {
 	for {
-		other, mine := g.join(key)
-		if other == nil {
-			defer g.finish(key, mine)
-			mine.value, mine.abandoned = do()
-			mine.err = nil
-			return mine.value, nil
+		c, first := g.join(key)
+		if first {
+			defer g.finish(key, c)
+			c.value, c.abandoned, c.err = do()
+			return c.value, c.err
 		}
 		select {
-		case <-other.done:
-			if !other.abandoned {
-				return other.value, other.err
+		case <-c.done:
+			if !c.abandoned {
+				return c.value, c.err
 			}
 		case <-ctx.Done():
 			return value, fmt.Errorf("wait for an identical call: %w", ctx.Err())
@@ -50,24 +49,24 @@ func (g *Group[K, V]) Do(
 	}
 }
 
-// join returns the call under way, or else a new one.
-func (g *Group[K, V]) join(key K) (other, mine *call[V]) {
+// join returns the call under way, or else a new one for its first caller to make.
+func (g *Group[K, V]) join(key K) (c *call[V], first bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if other := g.calls[key]; other != nil {
-		return other, nil
+	if c, ok := g.calls[key]; ok {
+		return c, false
 	}
 	if g.calls == nil {
 		g.calls = make(map[K]*call[V])
 	}
-	mine = &call[V]{done: make(chan struct{}), err: errors.New("an identical call panicked")}
-	g.calls[key] = mine
-	return nil, mine
+	c = &call[V]{done: make(chan struct{}), err: errors.New("an identical call panicked")}
+	g.calls[key] = c
+	return c, true
 }
 
-func (g *Group[K, V]) finish(key K, mine *call[V]) {
+func (g *Group[K, V]) finish(key K, c *call[V]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.calls, key)
-	close(mine.done)
+	close(c.done)
 }

@@ -15,17 +15,18 @@ func TestConcurrentCallersShareOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var group call.Group[string, int]
 		var calls, wrong atomic.Int64
+		failure := errors.New("a result too")
 		finish := make(chan struct{})
 		var wg sync.WaitGroup
 		for i := range 100 {
 			key := []string{"a", "b"}[i%2]
 			wg.Go(func() {
-				value, err := group.Do(t.Context(), key, func() (int, bool) {
+				value, err := group.Do(t.Context(), key, func() (int, bool, error) {
 					calls.Add(1)
 					<-finish
-					return len(key) + i%2, false
+					return len(key) + i%2, false, failure
 				})
-				if err != nil || value != 1+i%2 {
+				if !errors.Is(err, failure) || value != 1+i%2 {
 					wrong.Add(1)
 				}
 			})
@@ -36,7 +37,7 @@ func TestConcurrentCallersShareOneCall(t *testing.T) {
 		if calls.Load() != 2 || wrong.Load() != 0 {
 			t.Errorf("%d calls for two keys, and %d wrong results", calls.Load(), wrong.Load())
 		}
-		value, err := group.Do(t.Context(), "a", func() (int, bool) { return 7, false })
+		value, err := group.Do(t.Context(), "a", func() (int, bool, error) { return 7, false, nil })
 		if value != 7 || err != nil {
 			t.Errorf("a later call: %d, %v, want 7", value, err)
 		}
@@ -49,9 +50,9 @@ func TestAnAbandonedCallIsTakenOver(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			value, _ := group.Do(ctx, "a", func() (string, bool) {
+			value, _ := group.Do(ctx, "a", func() (string, bool, error) {
 				<-ctx.Done()
-				return "abandoned", true
+				return "abandoned", true, ctx.Err()
 			})
 			if value != "abandoned" {
 				t.Errorf("the first caller has %q", value)
@@ -60,7 +61,9 @@ func TestAnAbandonedCallIsTakenOver(t *testing.T) {
 		synctest.Wait()
 		for range 10 {
 			wg.Go(func() {
-				value, err := group.Do(t.Context(), "a", func() (string, bool) { return "done", false })
+				value, err := group.Do(t.Context(), "a", func() (string, bool, error) {
+					return "done", false, nil
+				})
 				if value != "done" || err != nil {
 					t.Errorf("one that waited has %q, %v", value, err)
 				}
@@ -78,12 +81,15 @@ func TestAContextEndsTheWait(t *testing.T) {
 		finish := make(chan struct{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_, _ = group.Do(t.Context(), "a", func() (int, bool) { <-finish; return 1, false })
+			_, _ = group.Do(t.Context(), "a", func() (int, bool, error) {
+				<-finish
+				return 1, false, nil
+			})
 		})
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := group.Do(ctx, "a", func() (int, bool) { return 2, false })
+		_, err := group.Do(ctx, "a", func() (int, bool, error) { return 2, false, nil })
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want that of the context", err)
 		}
@@ -103,7 +109,7 @@ func TestAPanicIsTheFirstCallers(t *testing.T) {
 					t.Error("the first caller does not panic")
 				}
 			}()
-			_, _ = group.Do(t.Context(), "a", func() (int, bool) { <-finish; panic("a bug") })
+			_, _ = group.Do(t.Context(), "a", func() (int, bool, error) { <-finish; panic("a bug") })
 		})
 		synctest.Wait()
 		wg.Go(func() {
@@ -114,7 +120,8 @@ func TestAPanicIsTheFirstCallers(t *testing.T) {
 		synctest.Wait()
 		close(finish)
 		wg.Wait()
-		if _, err := group.Do(t.Context(), "a", func() (int, bool) { return 1, false }); err != nil {
+		_, err := group.Do(t.Context(), "a", func() (int, bool, error) { return 1, false, nil })
+		if err != nil {
 			t.Errorf("after the panic: %v", err)
 		}
 	})
