@@ -5,10 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
-	"sync"
 	"time"
 
+	"github.com/berthpass/registry-auth/internal/call"
 	"github.com/berthpass/registry-auth/internal/lru"
 	"github.com/berthpass/registry-auth/internal/secret"
 )
@@ -42,13 +41,11 @@ func Cache(a Authenticator, config CacheConfig) Authenticator {
 	if a == nil {
 		panic("authn.Cache: the authenticator is nil")
 	}
-	size := cmp.Or(max(0, config.MaxEntries), 10_000)
 	c := &cache{
-		source:  a,
-		ttl:     cmp.Or(max(0, config.TTL), time.Minute),
-		mac:     secret.NewMAC(""),
-		logins:  lru.New[credentials, *call](size),
-		running: make(map[credentials]*call),
+		source: a,
+		ttl:    cmp.Or(max(0, config.TTL), time.Minute),
+		mac:    secret.NewMAC(""),
+		logins: lru.New[credentials, *login](cmp.Or(max(0, config.MaxEntries), 10_000)),
 	}
 	return Decorate(a, c.authenticate)
 }
@@ -57,24 +54,18 @@ type cache struct {
 	source Authenticator
 	ttl    time.Duration
 	mac    secret.MAC
-	logins *lru.Cache[credentials, *call]
-
-	mu      sync.Mutex
-	running map[credentials]*call
+	logins *lru.Cache[credentials, *login]
+	checks call.Group[credentials, Subject]
 }
 
 // credentials is the hash of a user name and a password.
 type credentials [sha256.Size]byte
 
-// A call is a check of credentials. The fields after done are set before done is closed.
-type call struct {
-	began       time.Time
-	done        chan struct{}
+// A login is a success that is remembered.
+type login struct {
 	subject     Subject
-	err         error
-	abandoned   bool // its request has ended, so err says nothing about the credentials
-	remembered  bool
-	confirmable bool
+	began       time.Time
+	confirmable bool // Confirm could tell right after the login
 }
 
 func (c *cache) authenticate(ctx context.Context, r Request) (Subject, error) {
@@ -83,70 +74,40 @@ func (c *cache) authenticate(ctx context.Context, r Request) (Subject, error) {
 	}
 	key := credentials(c.mac.Sum(r.Username, string(r.Password)))
 	for {
-		found, own := c.find(key)
-		if own {
-			c.check(ctx, key, found, Request{Username: r.Username, Password: r.Password})
-			return found.subject, found.err
+		remembered, ok := c.logins.Get(key)
+		if !ok || time.Since(remembered.began) >= c.ttl {
+			break
 		}
-		select {
-		case <-found.done:
-		case <-ctx.Done():
-			return Subject{}, fmt.Errorf("wait for a check of the same credentials: %w", ctx.Err())
-		}
-		if found.abandoned {
-			continue
-		}
-		if !found.remembered {
-			return found.subject, found.err
-		}
-		if subject, err := c.confirm(ctx, found); !refused(err) {
+		if subject, err := c.confirm(ctx, remembered); !refused(err) {
 			return subject, err
 		}
-		c.logins.Remove(key, func(current *call) bool { return current == found })
+		c.logins.Remove(key, func(current *login) bool { return current == remembered })
 	}
+	return c.checks.Do(ctx, key, func() (subject Subject, abandoned bool, err error) {
+		subject, err = c.check(ctx, key, Request{Username: r.Username, Password: r.Password})
+		return subject, err != nil && ctx.Err() != nil && !refused(err), err
+	})
 }
 
-// find returns the call that is remembered or running, or else a new one for the caller to make.
-func (c *cache) find(key credentials) (found *call, own bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if found, ok := c.logins.Get(key); ok && time.Since(found.began) < c.ttl {
-		return found, false
-	}
-	if found := c.running[key]; found != nil {
-		return found, false
-	}
-	c.running[key] = &call{began: time.Now(), done: make(chan struct{})}
-	return c.running[key], true
-}
-
-// check makes a call and remembers its success.
-func (c *cache) check(ctx context.Context, key credentials, made *call, r Request) {
-	made.err = errors.New("the check of the same credentials in another request panicked")
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.running, key)
-		if made.remembered {
-			c.logins.Add(key, made)
-		}
-		close(made.done)
-	}()
+// check asks the source, and remembers a success.
+func (c *cache) check(ctx context.Context, key credentials, r Request) (Subject, error) {
+	began := time.Now()
 	subject, err := c.source.Authenticate(ctx, r)
-	if err == nil && !subject.Anonymous() {
-		_, failed := Confirm(ctx, c.source, subject)
-		made.confirmable = failed == nil
-		made.remembered = failed == nil || errors.Is(failed, ErrNoLookup)
+	if err != nil || subject.Anonymous() {
+		return subject, err
 	}
-	made.subject, made.err = subject, err
-	made.abandoned = err != nil && ctx.Err() != nil && !refused(err)
+	_, failed := Confirm(ctx, c.source, subject)
+	if failed == nil || errors.Is(failed, ErrNoLookup) {
+		c.logins.Add(key, &login{subject, began, failed == nil})
+	}
+	return subject, nil
 }
 
 // confirm returns the remembered subject as it is now.
-func (c *cache) confirm(ctx context.Context, login *call) (Subject, error) {
-	subject, err := Confirm(ctx, c.source, login.subject)
-	if errors.Is(err, ErrNoLookup) && !login.confirmable {
-		return login.subject, nil
+func (c *cache) confirm(ctx context.Context, remembered *login) (Subject, error) {
+	subject, err := Confirm(ctx, c.source, remembered.subject)
+	if errors.Is(err, ErrNoLookup) && !remembered.confirmable {
+		return remembered.subject, nil
 	}
 	return subject, err
 }
