@@ -166,7 +166,7 @@ func TestDockerfile(t *testing.T) {
 		t.Errorf("%v\n%s", err, output)
 	}
 
-	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(read(t, filepath.Join(root, "go.mod")))
+	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(read(t, filepath.Join(root, "examples", "go.mod")))
 	if version == nil || !strings.Contains(file, " golang:"+string(version[1])+" ") {
 		t.Errorf("the Dockerfile does not build with Go %s", version[1])
 	}

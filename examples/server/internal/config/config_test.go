@@ -141,17 +141,33 @@ func TestBadConfigurations(t *testing.T) {
 		"a case about another service": {
 			head + rest + "tests:\n  - {scope: \"repository:a:pull\", granted: \"\", service: x}\n", `config.yml:13: the case is about the service "x", for which no tokens are issued`,
 		},
-		"no connections":               {strings.Replace(head, "addr:", "max_connections: 0\n  addr:", 1) + rest, `config.yml:2: max_connections must be at least 1`},
-		"a long shutdown":              {strings.Replace(head, "addr:", "shutdown_delay: 2m\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be at most 1m0s and is 2m0s`},
-		"a shutdown in the past":       {strings.Replace(head, "addr:", "shutdown_delay: -1s\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be a positive time with its unit, such as 30s or 720h, and is "-1s"`},
-		"no refresh tokens at all":     {head + rest + "refresh_tokens: {max_per_user: 0}\n", `config.yml:12: max_per_user must be at least 1`},
-		"a long grace":                 {head + rest + "refresh_tokens: {grace: 1m}\n", `config.yml:12: refresh_tokens: make refresh tokens: a grace of 1m0s, not between 10s and 30s`},
-		"a refresh file without key":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\"}\n", `config.yml:12: refresh_tokens: file needs a key_file, another file for the key under which tokens are hashed; it is made if it is not there`},
-		"a refresh key without file":   {head + rest + "refresh_tokens: {key_file: \"@DIR@/r\"}\n", `config.yml:12: refresh_tokens: key_file means nothing without file`},
-		"a refresh key in the file":    {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/./r\"}\n", `config.yml:12: refresh_tokens: file and key_file are the same: a copy of one is to be worthless without the other`},
-		"a refresh key in its check":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/r.keycheck\"}\n", `config.yml:12: refresh_tokens: key_file is where the server keeps what it compares the key with: give it another name`},
-		"a refresh file in no folder":  {head + rest + "refresh_tokens: {file: \"@DIR@/none/r\", key_file: \"@DIR@/k\"}\n", `config.yml:12: refresh_tokens: "none" is not a folder`},
-		"a refresh key that is none":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/my.crt\"}\n", `config.yml:12: refresh_tokens: key_file: my.crt has no key: 32 bytes or more, in hexadecimal`},
+		"no connections":           {strings.Replace(head, "addr:", "max_connections: 0\n  addr:", 1) + rest, `config.yml:2: max_connections must be at least 1`},
+		"a long shutdown":          {strings.Replace(head, "addr:", "shutdown_delay: 2m\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be at most 1m0s and is 2m0s`},
+		"a shutdown in the past":   {strings.Replace(head, "addr:", "shutdown_delay: -1s\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be a positive time with its unit, such as 30s or 720h, and is "-1s"`},
+		"no refresh tokens at all": {head + rest + "refresh_tokens: {max_per_user: 0}\n", `config.yml:12: max_per_user must be at least 1`},
+		"a file of refresh tokens": {
+			head + rest + "refresh_tokens:\n  enabled: true\n  file: \"@DIR@/r\"\n",
+			`config.yml:14: refresh_tokens.file was removed: ` +
+				`refresh tokens are kept in memory and end with a restart; delete this setting`,
+		},
+		"a key of such a file": {
+			head + rest + "refresh_tokens:\n  enabled: true\n  key_file: \"@DIR@/k\"\n",
+			`config.yml:14: refresh_tokens.key_file was removed: ` +
+				`refresh tokens are kept in memory and end with a restart; delete this setting`,
+		},
+		"rotation": {
+			head + rest + "refresh_tokens:\n  enabled: true\n  rotate: false\n",
+			`config.yml:14: refresh_tokens.rotate was removed: ` +
+				`docker, podman and skopeo cannot follow a replaced refresh token; delete this setting`,
+		},
+		"a grace of rotation": {
+			head + rest + "refresh_tokens:\n  enabled: true\n  grace: 20s\n",
+			`config.yml:14: refresh_tokens.grace was removed: ` +
+				`docker, podman and skopeo cannot follow a replaced refresh token; delete this setting`,
+		},
+		"an unknown setting of refresh tokens": {
+			head + rest + "refresh_tokens: {path: x}\n", `config.yml:12: unknown key "path" in refresh_tokens`,
+		},
 		"administrators at no address": {head + rest + "refresh_admin: {admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin.addr must be host:port and is ""`},
 		"no administrators":            {head + rest + "refresh_admin: {addr: \"[::1]:1\"}\n", `config.yml:12: refresh_admin.admins is missing: who may list and revoke refresh tokens, with a token for each`},
 		"administrators among clients": {head + rest + "refresh_admin: {addr: \"127.0.0.1:5001\", admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin.addr must be an address of its own`},
@@ -267,7 +283,6 @@ func TestWarnings(t *testing.T) {
 			strings.Replace(head, "addr:", "real_ip_header: X-Real-Ip\n  real_ip_pos: 0\n  trusted_proxies: [192.0.2.1]\n  addr:", 1) + rest,
 			`config.yml:5: server.real_ip_pos counts from the front of the header, which the client can write; leave it out, or count from the end with a negative number`,
 		},
-		"rotation":                   {head + rest + "refresh_tokens: {rotate: true}\n", `config.yml:12: rotate: clients that keep the first token they are given, as docker does, have to log in again and again`},
 		"administrators on the way":  {head + rest + "refresh_admin: {addr: \"192.0.2.1:1\", admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin is served in the clear, and its tokens can be read on the way: listen on a loopback address`},
 		"administrators on loopback": {head + rest + "refresh_admin: {addr: \"127.0.0.1:1\", admins: {a: {token_env: TOKEN}}}\n", ""},
 		"only ext_auth":              {head + "ext_auth: {command: \"true\"}\nacl: []\n", `config.yml:10: the program of ext_auth is not asked about requests without credentials; they are refused unless users has an entry ""`},
@@ -286,13 +301,13 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestReadableKeyIsAWarning(t *testing.T) {
-	f := newFixture(t, head+"users: {}\nacl: []\nrefresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/r.key\"}\n"+
+	f := newFixture(t, head+"users: {}\nacl: []\n"+
 		"refresh_admin: {addr: \"[::1]:1\", admins: {a: {token_file: \"@DIR@/a\"}}}\n").
-		file("r.key", longToken+longToken+"\n").file("a", longToken)
+		file("a", longToken)
 	if warnings := f.mustLoad().Warnings; len(warnings) > 0 {
 		t.Fatalf("warnings: %v", warnings)
 	}
-	for _, name := range []string{"my.key", "r.key", "a"} {
+	for _, name := range []string{"my.key", "a"} {
 		path := filepath.Join(f.folder, name)
 		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)

@@ -58,7 +58,7 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 		settings.Services[name] = service.Issuer
 	}
 	if !cfg.Refresh.Disabled {
-		settings.RefreshTokens = s.refresh.RefreshTokens
+		settings.RefreshTokens = s.refresh
 	}
 	tokens, err := auth.NewServer(settings)
 	if err != nil {
