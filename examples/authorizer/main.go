@@ -49,11 +49,7 @@ func tokenServer() (http.Handler, error) {
 		lastDay: map[string]map[string]time.Time{"acme": {"database": date(2099, 12, 31)}},
 		now:     time.Now,
 	}
-	key, err := token.GenerateKey(token.ES256)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := token.NewKeySet(key)
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +58,7 @@ func tokenServer() (http.Handler, error) {
 		return nil, err
 	}
 	server, err := auth.NewServer(auth.Config{
-		Services:      map[string]*token.Issuer{"registry.example.com": issuer},
+		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
 		Authenticator: authn.Cache(customers, authn.CacheConfig{}),
 		Authorizer:    authz.First(sold, authz.DenyAll()),
 	})

@@ -59,11 +59,10 @@ type tokenServer struct {
 
 func startTokenServer(t *testing.T) *tokenServer {
 	t.Helper()
-	key := must(token.GenerateKey(token.ES256))(t)
-	keys := must(token.NewKeySet(key))(t)
+	keys := must(token.GenerateKeySet(token.ES256))(t)
 	audit := new(auditLog)
 	handler := must(auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{serviceName: must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys}))(t)},
+		Services:         map[string]auth.Issuer{serviceName: must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys}))(t)},
 		Authenticator:    users(t),
 		AnonymousAllowed: true,
 		Authorizer:       policy(),

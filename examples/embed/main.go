@@ -51,7 +51,7 @@ func newHandler(key *token.Key) (http.Handler, error) {
 		return nil, err
 	}
 	tokens, err := auth.NewServer(auth.Config{
-		Services:      map[string]*token.Issuer{"registry.example.com": issuer},
+		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
 		Authenticator: authn.Throttle(authn.Cache(portalUsers{portal}, authn.CacheConfig{}), authn.ThrottleConfig{}),
 		Authorizer:    authz.First(teamNamespaces(), authz.OwnNamespace(), authz.DenyAll()),
 	})

@@ -100,7 +100,7 @@ func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer
 		c(&f.config)
 	}
 	if f.config.Services == nil {
-		f.config.Services = map[string]*token.Issuer{serviceName: newIssuer(t, time.Now)}
+		f.config.Services = map[string]auth.Issuer{serviceName: newIssuer(t, time.Now)}
 	}
 	f.issuer = f.config.Services[serviceName]
 	f.serve(must(auth.NewServer(f.config))(t))
@@ -109,7 +109,7 @@ func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer
 
 func newIssuer(t *testing.T, now func() time.Time) *token.Issuer {
 	t.Helper()
-	keys := must(token.NewKeySet(must(token.GenerateKey(token.ES256))(t)))(t)
+	keys := must(token.GenerateKeySet(token.ES256))(t)
 	return must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys, Now: now}))(t)
 }
 

@@ -45,11 +45,7 @@ func newServer(ctx context.Context, o *options) (*server, error) {
 }
 
 func (s *server) handler(warm int) (http.Handler, error) {
-	key, err := token.GenerateKey(token.ES256)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := token.NewKeySet(key)
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +66,7 @@ func (s *server) handler(warm int) (http.Handler, error) {
 		return nil, err
 	}
 	return auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{serviceName: issuer},
+		Services:         map[string]auth.Issuer{serviceName: issuer},
 		Authenticator:    authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{}),
 		AnonymousAllowed: true,
 		Authorizer:       authz.First(authz.PublicPull(publicFolder), authz.OwnNamespace()),

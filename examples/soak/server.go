@@ -102,7 +102,7 @@ func (s *server) config() (auth.Config, error) {
 		return auth.Config{}, err
 	}
 	return auth.Config{
-		Services:         map[string]*token.Issuer{serviceName: issuer},
+		Services:         map[string]auth.Issuer{serviceName: issuer},
 		Authenticator:    authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{}),
 		AnonymousAllowed: true,
 		Authorizer:       acl.NewPolicy(list),
@@ -113,11 +113,7 @@ func (s *server) config() (auth.Config, error) {
 }
 
 func (s *server) issuer() (*token.Issuer, error) {
-	key, err := token.GenerateKey(token.ES256)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := token.NewKeySet(key)
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		return nil, err
 	}

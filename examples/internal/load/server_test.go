@@ -60,7 +60,7 @@ func newServer(t *testing.T, users ...User) (at string, verifier *token.Verifier
 		t.Fatal(err)
 	}
 	handler, err := auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{service: tokens},
+		Services:         map[string]auth.Issuer{service: tokens},
 		Authenticator:    authn.Cache(source, authn.CacheConfig{}),
 		AnonymousAllowed: true,
 		Authorizer:       authz.PublicPull("public"),

@@ -131,7 +131,7 @@ func TestBadConfigurations(t *testing.T) {
 			head + "users:\n  carol: {password: wonderland, disabled: true}\nacl: []\n",
 			`config.yml:11: the user "carol": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`,
 		},
-		"tokens shared for long": {strings.Replace(head, "900", "900\n  share_for: 5m", 1) + rest, `config.yml:9: token: make issuer: tokens that live for 15m0s cannot be shared for 5m0s, only for 3m45s`},
+		"tokens shared for long": {strings.Replace(head, "900", "900\n  share_for: 5m", 1) + rest, `config.yml:9: token: share_for: tokens that live for 15m0s can be shared for 3m45s at most, and not for 5m0s`},
 		"services share a key":   {strings.Replace(head, `["registry.test"]`, `[a, b]`, 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service: give each certificate and key of its own, or set token.shared_key: true`},
 		"no services":            {strings.Replace(head, `["registry.test"]`, `[]`, 1) + rest, `config.yml:8: token.services is empty, so that no token could be issued; leave it out to issue for any service`},
 		"a case without scope":   {head + rest + "tests:\n  - {granted: pull}\n", `config.yml:13: a case needs scope and granted; write granted: "" for nothing`},
@@ -247,7 +247,7 @@ func TestTokensAreSharedWhereItIsSaid(t *testing.T) {
 			issuer := newFixture(t, text+"users: {}\nacl: []\n").mustLoad().Token.Issuer("registry.test")
 			var ids [2]string
 			for i := range ids {
-				issued, err := issuer.Issue(t.Context(), token.Grant{Subject: "alice", Audience: "registry.test"})
+				issued, err := issuer.Issue(t.Context(), token.Request{Subject: "alice", Audience: "registry.test"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -395,7 +395,7 @@ func TestServices(t *testing.T) {
 	if one == nil || two == nil || one.Rules != nil || two.Rules == nil || two.Rules.List.Len() != 1 {
 		t.Fatalf("services are %+v, %+v", one, two)
 	}
-	if one.Issuer.Keys().Signing().ID() == two.Issuer.Keys().Signing().ID() {
+	if one.Issuer.KeySet().Signing().ID() == two.Issuer.KeySet().Signing().ID() {
 		t.Error("the services have the same key")
 	}
 	if cfg.Token.AnyService != nil || cfg.Token.Issuer("three.test") != nil || cfg.Token.Issuer("two.test") != two.Issuer {

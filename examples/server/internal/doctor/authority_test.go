@@ -67,9 +67,9 @@ func TestAuthorityAndZot(t *testing.T) {
 		`FIX  cert: zot knows one key, and the token server makes new ones below its authority: give the service "registry.test" a certificate and key of its own, without authority`)
 }
 
-func issuerBelow(t *testing.T, authority *token.Authority) func(string) *token.Issuer {
+func issuerBelow(t *testing.T, authority *token.Authority) func(string) Issuer {
 	t.Helper()
-	keys := must(token.NewAuthorityKeys(token.AuthorityConfig{Authority: authority}))(t)
-	issuer := must(token.NewIssuer(token.IssuerConfig{Name: testIssuer, Keys: keys.Keys()}))(t)
-	return func(string) *token.Issuer { return issuer }
+	keys := must(authority.NewKeys(token.AuthorityKeysConfig{}))(t)
+	issuer := must(token.NewIssuer(token.IssuerConfig{Name: testIssuer, Keys: keys.KeySet()}))(t)
+	return func(string) Issuer { return issuer }
 }
