@@ -18,7 +18,7 @@ func TestLicences(t *testing.T) {
 	}
 	anonymous, acme, globex := authn.Subject{}, authn.Subject{Name: "acme"}, authn.Subject{Name: "globex"}
 
-	authztest.Run(t, sold, authztest.Table{
+	authztest.Run(t, sold, []authztest.Case{
 		authztest.As(acme, authztest.Grants{
 			"repository:products/database:pull,push":   "pull",
 			"repository:products/database/tools:pull":  "pull",

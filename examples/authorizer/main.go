@@ -37,11 +37,13 @@ func main() {
 }
 
 func tokenServer() (http.Handler, error) {
-	hash, err := password.Hash("licence-key")
+	hash, err := password.NewHash("licence-key")
 	if err != nil {
 		return nil, err
 	}
-	customers, err := static.New(static.User{Name: "acme", PasswordHash: hash})
+	customers, err := static.New(static.Config{Users: []static.User{
+		{Name: "acme", PasswordHash: hash},
+	}})
 	if err != nil {
 		return nil, err
 	}

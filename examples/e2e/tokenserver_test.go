@@ -18,6 +18,7 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 const (
@@ -66,7 +67,7 @@ func startTokenServer(t *testing.T) *tokenServer {
 		Authenticator:    users(t),
 		AnonymousAllowed: true,
 		Authorizer:       policy(),
-		RefreshTokens:    must(token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()}))(t),
+		RefreshTokens:    must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}))(t),
 		Audit:            audit.add,
 	}))(t)
 	mux := http.NewServeMux()
@@ -85,9 +86,9 @@ func users(t *testing.T) authn.Authenticator {
 	t.Helper()
 	var list []static.User
 	for _, u := range []user{alice, bob, carol} {
-		list = append(list, static.User{Name: u.name, PasswordHash: must(password.Hash(authn.Secret(u.password)))(t)})
+		list = append(list, static.User{Name: u.name, PasswordHash: must(password.NewHash(authn.Secret(u.password)))(t)})
 	}
-	return authn.Cache(must(static.New(list...))(t), authn.CacheConfig{})
+	return authn.Cache(must(static.New(static.Config{Users: list}))(t), authn.CacheConfig{})
 }
 
 // localhost names the server in the way that clients accept: they refuse to fetch a token at a loopback address by number.

@@ -17,11 +17,11 @@ import (
 )
 
 func main() {
-	key, err := loadOrMakeKey("portal.key", "portal.crt")
+	keys, err := token.LoadOrGenerateKey("portal.key", "portal.crt")
 	if err != nil {
 		log.Fatal(err)
 	}
-	handler, err := newHandler(key)
+	handler, err := newHandler(keys)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -37,12 +37,8 @@ func main() {
 }
 
 // newHandler is the service: its pages, and the token endpoint beside them.
-func newHandler(key *token.Key) (http.Handler, error) {
+func newHandler(keys *token.KeySet) (http.Handler, error) {
 	portal, err := newPortal()
-	if err != nil {
-		return nil, err
-	}
-	keys, err := token.NewKeySet(key)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +48,7 @@ func newHandler(key *token.Key) (http.Handler, error) {
 	}
 	tokens, err := auth.NewServer(auth.Config{
 		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
-		Authenticator: authn.Throttle(authn.Cache(portalUsers{portal}, authn.CacheConfig{}), authn.ThrottleConfig{}),
+		Authenticator: throttle.New(authn.Cache(portalUsers{portal}, authn.CacheConfig{}), throttle.Config{}),
 		Authorizer:    authz.First(teamNamespaces(), authz.OwnNamespace(), authz.DenyAll()),
 	})
 	if err != nil {

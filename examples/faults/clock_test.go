@@ -11,18 +11,23 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 // A clock shows what it is set to.
 type clock struct{ atomic.Int64 }
 
+// clockStart is what a clock shows before the first step.
+var clockStart = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+
 func newClock() *clock {
 	c := new(clock)
-	c.Store(time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC).UnixNano())
+	c.Store(clockStart.UnixNano())
 	return c
 }
 
 func (c *clock) now() time.Time       { return time.Unix(0, c.Load()).UTC() }
+func (c *clock) skew() time.Duration  { return c.now().Sub(clockStart) }
 func (c *clock) step(d time.Duration) { c.Add(int64(d)) }
 
 // countedUsers counts the password checks.
@@ -45,7 +50,7 @@ func newClockFixture(t *testing.T) (*fixture, *clock, *countedUsers) {
 	c, users := newClock(), &countedUsers{faultyUsers: faultyUsers{users: newUsers(t)}}
 	f := newFixture(t, users, policy(), func(cfg *auth.Config) {
 		cfg.Authenticator = authn.Throttle(authn.Cache(users, authn.CacheConfig{Now: c.now}), authn.ThrottleConfig{Now: c.now, Hold: -1})
-		cfg.RefreshTokens = must(token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory(), Now: c.now}))(t)
+		cfg.RefreshTokens = must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore(), Now: c.now}))(t)
 		cfg.Services = map[string]auth.Issuer{serviceName: newIssuer(t, c.now)}
 	})
 	return f, c, users
@@ -136,7 +141,7 @@ func TestClockStepsPastARefreshToken(t *testing.T) {
 	refreshToken := f.login(alice).want(http.StatusOK, "").body.RefreshToken
 	c.step(token.DefaultRefreshIdleLifetime)
 	f.refresh(refreshToken, "").want(http.StatusUnauthorized, "UNAUTHORIZED")
-	f.wantAudit(http.StatusUnauthorized, token.ErrRefreshInvalid.Error())
+	f.wantAudit(http.StatusUnauthorized, refresh.ErrInvalid.Error())
 	c.step(-token.DefaultRefreshIdleLifetime) // it was the clock
 	f.refresh(refreshToken, "").want(http.StatusOK, "")
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 const (
@@ -89,10 +90,10 @@ func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer
 	t.Helper()
 	f := &fixture{t: t, audit: new(auditLog), log: new(lockedBuffer)}
 	f.config = auth.Config{
-		Authenticator:    authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{Hold: -1}),
+		Authenticator:    throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{RefusalDelay: -1}),
 		AnonymousAllowed: true,
 		Authorizer:       policy,
-		RefreshTokens:    must(token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()}))(t),
+		RefreshTokens:    must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}))(t),
 		Logger:           slog.New(slog.NewTextHandler(f.log, nil)),
 		Audit:            f.audit.add,
 	}
@@ -102,7 +103,7 @@ func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer
 	if f.config.Services == nil {
 		f.config.Services = map[string]auth.Issuer{serviceName: newIssuer(t, time.Now)}
 	}
-	f.issuer = f.config.Services[serviceName]
+	f.issuer, _ = f.config.Services[serviceName].(*token.Issuer)
 	f.serve(must(auth.NewServer(f.config))(t))
 	return f
 }
@@ -142,7 +143,7 @@ func newUsers(t *testing.T) *static.Users {
 	for i, plain := range []string{"wonderland", "builder"} {
 		list[i].PasswordHash = authn.Secret(must(bcrypt.GenerateFromPassword([]byte(plain), 5))(t)) // cheap
 	}
-	return must(static.Config{Logger: slog.New(slog.DiscardHandler)}.New(list...))(t)
+	return must(static.New(static.Config{Users: list, Logger: slog.New(slog.DiscardHandler)}))(t)
 }
 
 func policy() authz.Authorizer { return authz.First(authz.PublicPull("public"), authz.OwnNamespace()) }

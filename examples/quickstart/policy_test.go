@@ -9,7 +9,7 @@ import (
 
 func TestPolicy(t *testing.T) {
 	anonymous, alice, bob := authn.Subject{}, authn.Subject{Name: alice().name}, authn.Subject{Name: bob().name}
-	authztest.Run(t, newPolicy(), authztest.Table{
+	authztest.Run(t, newPolicy(), []authztest.Case{
 		authztest.As(anonymous, authztest.Grants{
 			"repository:public/hello:pull":             "pull",
 			"repository:public/hello:pull,push,delete": "pull",
@@ -33,8 +33,8 @@ func TestPolicy(t *testing.T) {
 			"repository:public/app:pull,push":     "pull,push",
 			"repository:alice/app:pull":           "",
 		}),
-	}, authztest.ForService(serviceName))
-	authztest.CheckInvariants(t, newPolicy(), []authn.Subject{anonymous, alice, bob}, authztest.ForService(serviceName))
+	}, forService(serviceName))
+	authztest.CheckInvariants(t, newPolicy(), []authn.Subject{anonymous, alice, bob}, forService(serviceName))
 }
 
 func TestUsers(t *testing.T) {

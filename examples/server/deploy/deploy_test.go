@@ -75,7 +75,7 @@ func install(t *testing.T) string {
 		write(t, filepath.Join(folder, "keys", name+".key"), must(key.PrivateKeyPEM())(t))
 		write(t, filepath.Join(folder, "certs", name+".crt"), key.CertificatePEM())
 	}
-	write(t, filepath.Join(folder, "config", "admin.hash"), []byte(must(password.Hash("secret"))(t)))
+	write(t, filepath.Join(folder, "config", "admin.hash"), []byte(must(password.NewHash("secret"))(t)))
 	return folder
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/berthpass/registry-auth/examples/server/internal/config"
 	"github.com/berthpass/registry-auth/token"
 )
 

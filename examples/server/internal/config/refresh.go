@@ -5,7 +5,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 // Refresh says whether clients may have refresh tokens, and for how long. They are kept in memory.
@@ -16,17 +16,19 @@ type Refresh struct {
 	MaxPerSubject int
 }
 
+// defaultRefresh returns the defaults of [refresh.Config].
 func defaultRefresh() Refresh {
+	const day = 24 * time.Hour
 	return Refresh{
-		IdleLifetime:  token.DefaultRefreshIdleLifetime,
-		Lifetime:      token.DefaultRefreshLifetime,
-		MaxPerSubject: token.DefaultRefreshMaxPerSubject,
+		IdleLifetime:  30 * day,
+		Lifetime:      180 * day,
+		MaxPerSubject: 100,
 	}
 }
 
 // Settings are those for the library, without the store and the key.
-func (r Refresh) Settings() token.RefreshConfig {
-	return token.RefreshConfig{
+func (r Refresh) Settings() refresh.Config {
+	return refresh.Config{
 		IdleLifetime: r.IdleLifetime, Lifetime: r.Lifetime, MaxPerSubject: r.MaxPerSubject,
 	}
 }
@@ -38,27 +40,27 @@ const (
 )
 
 func (r *reader) refreshTokens(n *yaml.Node) {
-	refresh := &r.cfg.Refresh
+	config := &r.cfg.Refresh
 	r.entries(n, "refresh_tokens", func(name, value *yaml.Node) {
 		switch key := name.Value; key {
 		case "enabled":
-			refresh.Disabled = !r.boolean(value, key)
+			config.Disabled = !r.boolean(value, key)
 		case "idle_lifetime":
-			refresh.IdleLifetime = r.duration(value, key)
+			config.IdleLifetime = r.duration(value, key)
 		case "lifetime":
-			refresh.Lifetime = r.duration(value, key)
+			config.Lifetime = r.duration(value, key)
 		case "max_per_user":
-			refresh.MaxPerSubject = r.atLeastOne(value, key)
+			config.MaxPerSubject = r.atLeastOne(value, key)
 		default:
 			r.removedRefreshSetting(name)
 		}
 	})
-	if refresh.IdleLifetime > refresh.Lifetime {
+	if config.IdleLifetime > config.Lifetime {
 		r.fail(n, "refresh_tokens: idle_lifetime is longer than lifetime")
 	}
-	settings := refresh.Settings()
-	settings.Store = token.NewRefreshMemory()
-	if _, err := token.NewRefreshTokens(settings); err != nil {
+	settings := config.Settings()
+	settings.Store = refresh.NewMemoryStore()
+	if _, err := refresh.New(settings); err != nil {
 		r.fail(n, "refresh_tokens: %w", err)
 	}
 }

@@ -15,7 +15,7 @@ const adminPath = "/refresh-tokens"
 
 // newAdmin returns the handler for administrators. It is there only where refresh_admin gives it an address.
 func (s *Server) newAdmin() (http.Handler, error) {
-	refresh, err := auth.NewRefreshAdmin(auth.RefreshAdminConfig{
+	refresh, err := refreshadmin.New(refreshadmin.Config{
 		Tokens: s.refresh, Allow: s.allowAdmin, Logger: s.logger,
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
-	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 // A Server is a running token server. It is safe for concurrent use; New makes one.
@@ -23,7 +23,7 @@ type Server struct {
 	logger   *slog.Logger
 	checker  *password.Checker
 	failures failureCount
-	refresh  *token.RefreshTokens // outlive generations: a reload does not lose them
+	refresh  *refresh.Tokens // outlive generations: a reload does not lose them
 	metrics  *metrics
 	internal http.Handler
 	admin    http.Handler
@@ -37,13 +37,13 @@ type Server struct {
 // tests fail, or what cannot be used; it is a [*config.PositionError], or several, when the configuration has to be changed.
 func New(ctx context.Context, cfg *config.Config, getenv func(string) string, logger *slog.Logger) (*Server, error) {
 	settings := cfg.Refresh.Settings()
-	settings.Store = token.NewRefreshMemory()
-	refresh, err := token.NewRefreshTokens(settings)
+	settings.Store = refresh.NewMemoryStore()
+	refreshTokens, err := refresh.New(settings)
 	if err != nil {
 		return nil, err
 	}
 	checker := &password.Checker{}
-	s := &Server{start: lasting(cfg), getenv: getenv, logger: logger, checker: checker, failures: newFailureCount(), refresh: refresh, metrics: newMetrics(checker)}
+	s := &Server{start: lasting(cfg), getenv: getenv, logger: logger, checker: checker, failures: newFailureCount(), refresh: refreshTokens, metrics: newMetrics(checker)}
 	s.metrics.registerRenewal(func() bool { return s.current.Load().renewalFails() })
 	s.internal = s.newInternal()
 	g, err := s.newGeneration(ctx, cfg)
