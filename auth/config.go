@@ -16,6 +16,7 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 // An Issuer makes the access tokens of a service. A *[token.Issuer] is one; others can sign in a
@@ -55,7 +56,7 @@ type Config struct {
 	Authorizer authz.Authorizer
 	// RefreshTokens issues and redeems refresh tokens; nil disables them. The Authenticator must
 	// then be an [authn.Directory] or an [authn.Confirmer], since each use confirms the subject.
-	RefreshTokens *token.RefreshTokens
+	RefreshTokens *refresh.Tokens
 
 	// BasicRealm is what people read when their client asks for a password (RFC 7617). The default
 	// is "registry".

@@ -8,7 +8,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth/internal/reply"
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 // What people read when a login fails. No message depends on whether the user exists.
@@ -75,7 +75,7 @@ func authenticationProblem(err error) *reply.Problem {
 // no longer be confirmed is gone.
 func refreshProblem(err error) *reply.Problem {
 	for _, refused := range []error{
-		token.ErrRefreshInvalid, authn.ErrNoMatch, authn.ErrRejected, authn.ErrNoLookup,
+		refresh.ErrInvalid, authn.ErrNoMatch, authn.ErrRejected, authn.ErrNoLookup,
 	} {
 		if errors.Is(err, refused) {
 			return unauthorized(messageRefreshToken, err)

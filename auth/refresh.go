@@ -7,7 +7,6 @@ import (
 
 	"github.com/berthpass/registry-auth/auth/internal/reply"
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/token"
 )
 
 // redeem returns the subject of a refresh token as it is now. A subject that was removed, disabled
@@ -19,20 +18,17 @@ func (s *Server) redeem(
 	if s.config.RefreshTokens == nil {
 		return authn.Subject{}, unsupportedGrantType()
 	}
-	redeemed, err := s.config.RefreshTokens.Redeem(ctx, token.Secret(req.refreshToken), req.service)
+	redeemed, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.service)
 	if err != nil {
 		return authn.Subject{}, refreshProblem(err)
 	}
 	record.RefreshTokenID = redeemed.ID
-	subject, err := authn.Lookup(ctx, s.config.Authenticator, redeemed.Subject)
-	if err == nil && subject.Anonymous() {
-		return authn.Subject{}, errNameless("directory") // no reason to make clients log in again
-	}
-	if err == nil && (subject.Name != redeemed.Subject || subject.Stamp != redeemed.SubjectStamp || subject.Kind.String() != redeemed.SubjectKind) {
-		err = fmt.Errorf("%w: the credentials of %+q have changed", authn.ErrRejected, redeemed.Subject)
-	}
+	subject, err := authn.Confirm(ctx, s.config.Authenticator, redeemed.Subject)
 	if err != nil {
 		return authn.Subject{}, refreshProblem(err)
+	}
+	if subject.Anonymous() {
+		return authn.Subject{}, errNameless("directory")
 	}
 	return subject, nil
 }
@@ -49,7 +45,7 @@ func (s *Server) refreshToken(
 		return "", nil
 	}
 	issued, id, err := s.issueRefreshToken(ctx, req, subject)
-	if err != nil { // the client has its access token, and asks with its password next time
+	if err != nil { // the client gets its access token, and logs in with its password again
 		record.RefreshTokenErr = err
 		s.config.logger().LogAttrs(ctx, slog.LevelWarn, "no refresh token",
 			slog.String("subject", reply.Visible(subject.Name)),
@@ -66,8 +62,7 @@ func (s *Server) refreshToken(
 // It redeems the token a second time, as the last step: a token that was revoked during the request
 // yields no access token that is younger than the revocation.
 func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (authn.Secret, error) {
-	_, err := s.config.RefreshTokens.Redeem(ctx, token.Secret(req.refreshToken), req.service)
-	if err != nil {
+	if _, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.service); err != nil {
 		return "", refreshProblem(err)
 	}
 	if !req.offline {
@@ -84,15 +79,6 @@ func (s *Server) issueRefreshToken(
 	if _, err := authn.Confirm(ctx, s.config.Authenticator, subject); err != nil {
 		return "", "", fmt.Errorf("confirm the subject: %w", err)
 	}
-	text, record, err := s.config.RefreshTokens.Issue(ctx, token.RefreshGrant{
-		Subject:      subject.Name,
-		SubjectKind:  subject.Kind.String(),
-		SubjectStamp: subject.Stamp,
-		Service:      req.service,
-		ClientID:     req.clientID,
-	})
-	if err != nil {
-		return "", "", fmt.Errorf("store a refresh token: %w", err)
-	}
-	return authn.Secret(text), record.ID, nil
+	issued, record, err := s.config.RefreshTokens.Issue(ctx, subject, req.service, req.clientID)
+	return issued, record.ID, err
 }

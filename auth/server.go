@@ -31,46 +31,37 @@ const maxTokenBytes = 4 << 10
 
 // ServeHTTP answers one token request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.config.Timeout)
-	defer cancel()
-	reply.LimitBody(ctx, w, r)
-
+	logger := s.config.logger()
 	record := AuditRecord{Time: time.Now(), Status: http.StatusOK}
-	var body *tokenBody
-	err := reply.Recover(ctx, s.config.logger(), func() (err error) {
-		body, err = s.answer(ctx, w, r, &record)
-		return err
-	})
-	if err != nil {
-		problem := reply.From(err)
-		record.Status, record.Err = problem.Status, problem
+	answer := func(ctx context.Context) (any, error) {
+		body, err := s.answer(ctx, w, r, &record)
+		if err != nil {
+			return nil, s.challenge(r, err)
+		}
+		return body, nil
 	}
-	record.Duration = time.Since(record.Time)
-	// No token leaves without its record, and a timeout is recorded too: the context outlives it.
-	auditErr := reply.Recover(ctx, s.config.logger(), func() error {
-		s.audit(context.WithoutCancel(ctx), record)
-		return nil
-	})
-	if auditErr != nil {
-		err = auditErr
+	audit := func(ctx context.Context, problem *reply.Problem) {
+		if problem != nil {
+			record.Status, record.Err = problem.Status, problem
+		}
+		record.Duration = time.Since(record.Time)
+		if s.config.Audit != nil {
+			s.config.Audit(ctx, record)
+			return
+		}
+		record.Log(ctx, logger)
 	}
-	if err == nil {
-		reply.JSON(w, http.StatusOK, body)
-		return
-	}
+	reply.Serve(w, r, s.config.Timeout, logger, answer, audit)
+}
+
+// challenge asks for HTTP Basic credentials in the 401 to a GET. A POST cannot answer a challenge:
+// its credentials are in its body.
+func (s *Server) challenge(r *http.Request, err error) *reply.Problem {
 	problem := reply.From(err)
 	if problem.Status == http.StatusUnauthorized && r.Method == http.MethodGet {
 		problem.Challenge = "Basic realm=" + reply.Quote(s.config.BasicRealm)
 	}
-	problem.Write(w)
-}
-
-func (s *Server) audit(ctx context.Context, record AuditRecord) {
-	if s.config.Audit != nil {
-		s.config.Audit(ctx, record)
-		return
-	}
-	record.Log(ctx, s.config.logger())
+	return problem
 }
 
 // answer handles a request of either method: read, authenticate, authorize, issue.

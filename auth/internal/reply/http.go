@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // JSON sends an answer that no cache may keep.
@@ -28,6 +29,54 @@ func JSON(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(text) // an error means that the client is gone
 }
 
+// Serve answers a request: it calls answer, then audit, then sends the answer. A panic in either
+// becomes an internal error. The context of answer ends after the timeout. That of audit does not,
+// so that a request that timed out is recorded as well. Audit gets a nil problem for status 200, and
+// comes before the answer is sent: no token leaves without its record.
+func Serve(
+	w http.ResponseWriter, r *http.Request, timeout time.Duration, logger *slog.Logger,
+	answer func(ctx context.Context) (body any, err error),
+	audit func(ctx context.Context, problem *Problem),
+) {
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	LimitBody(ctx, w, r)
+
+	var body any
+	problem := recovered(ctx, logger, func() (err error) {
+		body, err = answer(ctx)
+		return err
+	})
+	ofAudit := recovered(ctx, logger, func() error {
+		audit(context.WithoutCancel(ctx), problem)
+		return nil
+	})
+	switch {
+	case ofAudit != nil:
+		ofAudit.Write(w)
+	case problem != nil:
+		problem.Write(w)
+	default:
+		JSON(w, http.StatusOK, body)
+	}
+}
+
+// recovered calls do and returns its error as a problem. A panic is logged with its stack.
+func recovered(ctx context.Context, logger *slog.Logger, do func() error) (p *Problem) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			logger.LogAttrs(ctx, slog.LevelError, "panic while answering a request",
+				slog.String("panic", Visible(fmt.Sprint(cause))),
+				slog.String("stack", string(debug.Stack())))
+			p = Internal(fmt.Errorf("panic: %v", cause))
+		}
+	}()
+	if err := do(); err != nil {
+		return From(err)
+	}
+	return nil
+}
+
 // LimitBody lets reading the request's body fail at the deadline of ctx. Package net/http reads the
 // body of every request to its end, so a client that sends it slowly, or announces one and sends
 // none, would keep its connection. A ResponseWriter that is wrapped without Unwrap cannot do it.
@@ -35,19 +84,6 @@ func LimitBody(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	if deadline, ok := ctx.Deadline(); ok && r.ContentLength != 0 {
 		_ = http.NewResponseController(w).SetReadDeadline(deadline)
 	}
-}
-
-// Recover calls do. A panic in it is logged with its stack and returned as an internal error.
-func Recover(ctx context.Context, logger *slog.Logger, do func() error) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			logger.LogAttrs(ctx, slog.LevelError, "panic while answering a request",
-				slog.String("panic", Visible(fmt.Sprint(cause))),
-				slog.String("stack", string(debug.Stack())))
-			err = Internal(fmt.Errorf("panic: %v", cause))
-		}
-	}()
-	return do()
 }
 
 // PeerAddr returns the address of the connection's peer, or the zero Addr for a connection without
