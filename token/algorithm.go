@@ -17,10 +17,10 @@ type Algorithm string
 const (
 	// ES256 is ECDSA on P-256 with SHA-256: the default, accepted by every registry and cheap.
 	ES256 Algorithm = "ES256"
-	// ES384 is ECDSA on P-384 with SHA-384.
-	ES384 Algorithm = "ES384"
-	// ES512 is ECDSA on P-521 with SHA-512.
-	ES512 Algorithm = "ES512"
+	// es384 is ECDSA on P-384 with SHA-384.
+	es384 Algorithm = "ES384"
+	// es512 is ECDSA on P-521 with SHA-512.
+	es512 Algorithm = "ES512"
 	// EdDSA is Ed25519 (RFC 8037). Distribution knows it since version 3.
 	EdDSA Algorithm = "EdDSA"
 	// RS256 is RSA PKCS #1 v1.5 with SHA-256, for registries that know nothing else.
@@ -37,7 +37,7 @@ const (
 // minRSAExponent is the smallest public exponent of FIPS 186-5, section A.1.1.
 const minRSAExponent = 1<<16 + 1
 
-// algorithmOf returns the algorithm of a public key, or an error that wraps ErrUnsupportedKey. A key that it accepts is
+// algorithmOf returns the algorithm of a public key, or an error that wraps errUnsupportedKey. A key that it accepts is
 // well-formed and strong enough.
 func algorithmOf(public crypto.PublicKey) (Algorithm, error) {
 	switch key := public.(type) {
@@ -45,33 +45,33 @@ func algorithmOf(public crypto.PublicKey) (Algorithm, error) {
 		return algorithmOfECDSA(key)
 	case ed25519.PublicKey:
 		if len(key) != ed25519.PublicKeySize {
-			return "", fmt.Errorf("%w: an Ed25519 key of %d bytes", ErrUnsupportedKey, len(key))
+			return "", fmt.Errorf("%w: an Ed25519 key of %d bytes", errUnsupportedKey, len(key))
 		}
 		return EdDSA, nil
 	case *rsa.PublicKey:
 		return algorithmOfRSA(key)
 	default:
-		return "", fmt.Errorf("%w: type %T", ErrUnsupportedKey, public)
+		return "", fmt.Errorf("%w: type %T", errUnsupportedKey, public)
 	}
 }
 
 func algorithmOfECDSA(key *ecdsa.PublicKey) (Algorithm, error) {
 	if key == nil || key.Curve == nil {
-		return "", fmt.Errorf("%w: an ECDSA key without a curve", ErrUnsupportedKey)
+		return "", fmt.Errorf("%w: an ECDSA key without a curve", errUnsupportedKey)
 	}
 	var algorithm Algorithm
 	switch key.Curve {
 	case elliptic.P256():
 		algorithm = ES256
 	case elliptic.P384():
-		algorithm = ES384
+		algorithm = es384
 	case elliptic.P521():
-		algorithm = ES512
+		algorithm = es512
 	default:
-		return "", fmt.Errorf("%w: the curve %s", ErrUnsupportedKey, key.Params().Name)
+		return "", fmt.Errorf("%w: the curve %s", errUnsupportedKey, key.Params().Name)
 	}
 	if _, err := key.Bytes(); err != nil { // a point that is not on the curve
-		return "", fmt.Errorf("%w: %w", ErrUnsupportedKey, err)
+		return "", fmt.Errorf("%w: %w", errUnsupportedKey, err)
 	}
 	return algorithm, nil
 }
@@ -79,12 +79,12 @@ func algorithmOfECDSA(key *ecdsa.PublicKey) (Algorithm, error) {
 func algorithmOfRSA(key *rsa.PublicKey) (Algorithm, error) {
 	switch {
 	case key == nil || key.N == nil:
-		return "", fmt.Errorf("%w: an RSA key without a modulus", ErrUnsupportedKey)
+		return "", fmt.Errorf("%w: an RSA key without a modulus", errUnsupportedKey)
 	case key.N.BitLen() < minRSABits || key.N.BitLen() > maxRSABits:
 		return "", fmt.Errorf("%w: an RSA modulus of %d bits, not of %d to %d",
-			ErrUnsupportedKey, key.N.BitLen(), minRSABits, maxRSABits)
+			errUnsupportedKey, key.N.BitLen(), minRSABits, maxRSABits)
 	case key.E < minRSAExponent || key.E%2 == 0:
-		return "", fmt.Errorf("%w: the RSA exponent %d", ErrUnsupportedKey, key.E)
+		return "", fmt.Errorf("%w: the RSA exponent %d", errUnsupportedKey, key.E)
 	}
 	return RS256, nil
 }

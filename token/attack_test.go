@@ -96,22 +96,22 @@ func TestAttacksAreRefused(t *testing.T) {
 		{"HS256 keyed with nothing", a.hmac(nil), token.ErrSignature},
 
 		{"the attacker's signature under the trusted kid", a.forger.token(a.header("ES256", ""), claims), token.ErrSignature},
-		{"the attacker's kid", a.forger.token(`{"alg":"ES256","kid":"`+a.attacker.ID()+`"}`, claims), token.ErrKeyUnknown},
+		{"the attacker's kid", a.forger.token(`{"alg":"ES256","kid":"`+a.attacker.ID()+`"}`, claims), token.ErrUnknownKey},
 		{"a jwk beside the trusted kid (CVE-2025-24976)", a.forger.token(a.header("ES256", `,"jwk":`+jwk), claims), token.ErrSignature},
 		{"a jwk that bears the trusted kid", a.forger.token(a.header("ES256", `,"jwk":`+namedJWK), claims), token.ErrSignature},
-		{"a jwk alone", a.forger.token(`{"alg":"ES256","jwk":`+namedJWK+`}`, claims), token.ErrKeyUnknown},
-		{"a jku", a.forger.token(`{"alg":"ES256","jku":"https://evil.example.com/keys"}`, claims), token.ErrKeyUnknown},
-		{"an x5u", a.forger.token(`{"alg":"ES256","x5u":"https://evil.example.com/chain"}`, claims), token.ErrKeyUnknown},
-		{"no key at all", a.insider.token(`{"alg":"ES256"}`, claims), token.ErrKeyUnknown},
-		{"an empty kid", a.insider.token(`{"alg":"ES256","kid":""}`, claims), token.ErrKeyUnknown},
-		{"a kid that is a path", a.insider.token(`{"alg":"ES256","kid":"../../dev/null"}`, claims), token.ErrKeyUnknown},
+		{"a jwk alone", a.forger.token(`{"alg":"ES256","jwk":`+namedJWK+`}`, claims), token.ErrUnknownKey},
+		{"a jku", a.forger.token(`{"alg":"ES256","jku":"https://evil.example.com/keys"}`, claims), token.ErrUnknownKey},
+		{"an x5u", a.forger.token(`{"alg":"ES256","x5u":"https://evil.example.com/chain"}`, claims), token.ErrUnknownKey},
+		{"no key at all", a.insider.token(`{"alg":"ES256"}`, claims), token.ErrUnknownKey},
+		{"an empty kid", a.insider.token(`{"alg":"ES256","kid":""}`, claims), token.ErrUnknownKey},
+		{"a kid that is a path", a.insider.token(`{"alg":"ES256","kid":"../../dev/null"}`, claims), token.ErrUnknownKey},
 		{"a kid that is a number", a.insider.token(`{"alg":"ES256","kid":1}`, claims), token.ErrMalformed},
-		{"the attacker's certificate", a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(a.attacker)...)+`}`, claims), token.ErrKeyUnknown},
-		{"the attacker's certificate in the issuer's name", a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(selfSigned)...)+`}`, claims), token.ErrKeyUnknown},
-		{"the attacker's certificate, then the trusted one", a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(a.attacker)[0], x5cOf(a.trusted)[0])+`}`, claims), token.ErrKeyUnknown},
+		{"the attacker's certificate", a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(a.attacker)...)+`}`, claims), token.ErrUnknownKey},
+		{"the attacker's certificate in the issuer's name", a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(selfSigned)...)+`}`, claims), token.ErrUnknownKey},
+		{"the attacker's certificate, then the trusted one", a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(a.attacker)[0], x5cOf(a.trusted)[0])+`}`, claims), token.ErrUnknownKey},
 		{"the trusted certificate, then the attacker's", a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(a.trusted)[0], x5cOf(a.attacker)[0])+`}`, claims), token.ErrSignature},
 		{"the attacker's certificate beside the trusted kid", a.forger.token(a.header("ES256", `,"x5c":`+x5c(x5cOf(a.attacker)...)), claims), token.ErrSignature},
-		{"an empty x5c", a.insider.token(`{"alg":"ES256","x5c":[]}`, claims), token.ErrKeyUnknown},
+		{"an empty x5c", a.insider.token(`{"alg":"ES256","x5c":[]}`, claims), token.ErrUnknownKey},
 		{"an x5c with an empty certificate", a.insider.token(`{"alg":"ES256","x5c":[""]}`, claims), token.ErrMalformed},
 		{"an x5c that is junk", a.insider.token(`{"alg":"ES256","x5c":["AAAA","!"]}`, claims), token.ErrMalformed},
 		{"an x5c that is junk, beside the trusted kid", a.insider.token(a.header("ES256", `,"x5c":["AAAA"]`), claims), token.ErrMalformed},
@@ -131,7 +131,7 @@ func TestAttacksAreRefused(t *testing.T) {
 		{"a JWE", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AAAA.AAAA.AAAA", token.ErrMalformed},
 		{"a JWE whose key takes years to derive (GHSA-2c7c-3mj9-8fqh)", pbes2(""), token.ErrMalformed},
 		{"a JWE that is a bomb (CVE-2024-28180)", pbes2(`,"zip":"DEF"`), token.ErrMalformed},
-		{"three parts of such a JWE", strings.TrimSuffix(pbes2(""), ".AAAA.AAAA"), token.ErrKeyUnknown},
+		{"three parts of such a JWE", strings.TrimSuffix(pbes2(""), ".AAAA.AAAA"), token.ErrUnknownKey},
 		{"a token in a token", a.insider.token(a.header("ES256", `,"cty":"JWT"`), a.valid), token.ErrMalformed},
 		{"the JSON serialisation", marshal(t, map[string]any{"payload": body, "protected": head, "signature": signature}), token.ErrMalformed},
 		{"several signatures", marshal(t, map[string]any{"payload": body, "signatures": []any{map[string]any{"protected": head, "signature": signature}}}), token.ErrMalformed},
@@ -232,7 +232,7 @@ func TestARetiredKeyVerifiesNothing(t *testing.T) {
 	if err := a.keys.Retire(a.trusted.ID()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := verifier.Verify(a.valid); !errors.Is(err, token.ErrKeyUnknown) {
+	if _, err := verifier.Verify(a.valid); !errors.Is(err, token.ErrUnknownKey) {
 		t.Errorf("after: error %v", err)
 	}
 }

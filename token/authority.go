@@ -48,48 +48,29 @@ func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generate authority: %w", err)
 	}
-	return NewAuthority(signer, certificate)
-}
-
-// NewAuthority returns an authority with this certificate, whose key is in signer: in memory, or in a device. The
-// certificate need not be self-signed, since registries trust it by itself. The error wraps [ErrBadCertificate] when it is
-// not that of a certificate authority or not valid now, [ErrKeyMismatch] or [ErrUnsupportedKey].
-func NewAuthority(signer crypto.Signer, certificate *x509.Certificate) (*Authority, error) {
 	key, err := NewKey(signer, certificate)
 	if err != nil {
-		return nil, fmt.Errorf("make authority: %w", err)
+		return nil, fmt.Errorf("generate authority: %w", err)
 	}
-	return newAuthority(key)
+	return NewAuthority(key)
 }
 
-// LoadAuthority reads the private key and the certificate of an authority from PEM files, as [LoadKey] does.
-func LoadAuthority(keyFile, certFile string) (*Authority, error) {
-	key, err := LoadKey(keyFile, certFile)
-	if err != nil {
-		return nil, err
+// NewAuthority returns an authority that signs with key, which has exactly one certificate: that of a
+// certificate authority. It need not be self-signed, since registries trust it by itself. Make the key
+// with [LoadKey], [ParseKey] or, when it lives in a device, [NewKey]. The error wraps [ErrKey].
+func NewAuthority(key *Key) (*Authority, error) {
+	if !key.CanSign() {
+		return nil, fmt.Errorf("new authority: %w", errPublicOnly)
 	}
-	return newAuthority(key)
-}
-
-// ParseAuthority reads the private key and the certificate of an authority from PEM, as [ParseKey] does.
-func ParseAuthority(keyPEM, certPEM []byte) (*Authority, error) {
-	key, err := ParseKey(keyPEM, certPEM)
-	if err != nil {
-		return nil, err
-	}
-	return newAuthority(key)
-}
-
-func newAuthority(key *Key) (*Authority, error) {
 	if len(key.chain) != 1 {
-		return nil, fmt.Errorf("make authority: %w: %d certificates, not one", ErrBadCertificate, len(key.chain))
+		return nil, fmt.Errorf("make authority: %w: %d certificates, not one", errBadCertificate, len(key.chain))
 	}
 	certificate := key.chain[0]
 	switch {
 	case !certificate.BasicConstraintsValid || !certificate.IsCA:
-		return nil, fmt.Errorf("make authority: %w: %q is not that of a certificate authority", ErrBadCertificate, certificate.Subject)
+		return nil, fmt.Errorf("make authority: %w: %q is not that of a certificate authority", errBadCertificate, certificate.Subject)
 	case certificate.KeyUsage != 0 && certificate.KeyUsage&x509.KeyUsageCertSign == 0:
-		return nil, fmt.Errorf("make authority: %w: %q must not sign certificates", ErrBadCertificate, certificate.Subject)
+		return nil, fmt.Errorf("make authority: %w: %q must not sign certificates", errBadCertificate, certificate.Subject)
 	}
 	return &Authority{key: key, certificate: certificate}, nil
 }

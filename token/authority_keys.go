@@ -2,7 +2,6 @@ package token
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,23 +11,21 @@ import (
 
 // The lifetimes of a key of [AuthorityKeys].
 const (
-	// DefaultKeyLifetime is that of [AuthorityKeys] without another.
-	DefaultKeyLifetime = 24 * time.Hour
-	// MinKeyLifetime is the least that is accepted.
-	MinKeyLifetime = 10 * time.Minute
+	// defaultKeyLifetime is that of [AuthorityKeys] without another.
+	defaultKeyLifetime = 24 * time.Hour
+	// minKeyLifetime is the least that is accepted.
+	minKeyLifetime = 10 * time.Minute
 )
 
 // retryAfter is how long a renewal that failed is not tried again.
 const retryAfter = 10 * time.Second
 
-// An AuthorityConfig configures [AuthorityKeys].
-type AuthorityConfig struct {
-	// Authority certifies the keys. Required.
-	Authority *Authority
+// An AuthorityKeysConfig configures [AuthorityKeys].
+type AuthorityKeysConfig struct {
 	// Algorithm is that of the keys. Empty is [ES256].
 	Algorithm Algorithm
-	// Lifetime is how long the certificate of a key is valid: at least [MinKeyLifetime], and longer than the tokens and a
-	// minute. Zero is [DefaultKeyLifetime].
+	// Lifetime is how long the certificate of a key is valid: at least [minKeyLifetime], and longer than the tokens and a
+	// minute. Zero is [defaultKeyLifetime].
 	Lifetime time.Duration
 	// PublishFirst is how long a new key is in the JWKS before it signs, for verifiers that fetch it now and then;
 	// registries that know the authority need not wait. It is at most a sixth of Lifetime. Zero is five minutes, or that
@@ -58,10 +55,11 @@ type AuthorityConfig struct {
 //
 // AuthorityKeys are safe for concurrent use.
 type AuthorityKeys struct {
-	config AuthorityConfig
-	set    *KeySet
-	quiet  atomic.Pointer[interval] // while nothing is to be done
-	err    atomic.Pointer[error]
+	authority *Authority
+	config    AuthorityKeysConfig
+	set       *KeySet
+	quiet     atomic.Pointer[interval] // while nothing is to be done
+	err       atomic.Pointer[error]
 
 	mu       sync.Mutex // held by the one that changes keys
 	rotation rotation
@@ -76,11 +74,11 @@ func (i *interval) has(t time.Time) bool { return t.Before(i.end) && !t.Before(i
 
 var _ keeper = (*AuthorityKeys)(nil)
 
-// NewAuthorityKeys makes the first key. The error says which field of the configuration is missing or out of range, or why
+// NewKeys returns keys below the authority and makes the first key. The error says which field of the configuration is missing or out of range, or why
 // there is no key.
-func NewAuthorityKeys(config AuthorityConfig) (*AuthorityKeys, error) {
+func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) {
 	if config.Lifetime == 0 {
-		config.Lifetime = DefaultKeyLifetime
+		config.Lifetime = defaultKeyLifetime
 	}
 	if config.PublishFirst == 0 {
 		config.PublishFirst = min(defaultPublishFirst, config.Lifetime/6)
@@ -89,29 +87,27 @@ func NewAuthorityKeys(config AuthorityConfig) (*AuthorityKeys, error) {
 		config.Now = time.Now
 	}
 	switch {
-	case config.Authority == nil:
-		return nil, errors.New("make keys: no authority")
-	case config.Lifetime < MinKeyLifetime:
-		return nil, fmt.Errorf("make keys: a lifetime of %v, less than %v", config.Lifetime, MinKeyLifetime)
+	case config.Lifetime < minKeyLifetime:
+		return nil, fmt.Errorf("make keys: a lifetime of %v, less than %v", config.Lifetime, minKeyLifetime)
 	case config.PublishFirst > config.Lifetime/6:
 		return nil, fmt.Errorf("make keys: published for %v, more than a sixth of the lifetime of %v", config.PublishFirst, config.Lifetime)
 	}
-	a := &AuthorityKeys{config: config}
-	first, err := a.generate(config.Now())
+	k := &AuthorityKeys{authority: a, config: config}
+	first, err := k.generate(config.Now())
 	if err != nil {
 		return nil, err
 	}
-	if a.set, err = NewKeySet(first); err != nil {
+	if k.set, err = NewKeySet(first); err != nil {
 		return nil, err
 	}
-	a.set.keeper, a.leaf = a, first
-	a.rotation = rotation{set: a.set, publishFirst: max(config.PublishFirst, 0)}
-	a.schedule()
-	return a, nil
+	k.set.keeper, k.leaf = k, first
+	k.rotation = rotation{set: k.set, publishFirst: max(config.PublishFirst, 0)}
+	k.schedule()
+	return k, nil
 }
 
-// Keys returns the set, for [NewIssuer]. Its [KeySet.BundlePEM] is the certificate of the authority alone.
-func (a *AuthorityKeys) Keys() *KeySet { return a.set }
+// KeySet returns the set, for [NewIssuer]. Its [KeySet.BundlePEM] is the certificate of the authority alone.
+func (a *AuthorityKeys) KeySet() *KeySet { return a.set }
 
 // Renew makes a new key that signs at once, without being published first: for a key that may have leaked, which is then
 // to be retired by [KeySet.Retire]. Registries accept the tokens of a leaked key until its certificate ends, which they
@@ -220,12 +216,12 @@ func (a *AuthorityKeys) promote(now time.Time) error {
 }
 
 func (a *AuthorityKeys) generate(now time.Time) (*Key, error) {
-	authority := a.config.Authority
+	authority := a.authority
 	if a.leaf != nil {
 		// A new key would end as soon, and be renewed sooner and sooner.
 		if leaf := a.leaf.chain[0]; !leaf.NotAfter.Before(authority.certificate.NotAfter) && !now.Before(leaf.NotBefore) {
 			return nil, fmt.Errorf("generate key: %w: the authority %q ends at %s, and with it the keys that it certified",
-				ErrBadCertificate, authority.certificate.Subject, authority.certificate.NotAfter.UTC().Format(time.RFC3339))
+				errBadCertificate, authority.certificate.Subject, authority.certificate.NotAfter.UTC().Format(time.RFC3339))
 		}
 	}
 	key, err := authority.generateKey(a.config.Algorithm, a.config.Lifetime, now)
@@ -233,7 +229,7 @@ func (a *AuthorityKeys) generate(now time.Time) (*Key, error) {
 		return nil, err
 	}
 	key.authority = authority.certificate
-	key.signsUntil = key.chain[0].NotAfter.Add(-DefaultLeeway)
+	key.signsUntil = key.chain[0].NotAfter.Add(-defaultLeeway)
 	return key, nil
 }
 

@@ -3,6 +3,8 @@ package token_test
 import (
 	"crypto/x509"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +64,11 @@ func TestAGeneratedAuthorityCertifiesKeysAndNothingElse(t *testing.T) {
 
 func TestAKeyDoesNotOutliveItsAuthority(t *testing.T) {
 	ca := newAuthority(t, "ca", nil) // for a year
-	authority, err := token.NewAuthority(ca.signer, ca.certificate)
+	signing, err := token.NewKey(ca.signer, ca.certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := token.NewAuthority(signing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +87,11 @@ func TestAnAuthorityIsKeptInPEM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := token.ParseAuthority(keyPEM, authority.CertificatePEM())
+	read, err := token.ParseKey(keyPEM, authority.CertificatePEM())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := token.NewAuthority(read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,15 +107,22 @@ func TestAnAuthorityIsKeptInPEM(t *testing.T) {
 	}
 }
 
-func TestLoadAuthorityWarnsOfAFileThatEverybodyMayRead(t *testing.T) {
+func TestAnAuthorityWarnsOfAFileThatEverybodyMayRead(t *testing.T) {
 	authority := generateAuthority(t)
 	keyPEM, err := authority.PrivateKeyPEM()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := newKeyFiles(t)
-	files.write(t, files.key, slices.Concat(keyPEM, authority.CertificatePEM()), 0o644)
-	loaded, err := token.LoadAuthority(files.key, "")
+	file := filepath.Join(t.TempDir(), "authority.pem")
+	data := slices.Concat(keyPEM, authority.CertificatePEM())
+	if err := os.WriteFile(file, data, 0o644); err != nil { //nolint:gosec // on purpose
+		t.Fatal(err)
+	}
+	key, err := token.LoadKey(file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := token.NewAuthority(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +154,12 @@ func TestNewAuthorityRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if authority, err := token.NewAuthority(other, test.certificate); !errors.Is(err, test.want) || (err == nil) != (authority != nil) {
+			key, err := token.NewKey(other, test.certificate)
+			var authority *token.Authority
+			if err == nil {
+				authority, err = token.NewAuthority(key)
+			}
+			if !errors.Is(err, test.want) || (err == nil) != (authority != nil) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
 		})
@@ -147,11 +169,12 @@ func TestNewAuthorityRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyPEM, err := key.PrivateKeyPEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := token.ParseAuthority(keyPEM, nil); !errors.Is(err, token.ErrBadCertificate) {
+	if _, err := token.NewAuthority(key); !errors.Is(err, token.ErrBadCertificate) {
 		t.Errorf("without a certificate: %v", err)
+	}
+	for _, key := range []*token.Key{nil, publicKey(t, generateKey(t, token.ES256))} {
+		if _, err := token.NewAuthority(key); !errors.Is(err, token.ErrPublicOnly) {
+			t.Errorf("%v: %v", key, err)
+		}
 	}
 }

@@ -54,25 +54,10 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkRedeem redeems one token of a thousand.
-func BenchmarkRedeem(b *testing.B) {
-	tokens := newRefreshTokens(b, token.RefreshConfig{MaxPerSubject: 1000})
-	var text token.Secret
-	for range 1000 {
-		text, _ = issueRefresh(b, tokens, aliceGrant)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := tokens.Redeem(b.Context(), text, aliceGrant.Service); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // BenchmarkIssueWithAuthorityKeys has one more certificate in x5c, and a look at the clock.
 func BenchmarkIssueWithAuthorityKeys(b *testing.B) {
 	keys, _ := newAuthorityKeys(b, generateAuthority(b), nil)
-	issuer := newIssuer(b, keys.Keys(), nil)
+	issuer := newIssuer(b, keys.KeySet(), nil)
 	grant := aliceMay("pull", "push")
 	b.ReportAllocs()
 	for b.Loop() {
@@ -86,8 +71,7 @@ func BenchmarkSigning(b *testing.B) {
 	renewed, _ := newAuthorityKeys(b, generateAuthority(b), nil)
 	for name, keys := range map[string]*token.KeySet{
 		"a plain set":    newKeySet(b, generateKey(b, token.ES256)),
-		"authority keys": renewed.Keys(),
-		"a key file":     newKeyFile(b, generateKey(b, token.ES256), token.KeyFileConfig{}).Keys(),
+		"authority keys": renewed.KeySet(),
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

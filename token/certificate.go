@@ -22,7 +22,7 @@ const (
 // The certificate is not a CA: nothing but this key is trusted by trusting it.
 func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error) {
 	if !k.CanSign() {
-		return nil, fmt.Errorf("make certificate: %w", ErrPublicOnly)
+		return nil, fmt.Errorf("make certificate: %w", errPublicOnly)
 	}
 	if validFor <= 0 {
 		return nil, fmt.Errorf("make certificate: a validity of %v", validFor)
@@ -65,17 +65,17 @@ func encodeCertificate(certificate *x509.Certificate) []byte {
 func checkChain(public crypto.PublicKey, chain []*x509.Certificate) error {
 	for i, certificate := range chain {
 		if certificate == nil {
-			return fmt.Errorf("%w: certificate %d is nil", ErrBadCertificate, i+1)
+			return fmt.Errorf("%w: certificate %d is nil", errBadCertificate, i+1)
 		}
 		if i == 0 {
 			continue
 		}
 		if err := chain[i-1].CheckSignatureFrom(certificate); err != nil {
-			return fmt.Errorf("%w: certificate %d is not signed by the one after it: %w", ErrBadCertificate, i, err)
+			return fmt.Errorf("%w: certificate %d is not signed by the one after it: %w", errBadCertificate, i, err)
 		}
 	}
 	if len(chain) > 0 && !sameKey(public, chain[0].PublicKey) {
-		return fmt.Errorf("%w: the first certificate, %q, is of another key", ErrKeyMismatch, chain[0].Subject)
+		return fmt.Errorf("%w: the first certificate, %q, is of another key", errKeyMismatch, chain[0].Subject)
 	}
 	return nil
 }
@@ -84,11 +84,11 @@ func checkChain(public crypto.PublicKey, chain []*x509.Certificate) error {
 func checkValidity(chain []*x509.Certificate, now time.Time) error {
 	for _, certificate := range chain {
 		if now.After(certificate.NotAfter) {
-			return fmt.Errorf("%w: %q expired at %s", ErrBadCertificate,
+			return fmt.Errorf("%w: %q expired at %s", errBadCertificate,
 				certificate.Subject, certificate.NotAfter.UTC().Format(time.RFC3339))
 		}
 		if now.Before(certificate.NotBefore) {
-			return fmt.Errorf("%w: %q is not valid before %s", ErrBadCertificate,
+			return fmt.Errorf("%w: %q is not valid before %s", errBadCertificate,
 				certificate.Subject, certificate.NotBefore.UTC().Format(time.RFC3339))
 		}
 	}

@@ -2,7 +2,6 @@ package token_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 
@@ -24,7 +23,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	issued, err := issuer.Issue(context.Background(), token.Grant{
+	issued, err := issuer.Issue(context.Background(), token.Request{
 		Subject:  "alice",
 		Audience: "registry.example.com",
 		Access:   []scope.Scope{{Type: "repository", Name: "alice/app", Actions: []string{"pull"}}},
@@ -89,32 +88,4 @@ func ExampleKeySet() {
 	fmt.Println(len(keys.Keys()), keys.Signing() == second)
 
 	// Output: 1 true
-}
-
-func ExampleRefreshTokens() {
-	ctx := context.Background()
-	tokens, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
-	if err != nil {
-		log.Fatal(err)
-	}
-	text, record, err := tokens.Issue(ctx, token.RefreshGrant{Subject: "alice", Service: "registry.example.com", ClientID: "docker"})
-	if err != nil {
-		log.Fatal(err)
-	}
-
-	redeemed, err := tokens.Redeem(ctx, text, "registry.example.com")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(redeemed.Subject, redeemed.ClientID)
-
-	if _, err := tokens.Revoke(ctx, token.RefreshFilter{ID: record.ID}); err != nil {
-		log.Fatal(err)
-	}
-	_, err = tokens.Redeem(ctx, text, "registry.example.com")
-	fmt.Println(errors.Is(err, token.ErrRefreshInvalid))
-
-	// Output:
-	// alice docker
-	// true
 }

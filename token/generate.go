@@ -33,9 +33,9 @@ func generate(algorithm Algorithm) (crypto.Signer, error) {
 	switch algorithm {
 	case ES256, "":
 		return generateECDSA(elliptic.P256())
-	case ES384:
+	case es384:
 		return generateECDSA(elliptic.P384())
-	case ES512:
+	case es512:
 		return generateECDSA(elliptic.P521())
 	case EdDSA:
 		_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -43,7 +43,7 @@ func generate(algorithm Algorithm) (crypto.Signer, error) {
 	case RS256:
 		return rsa.GenerateKey(rand.Reader, generatedRSABits)
 	default:
-		return nil, fmt.Errorf("%w: algorithm %q", ErrUnsupportedKey, string(algorithm))
+		return nil, fmt.Errorf("%w: algorithm %q", errUnsupportedKey, string(algorithm))
 	}
 }
 
@@ -57,4 +57,14 @@ func generateECDSA(curve elliptic.Curve) (crypto.Signer, error) {
 			return private, nil
 		}
 	}
+}
+
+// GenerateKeySet returns a set with one generated key, as [GenerateKey] makes it. An empty algorithm is
+// [ES256]. The key is lost when the process ends: see [LoadOrGenerateKey].
+func GenerateKeySet(algorithm Algorithm) (*KeySet, error) {
+	key, err := GenerateKey(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	return NewKeySet(key)
 }

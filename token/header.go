@@ -27,7 +27,7 @@ type header struct {
 	Base64    json.RawMessage `json:"b64"`
 }
 
-func malformed(reason string) error { return fmt.Errorf("%w: %s", ErrMalformed, reason) }
+func malformed(reason string) error { return fmt.Errorf("%w: %s", errMalformed, reason) }
 
 // parseHeader reads the header of a token in compact form, before anything about it can be trusted.
 func parseHeader(raw string) (*header, error) {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 	"unicode/utf8"
 
@@ -16,12 +15,12 @@ import (
 
 // The lifetimes of an access token.
 const (
-	// DefaultLifetime is that of an [Issuer] without another. A push that takes longer fetches another token.
-	DefaultLifetime = 5 * time.Minute
-	// MinLifetime is what clients assume when nothing is said, and the least that the specification allows.
-	MinLifetime = time.Minute
-	// MaxLifetime bounds the harm that a stolen token does: it cannot be revoked.
-	MaxLifetime = time.Hour
+	// defaultLifetime is that of an [Issuer] without another. A push that takes longer fetches another token.
+	defaultLifetime = 5 * time.Minute
+	// minLifetime is what clients assume when nothing is said, and the least that the specification allows.
+	minLifetime = time.Minute
+	// maxLifetime bounds the harm that a stolen token does: it cannot be revoked.
+	maxLifetime = time.Hour
 )
 
 // backdated is how far before the present iat and nbf are. Zot has no leeway and refuses either in its future, even by
@@ -34,29 +33,12 @@ type IssuerConfig struct {
 	Name string
 	// Keys are the keys, one of which signs. Required.
 	Keys *KeySet
-	// Lifetime is how long a token is valid: at least [MinLifetime] and at most [MaxLifetime]. Zero is
-	// [DefaultLifetime].
+	// Lifetime is how long a token is valid: at least [minLifetime] and at most [maxLifetime]. Zero is
+	// [defaultLifetime].
 	Lifetime time.Duration
 	// LibtrustKeyID puts the libtrust id of the key into kid instead of the thumbprint: for distribution 2.x with a key
 	// that has no certificate. Distribution 3.x then finds no key without a certificate.
 	LibtrustKeyID bool
-	// ShareFor lets those who ask the same for up to this long after a token was made have that token, and not one of their own:
-	// a cluster of which each node starts the same image then costs one signature. Zero shares nothing. It is at most a
-	// quarter of the lifetime, and leaves [MinLifetime] of it.
-	//
-	// The same is the same subject, audience and access of a [Grant], from addresses of one AddressClass, signed by the same key; lists of
-	// many scopes are not shared. All who ask the same wait for one signature, and share its error. Everything else is as without
-	// it: who asks and what is granted is decided for each request anew, so a right that was taken away is not in a
-	// token that is given out later. But the "jti" then names a token and no longer a request: several records of the
-	// audit have the same, which [Token.Shared] tells, and what is seen of a token at the registry belongs to one of them.
-	// A registry that accepts a jti only once cannot be used with it; none of the known ones does that.
-	ShareFor time.Duration
-	// MaxShared bounds how many tokens are kept for sharing. Beyond it requests get tokens of their own. The default is
-	// 1000, which take two or three megabytes.
-	MaxShared int
-	// AddressClass tells which addresses may share tokens: those for which it returns the same. The default is the network, of
-	// which it takes the first 16 bits of an IPv4 address and the first 48 of another one.
-	AddressClass func(netip.Addr) string
 	// Now is the clock. Nil is time.Now.
 	Now func() time.Time
 }
@@ -67,14 +49,13 @@ type Issuer struct {
 	keys          *KeySet
 	lifetime      time.Duration
 	libtrustKeyID bool
-	sharing       *sharing // or nil
 	now           func() time.Time
 }
 
 // NewIssuer returns an issuer, or an error that says which field of the configuration is missing or out of range.
 func NewIssuer(config IssuerConfig) (*Issuer, error) {
 	if config.Lifetime == 0 {
-		config.Lifetime = DefaultLifetime
+		config.Lifetime = defaultLifetime
 	}
 	if config.Now == nil {
 		config.Now = time.Now
@@ -83,13 +64,9 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 	case config.Name == "" || !utf8.ValidString(config.Name):
 		return nil, errors.New("make issuer: the name is missing or not UTF-8")
 	case config.Keys == nil || config.Keys.Signing() == nil:
-		return nil, fmt.Errorf("make issuer: %w: no key in the set signs", ErrPublicOnly)
-	case config.Lifetime < MinLifetime || config.Lifetime > MaxLifetime:
-		return nil, fmt.Errorf("make issuer: a lifetime of %v, not of %v to %v", config.Lifetime, MinLifetime, MaxLifetime)
-	}
-	shared, err := newSharing(config)
-	if err != nil {
-		return nil, fmt.Errorf("make issuer: %w", err)
+		return nil, fmt.Errorf("make issuer: %w: no key in the set signs", errPublicOnly)
+	case config.Lifetime < minLifetime || config.Lifetime > maxLifetime:
+		return nil, fmt.Errorf("make issuer: a lifetime of %v, not of %v to %v", config.Lifetime, minLifetime, maxLifetime)
 	}
 	if _, err := config.Keys.signingUntil(roundUp(config.Now().Add(config.Lifetime))); err != nil {
 		return nil, fmt.Errorf("make issuer: %w", err)
@@ -99,22 +76,18 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 		keys:          config.Keys,
 		lifetime:      config.Lifetime,
 		libtrustKeyID: config.LibtrustKeyID,
-		sharing:       shared,
 		now:           config.Now,
 	}, nil
 }
 
-// A Grant is what a token says.
-type Grant struct {
+// A Request is what a token says.
+type Request struct {
 	// Subject is the name of who may do it. Empty is the anonymous subject.
 	Subject string
 	// Audience is the service: the registry that the token is for. Required.
 	Audience string
 	// Access is what may be done. Scopes of one resource are merged, and those without an action left out.
 	Access []scope.Scope
-	// RemoteAddr is where the token is asked from, for an issuer that shares tokens: see [IssuerConfig.AddressClass]. The token
-	// does not say it.
-	RemoteAddr netip.Addr
 }
 
 // A Token is an access token, issued.
@@ -130,47 +103,36 @@ type Token struct {
 	ExpiresAt time.Time
 	// Lifetime is how long the token is valid: what the answer's expires_in says.
 	Lifetime time.Duration
-	// Shared says that the token was made for an earlier request.
-	Shared bool
 }
 
 // Issue makes a token. An error means that no token can be made now: the signer failed, ctx is done, the certificate of the
 // key would end before the token and cannot be renewed (see [AuthorityKeys]), or the grant is not a valid one. It contains
 // nothing secret.
-func (i *Issuer) Issue(ctx context.Context, grant Grant) (Token, error) {
+func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 	if err := ctx.Err(); err != nil { // a crypto.Signer takes no context
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
 	// encoding/json would replace invalid UTF-8, and so make one subject of two.
-	if grant.Audience == "" || !utf8.ValidString(grant.Audience) || !utf8.ValidString(grant.Subject) {
+	if request.Audience == "" || !utf8.ValidString(request.Audience) || !utf8.ValidString(request.Subject) {
 		return Token{}, errors.New("issue token: the audience is missing, or a name is not UTF-8")
 	}
-	now, access := i.now().UTC(), accessOf(grant.Access)
+	now, access := i.now().UTC(), accessOf(request.Access)
 	signer, err := i.signer(roundUp(now.Add(i.lifetime)))
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
-	if i.sharing == nil {
-		return i.issue(signer, grant, access, now)
-	}
-	question := i.sharing.question(grant, access)
-	if len(question) > maxQuestion {
-		return i.issue(signer, grant, access, now)
-	}
-	return i.sharing.get(ctx, shareKey{signer, question}, now, func() (Token, error) {
-		return i.issue(signer, grant, access, now)
-	})
+	return i.issue(signer, request, access, now)
 }
 
 // issue makes a token of its own.
-func (i *Issuer) issue(signer *compactSigner, grant Grant, access []scope.Scope, now time.Time) (Token, error) {
+func (i *Issuer) issue(signer *compactSigner, request Request, access []scope.Scope, now time.Time) (Token, error) {
 	token := Token{
 		ID:        newTokenID(),
 		IssuedAt:  now.Truncate(time.Second),
 		ExpiresAt: roundUp(now.Add(i.lifetime)),
 		Lifetime:  i.lifetime,
 	}
-	payload, err := json.Marshal(i.claims(grant, access, token))
+	payload, err := json.Marshal(i.claims(request, access, token))
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
@@ -182,8 +144,8 @@ func (i *Issuer) issue(signer *compactSigner, grant Grant, access []scope.Scope,
 	return token, nil
 }
 
-// Keys returns the issuer's key set, to change its keys or to publish them.
-func (i *Issuer) Keys() *KeySet { return i.keys }
+// KeySet returns the issuer's key set, to change its keys or to publish them.
+func (i *Issuer) KeySet() *KeySet { return i.keys }
 
 // Verifier returns a verifier of this issuer's tokens for one service, with the same keys and clock.
 func (i *Issuer) Verifier(audience string) (*Verifier, error) {
@@ -202,12 +164,12 @@ type issuedClaims struct {
 	Access    []scope.Scope `json:"access"`
 }
 
-func (i *Issuer) claims(grant Grant, access []scope.Scope, token Token) issuedClaims {
+func (i *Issuer) claims(request Request, access []scope.Scope, token Token) issuedClaims {
 	past := token.IssuedAt.Add(-backdated).Unix()
 	return issuedClaims{
 		Issuer:    i.name,
-		Subject:   grant.Subject,
-		Audience:  grant.Audience,
+		Subject:   request.Subject,
+		Audience:  request.Audience,
 		ExpiresAt: token.ExpiresAt.Unix(),
 		NotBefore: past,
 		IssuedAt:  past,

@@ -33,7 +33,7 @@ func newIssuer(tb testing.TB, keys *token.KeySet, now func() time.Time) *token.I
 	return issuer
 }
 
-func issue(tb testing.TB, issuer *token.Issuer, grant token.Grant) token.Token {
+func issue(tb testing.TB, issuer *token.Issuer, grant token.Request) token.Token {
 	tb.Helper()
 	issued, err := issuer.Issue(tb.Context(), grant)
 	if err != nil {
@@ -43,9 +43,9 @@ func issue(tb testing.TB, issuer *token.Issuer, grant token.Grant) token.Token {
 }
 
 // aliceMay returns a grant of alice's for her own repository.
-func aliceMay(actions ...string) token.Grant {
+func aliceMay(actions ...string) token.Request {
 	access := []scope.Scope{{Type: "repository", Name: "alice/app", Actions: actions}}
-	return token.Grant{Subject: "alice", Audience: service, Access: access}
+	return token.Request{Subject: "alice", Audience: service, Access: access}
 }
 
 // decode reads a token with the standard library alone, and checks nothing.
@@ -118,7 +118,7 @@ func TestAccessClaim(t *testing.T) {
 	issuer := newIssuer(t, newKeySet(t, generateKey(t, token.ES256)), nil)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			issued := issue(t, issuer, token.Grant{Audience: service, Access: test.access})
+			issued := issue(t, issuer, token.Request{Audience: service, Access: test.access})
 			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(string(issued.Value), ".")[1])
 			if err != nil {
 				t.Fatal(err)
@@ -225,11 +225,11 @@ func TestIssueRefuses(t *testing.T) {
 	cancel()
 	tests := []struct {
 		name  string
-		grant token.Grant
+		grant token.Request
 	}{
-		{"no audience", token.Grant{Subject: "alice"}},
-		{"a subject that is not UTF-8", token.Grant{Subject: "a\xff", Audience: service}},
-		{"an audience that is not UTF-8", token.Grant{Subject: "a", Audience: "\xff"}},
+		{"no audience", token.Request{Subject: "alice"}},
+		{"a subject that is not UTF-8", token.Request{Subject: "a\xff", Audience: service}},
+		{"an audience that is not UTF-8", token.Request{Subject: "a", Audience: "\xff"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -285,7 +285,7 @@ func TestTokenIDsAreUnique(t *testing.T) {
 }
 
 func TestAnOrdinaryTokenIsSmall(t *testing.T) {
-	grant := token.Grant{Subject: "alice", Audience: service}
+	grant := token.Request{Subject: "alice", Audience: service}
 	for i := range 10 {
 		grant.Access = append(grant.Access, scope.Scope{
 			Type: "repository", Name: fmt.Sprintf("organisation/project/application-%d", i), Actions: []string{"pull", "push"},

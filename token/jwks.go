@@ -61,13 +61,13 @@ func parseJWK(data []byte) (*Key, error) {
 		Private   json.RawMessage `json:"d"`
 	}
 	if json.Unmarshal(data, &secret) == nil && (secret.Type == "oct" || secret.Symmetric != nil || secret.Private != nil) {
-		return nil, fmt.Errorf("%w: a secret key in a set of public keys", ErrUnsupportedKey)
+		return nil, fmt.Errorf("%w: a secret key in a set of public keys", errUnsupportedKey)
 	}
 	var jwk jose.JSONWebKey
 	if jwk.UnmarshalJSON(data) != nil || !jwk.IsPublic() || jwk.Use != "" && jwk.Use != use {
 		return nil, errSkipped
 	}
-	key, err := NewPublicKey(jwk.Key, jwk.Certificates...)
+	key, err := newPublicKey(jwk.Key, jwk.Certificates...)
 	if err != nil || jwk.Algorithm != "" && jwk.Algorithm != string(key.algorithm) {
 		return nil, errSkipped
 	}
@@ -85,7 +85,7 @@ func ParseBundle(data []byte) (*KeySet, error) {
 	}
 	var list []*Key
 	for i, certificate := range certificates {
-		key, err := NewPublicKey(certificate.PublicKey, certificate)
+		key, err := newPublicKey(certificate.PublicKey, certificate)
 		if err != nil {
 			return nil, fmt.Errorf("read certificate bundle: certificate %d: %w", i+1, err)
 		}

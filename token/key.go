@@ -3,7 +3,6 @@ package token
 import (
 	"crypto"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,24 +10,10 @@ import (
 	"time"
 )
 
-var (
-	// ErrUnsupportedKey means that a key is of a type, a curve or a size that is weak or that registries do not take.
-	ErrUnsupportedKey = errors.New("token: unsupported key")
-	// ErrKeyMismatch means that two things that should belong to one key do not: a certificate, a signer, a signature.
-	ErrKeyMismatch = errors.New("token: key mismatch")
-	// ErrBadCertificate means that a certificate chain is out of order, expired or not yet valid.
-	ErrBadCertificate = errors.New("token: bad certificate")
-	// ErrEncryptedKey means that a private key is protected with a passphrase, which this package does not ask for.
-	ErrEncryptedKey = errors.New("token: encrypted private key")
-	// ErrPublicOnly means that a key cannot do what was asked of it, since its private part is not here: it only verifies,
-	// or it lives in a device.
-	ErrPublicOnly = errors.New("token: no private key")
-)
-
 // A Key signs tokens or, without its private part, only verifies them. It has one [Algorithm] and, usually, a
 // certificate, by which distribution finds it.
 //
-// Make one with [GenerateKey], [LoadKey], [ParseKey], [NewKey] or [NewPublicKey]. A Key does not change and is safe for
+// Make one with [GenerateKey], [LoadKey], [ParseKey], [NewKey] or [newPublicKey]. A Key does not change and is safe for
 // concurrent use, provided that its signer is. It never prints its private part.
 type Key struct { //nolint:recvcheck // a copied Key must not print its private part either
 	id         string
@@ -56,16 +41,16 @@ type Key struct { //nolint:recvcheck // a copied Key must not print its private 
 // An *[crypto/ecdsa.PrivateKey] makes signatures without randomness, by RFC 6979; every other signer is given [crypto/rand.Reader].
 //
 // A message is signed and verified before NewKey returns, so that a signer of another key fails at start and not in the
-// first request. The error wraps [ErrUnsupportedKey], [ErrKeyMismatch] or [ErrBadCertificate], or is the signer's.
+// first request. The error wraps [errUnsupportedKey], [errKeyMismatch] or [errBadCertificate], or is the signer's.
 func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (*Key, error) {
 	return newKeyAt(time.Now(), signer, chain)
 }
 
 func newKeyAt(now time.Time, signer crypto.Signer, chain []*x509.Certificate) (*Key, error) {
 	if signer == nil {
-		return nil, fmt.Errorf("%w: no signer", ErrPublicOnly)
+		return nil, fmt.Errorf("%w: no signer", errPublicOnly)
 	}
-	key, err := NewPublicKey(signer.Public(), chain...)
+	key, err := newPublicKey(signer.Public(), chain...)
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +60,9 @@ func newKeyAt(now time.Time, signer crypto.Signer, chain []*x509.Certificate) (*
 	return key.withSigner(signer)
 }
 
-// NewPublicKey returns a key that only verifies. The chain is checked as by [NewKey], except that an expired certificate
+// newPublicKey returns a key that only verifies. The chain is checked as by [NewKey], except that an expired certificate
 // is accepted: that the key is in a [KeySet] is what makes it trusted.
-func NewPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, error) {
+func newPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, error) {
 	algorithm, err := algorithmOf(public)
 	if err != nil {
 		return nil, err
@@ -126,7 +111,7 @@ func (k *Key) Algorithm() Algorithm { return k.algorithm }
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
 // CanSign reports whether the key signs. Otherwise it only verifies.
-func (k *Key) CanSign() bool { return k.signer != nil }
+func (k *Key) CanSign() bool { return k != nil && k.signer != nil }
 
 // Certificates returns the certificate of the key and those above it, or nothing.
 func (k *Key) Certificates() []*x509.Certificate { return slices.Clone(k.chain) }

@@ -18,7 +18,7 @@ import (
 func thumbprint(public crypto.PublicKey) (string, error) {
 	sum, err := (&jose.JSONWebKey{Key: public}).Thumbprint(crypto.SHA256)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrUnsupportedKey, err)
+		return "", fmt.Errorf("%w: %w", errUnsupportedKey, err)
 	}
 	return base64.RawURLEncoding.EncodeToString(sum), nil
 }
@@ -28,7 +28,7 @@ func thumbprint(public crypto.PublicKey) (string, error) {
 func libtrustID(public crypto.PublicKey) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrUnsupportedKey, err)
+		return "", fmt.Errorf("%w: %w", errUnsupportedKey, err)
 	}
 	const prefix, group = 240 / 8, 4
 	sum := sha256.Sum256(der)

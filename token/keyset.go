@@ -1,19 +1,11 @@
 package token
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-)
-
-var (
-	// ErrKeyUnknown means that no key of the set is meant: by an id, or by the header of a token.
-	ErrKeyUnknown = errors.New("token: unknown key")
-	// ErrKeyInUse means that a key cannot be retired, since it is the one that signs. Promote another one first.
-	ErrKeyInUse = errors.New("token: the key is signing")
 )
 
 // A KeySet holds the key that signs now and the keys whose tokens are still accepted.
@@ -52,8 +44,8 @@ type keys struct {
 }
 
 // NewKeySet returns a set in which signing signs, and others are accepted as well. A set with a nil signing key and at
-// least one other only verifies; [NewIssuer] refuses it. The error wraps [ErrPublicOnly] when signing cannot sign, and
-// [ErrKeyUnknown] when there is no key at all.
+// least one other only verifies; [NewIssuer] refuses it. The error wraps [errPublicOnly] when signing cannot sign, and
+// [errNotInSet] when there is no key at all.
 func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 	list := others
 	if signing != nil {
@@ -75,10 +67,10 @@ func (s *KeySet) Signing() *Key { return s.load().signing }
 func (s *KeySet) Keys() []*Key { return slices.Clone(s.load().list) }
 
 // Add adds a key that verifies and does not sign yet. A key with the id of one in the set takes its place: so a
-// certificate is renewed under the same key. The error wraps [ErrPublicOnly] when that one signs and the new one cannot.
+// certificate is renewed under the same key. The error wraps [errPublicOnly] when that one signs and the new one cannot.
 func (s *KeySet) Add(key *Key) error {
 	if key == nil {
-		return fmt.Errorf("add key: %w: nil", ErrKeyUnknown)
+		return fmt.Errorf("add key: %w: nil", errNotInSet)
 	}
 	return s.update("add key", func(now *keys) (*keys, error) {
 		list, signing := slices.Clone(now.list), now.signing
@@ -94,28 +86,28 @@ func (s *KeySet) Add(key *Key) error {
 	})
 }
 
-// Promote lets the key with this id sign from now on; the one that signed is kept. The error wraps [ErrKeyUnknown], or
-// [ErrPublicOnly] when the key cannot sign.
+// Promote lets the key with this id sign from now on; the one that signed is kept. The error wraps [errNotInSet], or
+// [errPublicOnly] when the key cannot sign.
 func (s *KeySet) Promote(id string) error {
 	return s.update("promote key", func(now *keys) (*keys, error) {
 		key := now.byID[id]
 		if key == nil {
-			return nil, fmt.Errorf("%w: %q", ErrKeyUnknown, id)
+			return nil, fmt.Errorf("%w: %q", errNotInSet, id)
 		}
 		return newKeys(key, now.list)
 	})
 }
 
-// Retire removes the key with this id: its tokens are refused from now on. The error wraps [ErrKeyUnknown], or
-// [ErrKeyInUse] when it is the one that signs, or the last one.
+// Retire removes the key with this id: its tokens are refused from now on. The error wraps [errNotInSet], or
+// [errKeyInUse] when it is the one that signs, or the last one.
 func (s *KeySet) Retire(id string) error {
 	return s.update("retire key", func(now *keys) (*keys, error) {
 		key := now.byID[id]
 		switch {
 		case key == nil:
-			return nil, fmt.Errorf("%w: %q", ErrKeyUnknown, id)
+			return nil, fmt.Errorf("%w: %q", errNotInSet, id)
 		case key == now.signing || len(now.list) == 1:
-			return nil, fmt.Errorf("%w: %q", ErrKeyInUse, id)
+			return nil, fmt.Errorf("%w: %q", errKeyInUse, id)
 		}
 		return newKeys(now.signing, slices.DeleteFunc(slices.Clone(now.list), func(k *Key) bool { return k == key }))
 	})
@@ -129,7 +121,7 @@ func (s *KeySet) load() *keys {
 	return s.current.Load()
 }
 
-// signingUntil returns the key that signs a token which ends then. The error wraps ErrBadCertificate when registries would
+// signingUntil returns the key that signs a token which ends then. The error wraps errBadCertificate when registries would
 // refuse the token before its end, or says why there is no other key.
 func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
 	if key := s.load().signing; key.maySign(end) {
@@ -142,7 +134,7 @@ func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
 	}
 	key := s.current.Load().signing
 	if !key.maySign(end) {
-		return nil, fmt.Errorf("%w: that of the signing key ends before the token would", ErrBadCertificate)
+		return nil, fmt.Errorf("%w: that of the signing key ends before the token would", errBadCertificate)
 	}
 	return key, nil
 }
@@ -160,15 +152,15 @@ func (s *KeySet) update(doing string, change func(*keys) (*keys, error)) error {
 
 func newKeys(signing *Key, list []*Key) (*keys, error) {
 	if len(list) == 0 {
-		return nil, fmt.Errorf("make key set: %w: no key", ErrKeyUnknown)
+		return nil, fmt.Errorf("make key set: %w: no key", errNotInSet)
 	}
 	if signing != nil && !signing.CanSign() {
-		return nil, fmt.Errorf("make key set: %w: %v", ErrPublicOnly, signing)
+		return nil, fmt.Errorf("make key set: %w: %v", errPublicOnly, signing)
 	}
 	k := &keys{signing: signing, list: slices.Clone(list), byID: make(map[string]*Key, len(list))}
 	for _, key := range list {
 		if key == nil {
-			return nil, fmt.Errorf("make key set: %w: nil", ErrKeyUnknown)
+			return nil, fmt.Errorf("make key set: %w: nil", errNotInSet)
 		}
 		if k.byID[key.id] != nil {
 			return nil, fmt.Errorf("make key set: %v is there twice", key)

@@ -58,8 +58,8 @@ func (r *rotation) promote(now time.Time) error {
 
 // retire removes a key as soon as no token of it can be accepted any more: it has signed its last one before now.
 func (r *rotation) retire(key *Key, now time.Time) {
-	goneAt := now.Add(MaxLifetime + DefaultLeeway + r.publishFirst)
-	if end := key.signsUntil.Add(DefaultLeeway); !key.signsUntil.IsZero() && end.Before(goneAt) {
+	goneAt := now.Add(maxLifetime + defaultLeeway + r.publishFirst)
+	if end := key.signsUntil.Add(defaultLeeway); !key.signsUntil.IsZero() && end.Before(goneAt) {
 		goneAt = end
 	}
 	r.spare(key.id)

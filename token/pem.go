@@ -57,7 +57,7 @@ func LoadKey(keyFile, certFile string) (*Key, error) {
 // first. Without any the key works, but only with the registries that [Key.Warnings] does not name.
 //
 // Anything else in the input is refused, and so is a block that is cut off: a file may be read while it is written. The
-// error wraps [ErrEncryptedKey], [ErrUnsupportedKey], [ErrKeyMismatch] or [ErrBadCertificate] where one of them fits. It
+// error wraps [errEncryptedKey], [errUnsupportedKey], [errKeyMismatch] or [errBadCertificate] where one of them fits. It
 // never contains a part of the input.
 func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	blocks, err := decodePEM(keyPEM)
@@ -83,12 +83,12 @@ func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 }
 
 // PrivateKeyPEM returns the private key as PKCS #8 in PEM. For a key that is not held in memory the error wraps
-// [ErrPublicOnly].
+// [errPublicOnly].
 func (k *Key) PrivateKeyPEM() ([]byte, error) {
 	switch k.signer.(type) {
 	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
 	default:
-		return nil, fmt.Errorf("encode private key: %w", ErrPublicOnly)
+		return nil, fmt.Errorf("encode private key: %w", errPublicOnly)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(k.signer)
 	if err != nil {
@@ -107,7 +107,7 @@ func readBlocks(blocks []*pem.Block) (crypto.Signer, []*x509.Certificate, error)
 		case blockCertificate:
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
-				return nil, nil, fmt.Errorf("%w: %w", ErrBadCertificate, err)
+				return nil, nil, fmt.Errorf("%w: %w", errBadCertificate, err)
 			}
 			chain = append(chain, certificate)
 		default:
@@ -125,7 +125,7 @@ func readBlocks(blocks []*pem.Block) (crypto.Signer, []*x509.Certificate, error)
 
 func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
 	if block.Type == blockEncrypted || block.Headers["DEK-Info"] != "" { // PKCS #8, and RFC 1423
-		return nil, fmt.Errorf("%w: decrypt it first, for example with openssl pkey", ErrEncryptedKey)
+		return nil, fmt.Errorf("%w: decrypt it first, for example with openssl pkey", errEncryptedKey)
 	}
 	var private any
 	var err error
@@ -144,7 +144,7 @@ func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
 	}
 	signer, ok := private.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("%w: %T cannot sign", ErrUnsupportedKey, private)
+		return nil, fmt.Errorf("%w: %T cannot sign", errUnsupportedKey, private)
 	}
 	return signer, nil
 }

@@ -88,7 +88,7 @@ func (k *Key) selfTest() error {
 		return fmt.Errorf("test key: %w", err)
 	}
 	if payload, err := signed.Verify(k.public); err != nil || string(payload) != message {
-		return fmt.Errorf("test key: %w: the signer's signature is not by its public key", ErrKeyMismatch)
+		return fmt.Errorf("test key: %w: the signer's signature is not by its public key", errKeyMismatch)
 	}
 	return nil
 }

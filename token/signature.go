@@ -60,9 +60,9 @@ func (a Algorithm) hash() crypto.Hash {
 	switch a {
 	case ES256, RS256:
 		return crypto.SHA256
-	case ES384:
+	case es384:
 		return crypto.SHA384
-	case ES512:
+	case es512:
 		return crypto.SHA512
 	default:
 		return crypto.Hash(0)
@@ -87,9 +87,9 @@ func (a Algorithm) coordinateSize() int {
 	switch a {
 	case ES256:
 		return 32
-	case ES384:
+	case es384:
 		return 48
-	case ES512:
+	case es512:
 		return 66
 	default:
 		return 0

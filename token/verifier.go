@@ -10,24 +10,8 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// Why a token is refused. All of them mean 401 with a new challenge; [ErrKeyUnknown] is another one.
-var (
-	// ErrMalformed means that it is no token of the accepted form.
-	ErrMalformed = errors.New("token: malformed")
-	// ErrSignature means that it was not signed with the key that it names.
-	ErrSignature = errors.New("token: wrong signature")
-	// ErrIssuer means that somebody else issued it.
-	ErrIssuer = errors.New("token: wrong issuer")
-	// ErrAudience means that it is for another service.
-	ErrAudience = errors.New("token: wrong audience")
-	// ErrExpired means that its time is over.
-	ErrExpired = errors.New("token: expired")
-	// ErrNotYetValid means that its nbf or iat is in the future.
-	ErrNotYetValid = errors.New("token: not yet valid")
-)
-
-// DefaultLeeway is how far the clocks of issuer and verifier may differ, as in distribution.
-const DefaultLeeway = time.Minute
+// defaultLeeway is how far the clocks of issuer and verifier may differ, as in distribution.
+const defaultLeeway = time.Minute
 
 // A VerifierConfig configures a [Verifier].
 type VerifierConfig struct {
@@ -40,7 +24,7 @@ type VerifierConfig struct {
 	// Roots, if any, are CAs: a token with an x5c chain that leads to one of them is accepted too. Any certificate below
 	// these CAs can then sign tokens, whatever it was made for, so they should certify nothing else.
 	Roots *x509.CertPool
-	// Leeway is how far the clocks may differ. Zero is [DefaultLeeway], a negative one is none.
+	// Leeway is how far the clocks may differ. Zero is [defaultLeeway], a negative one is none.
 	Leeway time.Duration
 	// Now is the clock. Nil is time.Now.
 	Now func() time.Time
@@ -66,7 +50,7 @@ func NewVerifier(config VerifierConfig) (*Verifier, error) {
 		return nil, errors.New("make verifier: no keys")
 	}
 	if config.Leeway == 0 {
-		config.Leeway = DefaultLeeway
+		config.Leeway = defaultLeeway
 	}
 	if config.Now == nil {
 		config.Now = time.Now
@@ -125,11 +109,11 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 		return nil, err
 	}
 	if len(chain) == 0 {
-		return nil, ErrKeyUnknown
+		return nil, errUnknownKey
 	}
-	leaf, err := NewPublicKey(chain[0].PublicKey)
+	leaf, err := newPublicKey(chain[0].PublicKey)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the x5c certificate is of no key that is accepted", ErrKeyUnknown)
+		return nil, fmt.Errorf("%w: the x5c certificate is of no key that is accepted", errUnknownKey)
 	}
 	if trusted != nil {
 		if key := trusted.byID[leaf.id]; key != nil {
@@ -139,7 +123,7 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 	if v.roots != nil && leadsToRoot(chain, v.roots, v.now()) {
 		return leaf, nil
 	}
-	return nil, ErrKeyUnknown
+	return nil, errUnknownKey
 }
 
 func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) bool {
@@ -161,14 +145,14 @@ func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time)
 
 func checkSignature(raw string, h *header, key *Key) (payload []byte, err error) {
 	if h.Algorithm != string(key.algorithm) {
-		return nil, fmt.Errorf("%w: the alg is not %s, that of the key", ErrSignature, key.algorithm)
+		return nil, fmt.Errorf("%w: the alg is not %s, that of the key", errSignature, key.algorithm)
 	}
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.algorithm)})
 	if err != nil {
 		return nil, malformed("not a JWS in compact form") // the library's errors quote the token
 	}
 	if payload, err = signed.Verify(key.public); err != nil {
-		return nil, ErrSignature
+		return nil, errSignature
 	}
 	return payload, nil
 }
@@ -177,13 +161,13 @@ func (v *Verifier) checkClaims(claims *receivedClaims) error {
 	now := v.now()
 	switch {
 	case claims.Issuer != v.issuer:
-		return ErrIssuer
+		return errIssuer
 	case !slices.Contains(claims.Audience, v.audience):
-		return ErrAudience
+		return errAudience
 	case !now.Before(timeOf(claims.ExpiresAt).Add(v.leeway)):
-		return ErrExpired
+		return errExpired
 	case now.Add(v.leeway).Before(timeOf(claims.NotBefore)), now.Add(v.leeway).Before(timeOf(claims.IssuedAt)):
-		return ErrNotYetValid
+		return errNotYetValid
 	}
 	return nil
 }

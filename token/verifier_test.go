@@ -296,14 +296,14 @@ func TestKeysAreFoundByCertificate(t *testing.T) {
 	}{
 		{"whose key is in the set", known, nil, []*x509.Certificate{leaf}, nil},
 		{"whose key is in the set, though it has expired", known, nil, []*x509.Certificate{expired}, nil},
-		{"whose key is not in the set", other, nil, []*x509.Certificate{leaf, ca.certificate}, token.ErrKeyUnknown},
+		{"whose key is not in the set", other, nil, []*x509.Certificate{leaf, ca.certificate}, token.ErrUnknownKey},
 		{"below a root", nil, roots, []*x509.Certificate{leaf, ca.certificate}, nil},
 		{"below a root that is sent too", nil, roots, []*x509.Certificate{leaf, ca.certificate, root.certificate}, nil},
 		{"below a root, beside a set", other, roots, []*x509.Certificate{leaf, ca.certificate}, nil},
-		{"below a root, with a gap", nil, roots, []*x509.Certificate{leaf}, token.ErrKeyUnknown},
-		{"below a root, expired", nil, roots, []*x509.Certificate{expired, ca.certificate}, token.ErrKeyUnknown},
-		{"below a certificate that is no CA", nil, roots, []*x509.Certificate{noCA.leaf(t, private, nil), noCA.certificate, ca.certificate}, token.ErrKeyUnknown},
-		{"below another root", nil, x509.NewCertPool(), []*x509.Certificate{leaf, ca.certificate, root.certificate}, token.ErrKeyUnknown},
+		{"below a root, with a gap", nil, roots, []*x509.Certificate{leaf}, token.ErrUnknownKey},
+		{"below a root, expired", nil, roots, []*x509.Certificate{expired, ca.certificate}, token.ErrUnknownKey},
+		{"below a certificate that is no CA", nil, roots, []*x509.Certificate{noCA.leaf(t, private, nil), noCA.certificate, ca.certificate}, token.ErrUnknownKey},
+		{"below another root", nil, x509.NewCertPool(), []*x509.Certificate{leaf, ca.certificate, root.certificate}, token.ErrUnknownKey},
 		{"with the CA first", nil, roots, []*x509.Certificate{ca.certificate, leaf}, token.ErrSignature},
 	}
 	for _, test := range tests {
