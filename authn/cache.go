@@ -2,140 +2,177 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/berthpass/registry-auth/internal/lru"
+	"github.com/berthpass/registry-auth/internal/secret"
 )
 
-// CacheConfig says how much [Cache] remembers, and for how long. The zero value is a good choice.
+// CacheConfig configures [Cache]. The zero value is a good choice.
 type CacheConfig struct {
-	// TTL is how long after a password check its success is remembered. The default is one minute.
+	// TTL is how long a successful login is remembered, from the beginning of its check. Using it
+	// does not prolong it. The default is one minute.
 	TTL time.Duration
-	// MaxEntries bounds what is remembered; the entry that was not used for the longest time goes first. If it is more than
-	// 1000 that is so about: an entry stays at least until half as many others were used after it. The default is 10 000.
+	// MaxEntries bounds the cache, which then evicts the least recently used entry. The default is
+	// 10 000.
 	MaxEntries int
-	// Now is the clock, which tests replace. It is called concurrently. The default is time.Now.
-	Now func() time.Time
 }
 
-const (
-	defaultCacheTTL        = time.Minute
-	defaultCacheMaxEntries = 10_000
-)
-
-// Cache returns an authenticator that asks a, and for a short time remembers which user names and passwords were right. Clients
-// of registries send the password with every token request, and checking it is slow on purpose.
+// Cache returns an authenticator that remembers the successful logins of a for a short time.
+// Registry clients send the password with every token request, and checking it is slow on purpose.
 //
-// Only success is remembered: a wrong password always pays for a check. Nothing remembered can be turned back into a password;
-// the key is an HMAC-SHA-256 of user name and password under a random key that this process alone has.
+// Only success is remembered, under an HMAC-SHA-256 of user name and password with a random key
+// that never leaves the process. A wrong password always costs a check.
 //
-// a sees nothing of a request but user name and password, so that its answer cannot depend on the rest, an address for example,
-// and then be remembered for somebody else. A source that has to see the rest belongs in front of the Cache and not in it.
-// Requests without a user name go to a unchanged, and nothing is remembered of them.
+// The cache calls [Confirm] before it returns a remembered subject. So labels are up to date, and a
+// user that was removed, disabled or given a new password is checked again at once. When the source
+// of users is down, so is the login. A subject that its source has no means to confirm, not even
+// right after its login, is remembered unchanged for TTL.
 //
-// When a is a [Directory], a remembered subject is looked up before it is returned. So labels are as they are now, and a user
-// who was removed, disabled or given another password since is not let in: the remembered check is dropped and another made.
-// A lookup that is broken is an error, as a broken check is. When the lookup is not supported, what is remembered holds for TTL.
+// a sees only the user name and the password of a request: an answer that depended on anything
+// else, such as the address, would be remembered for the wrong requests. Put a source that needs
+// more in front of the cache. Requests without a user name pass through and are not remembered.
 //
-// Checks of the same credentials at the same time run once, and all get the answer. The check belongs to the request that came
-// first: when that one's context ends, another takes over; when it panics, the others get an error. None waits longer than its
-// own context lasts. Who shares a check depends on the presented credentials alone, and so tells nothing about the user. Those
-// whose password is remembered wait for nobody.
+// Concurrent requests with the same credentials share one check, which runs in the first of them.
+// When the context of that request ends, another takes over.
 //
-// The Cache is a Directory; it finds what a finds, and remembers nothing of it.
-func Cache(a Authenticator, cfg CacheConfig) Authenticator {
-	if cfg.TTL <= 0 {
-		cfg.TTL = defaultCacheTTL
+// The result is a [Directory] and a [Confirmer] if a is. Cache panics if a is nil.
+func Cache(a Authenticator, config CacheConfig) Authenticator {
+	if a == nil {
+		panic("authn.Cache: the authenticator is nil")
 	}
-	if cfg.MaxEntries <= 0 {
-		cfg.MaxEntries = defaultCacheMaxEntries
+	if config.TTL <= 0 {
+		config.TTL = time.Minute
 	}
-	return &cache{
-		source:  a,
-		mac:     newMACs(""),
-		proven:  newProofs(cfg.TTL, cfg.MaxEntries, cfg.Now),
-		flights: make(map[proofKey]*flight),
+	if config.MaxEntries <= 0 {
+		config.MaxEntries = 10_000
 	}
+	c := &cache{
+		source: a,
+		ttl:    config.TTL,
+		mac:    secret.NewMAC(""),
+		logins: lru.New[credentials, *login](config.MaxEntries),
+		calls:  make(map[credentials]*call),
+	}
+	return Decorate(a, c.authenticate)
 }
 
 type cache struct {
 	source Authenticator
-	mac    *macs
-	proven *proofs // changed under the lock, and read without
+	ttl    time.Duration
+	mac    secret.MAC
+	logins *lru.Cache[credentials, *login]
 
-	mu      sync.Mutex
-	flights map[proofKey]*flight
+	mu    sync.Mutex
+	calls map[credentials]*call
 }
 
-var (
-	_ Authenticator = (*cache)(nil)
-	_ Directory     = (*cache)(nil)
-)
+// credentials is the hash of a user name and a password.
+type credentials [sha256.Size]byte
 
-func (c *cache) Lookup(ctx context.Context, name string) (Subject, error) {
-	return Lookup(ctx, c.source, name)
+// A login is a successful check.
+type login struct {
+	subject     Subject
+	began       time.Time
+	confirmable bool
 }
 
-func (c *cache) Authenticate(ctx context.Context, r Request) (Subject, error) {
+// A call is a check that is running. The fields below done are set before done is closed.
+type call struct {
+	began time.Time
+	done  chan struct{}
+
+	subject   Subject
+	err       error
+	abandoned bool // the context of its request ended, so err says nothing about the credentials
+}
+
+func (c *cache) authenticate(ctx context.Context, r Request) (Subject, error) {
 	if r.Username == "" {
 		return c.source.Authenticate(ctx, r)
 	}
-	key := c.mac.sum(macCredentials, r.Username, string(r.Password))
+	key := credentials(c.mac.Sum(r.Username, string(r.Password)))
 	for {
-		known, shared, own := c.enter(key)
-		var subject Subject
-		var err error
+		remembered, running, mine := c.find(key)
 		switch {
-		case known != nil:
-			subject, err = c.confirm(ctx, key, known)
-		case shared != nil:
-			subject, err = shared.wait(ctx)
+		case remembered != nil:
+			if subject, err := c.confirm(ctx, remembered); !refused(err) {
+				return subject, err
+			}
+			c.logins.Remove(key, func(current *login) bool { return current == remembered })
+		case running != nil:
+			select {
+			case <-running.done:
+			case <-ctx.Done():
+				return Subject{}, fmt.Errorf("wait for the check of the same credentials: %w", ctx.Err())
+			}
+			if !running.abandoned {
+				return running.subject, running.err
+			}
 		default:
-			return c.fly(ctx, own, Request{Username: r.Username, Password: r.Password})
-		}
-		if !errors.Is(err, errStartAnew) {
-			return subject, err
+			c.check(ctx, key, mine, Request{Username: r.Username, Password: r.Password})
+			return mine.subject, mine.err
 		}
 	}
 }
 
-// errStartAnew means that what was remembered, or the check of another request, came to nothing.
-var errStartAnew = errors.New("authn: start anew")
-
-// enter returns one of three: the proof that is remembered, the check that another request is making, or one to make. Only those
-// who find no proof take the lock, and look again: the check may have ended meanwhile.
-func (c *cache) enter(key proofKey) (known *proof, shared, own *flight) {
-	if known := c.proven.get(key); known != nil {
-		return known, nil, nil
-	}
+// find returns a remembered login, or a running call to wait for, or else a new call to make.
+func (c *cache) find(key credentials) (remembered *login, running, mine *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.proven.advance()
-	if known := c.proven.get(key); known != nil {
-		return known, nil, nil
+	if found, ok := c.logins.Get(key); ok && time.Since(found.began) < c.ttl {
+		return found, nil, nil
 	}
-	if shared := c.flights[key]; shared != nil {
-		return nil, shared, nil
+	if running := c.calls[key]; running != nil {
+		return nil, running, nil
 	}
-	own = &flight{key: key, begun: now, landed: make(chan struct{})}
-	c.flights[key] = own
-	return nil, nil, own
+	mine = &call{began: time.Now(), done: make(chan struct{})}
+	c.calls[key] = mine
+	return nil, nil, mine
 }
 
-// confirm returns the subject of a proof as it is now.
-func (c *cache) confirm(ctx context.Context, key proofKey, known *proof) (Subject, error) {
-	subject, err := Confirm(ctx, c.source, known.subject)
+// confirm returns the remembered subject as it is now.
+func (c *cache) confirm(ctx context.Context, remembered *login) (Subject, error) {
+	subject, err := Confirm(ctx, c.source, remembered.subject)
 	switch {
-	case errors.Is(err, ErrNoLookup):
-		return known.subject, nil
-	case errors.Is(err, ErrNoMatch), errors.Is(err, ErrRejected):
+	case errors.Is(err, ErrNoLookup) && !remembered.confirmable:
+		return remembered.subject, nil
+	case err != nil && !refused(err):
+		err = fmt.Errorf("confirm the remembered login of %+q: %w", remembered.subject.Name, err)
+	}
+	return subject, err
+}
+
+// refused reports whether a remembered subject has to be checked again. ErrNoLookup is a reason:
+// for a removed user a [Chain] returns it when another of its members cannot tell.
+func refused(err error) bool {
+	return errors.Is(err, ErrNoMatch) || errors.Is(err, ErrRejected) || errors.Is(err, ErrNoLookup)
+}
+
+// check makes a call, and remembers its success.
+func (c *cache) check(ctx context.Context, key credentials, mine *call, r Request) {
+	mine.err = errors.New("the check of the same credentials in another request panicked")
+	var remember *login
+	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.proven.drop(key, known)
-		return Subject{}, errStartAnew
-	case err != nil:
-		return Subject{}, fmt.Errorf("look up %+q, whose password is remembered: %w", known.subject.Name, err)
+		if delete(c.calls, key); remember != nil {
+			c.logins.Add(key, remember)
+		}
+		close(mine.done)
+	}()
+	subject, err := c.source.Authenticate(ctx, r)
+	if err == nil && !subject.Anonymous() {
+		_, failed := Confirm(ctx, c.source, subject)
+		if failed == nil || errors.Is(failed, ErrNoLookup) {
+			remember = &login{subject, mine.began, failed == nil}
+		}
 	}
-	return subject, nil
+	mine.subject, mine.err = subject, err
+	mine.abandoned = ctx.Err() != nil && err != nil &&
+		!errors.Is(err, ErrRejected) && !errors.Is(err, ErrNoMatch)
 }

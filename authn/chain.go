@@ -3,65 +3,94 @@ package authn
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 )
 
-// Chain returns an authenticator that asks the given ones in order. The first that does not answer [ErrNoMatch] decides:
-// a subject, [ErrRejected] and a broken source all end the chain, so that an outage of one source never lets a later one
-// speak for its users.
+// Chain returns an authenticator that asks its members in order. The first result other than
+// [ErrNoMatch] is final. That includes errors: while one source is down, a later one does not answer
+// for its users. So a name belongs to the first member that knows it, whatever its kind.
 //
-// A member that is a [Directory] and does not know the user name is passed over without a password check. When no member
-// knows the name, one of those is asked nevertheless, so that an unknown user costs a check as a known one does. Where the
-// checks of the members take different times, the time still tells in which of them a user is.
+// A member that is a [Directory] and does not know the user name is skipped, so that a request costs
+// one password check. When all members were skipped, the last one is asked after all: an unknown user
+// takes as long as a known one.
 //
-// A name belongs to the first member that knows it: a user and a service account of one name, in two members, cannot both log
-// in.
-//
-// The chain is itself a Directory; it finds what its members find.
-func Chain(members ...Authenticator) Authenticator { return chain(members) }
+// The chain is a Directory if any member is one, and a [Confirmer] if any member is one of the two.
+// When no member finds the subject and one of them cannot tell, the error wraps [ErrNoLookup].
+// Chain panics if a member is nil.
+func Chain(members ...Authenticator) Authenticator {
+	c := chain(slices.Clone(members))
+	directory, confirmer := len(c) == 0, false
+	for i, member := range c {
+		if member == nil {
+			panic(fmt.Sprintf("authn.Chain: member %d is nil", i))
+		}
+		_, isDirectory := member.(Directory)
+		_, isConfirmer := member.(Confirmer)
+		directory, confirmer = directory || isDirectory, confirmer || isConfirmer
+	}
+	switch {
+	case directory:
+		return c
+	case confirmer:
+		return struct {
+			Func
+			Confirmer
+		}{c.Authenticate, c}
+	default:
+		return Func(c.Authenticate)
+	}
+}
 
 type chain []Authenticator
 
-var (
-	_ Authenticator = chain(nil)
-	_ Directory     = chain(nil)
-)
-
 func (c chain) Authenticate(ctx context.Context, r Request) (Subject, error) {
-	var passedOver Authenticator
+	var skipped Authenticator
 	for _, member := range c {
-		if r.Username != "" && !mayKnow(ctx, member, r.Username) {
-			passedOver = member
-			continue
+		if r.Username != "" {
+			if _, err := lookup(ctx, member, r.Username); errors.Is(err, ErrNoMatch) {
+				skipped = member
+				continue
+			}
 		}
-		subject, err := member.Authenticate(ctx, r)
-		if !errors.Is(err, ErrNoMatch) {
+		if subject, err := member.Authenticate(ctx, r); !errors.Is(err, ErrNoMatch) {
 			return subject, err
 		}
 	}
-	if passedOver != nil {
-		return passedOver.Authenticate(ctx, r)
+	if skipped != nil {
+		return skipped.Authenticate(ctx, r)
 	}
 	return Subject{}, ErrNoMatch
 }
 
-// mayKnow is false only when the member is sure. One that cannot look up has to be asked, and a broken one as well, so
-// that its error ends the chain.
-func mayKnow(ctx context.Context, member Authenticator, name string) bool {
-	_, err := Lookup(ctx, member, name)
-	return !errors.Is(err, ErrNoMatch)
+func (c chain) Lookup(ctx context.Context, name string) (Subject, error) {
+	return c.first(func(member Authenticator) (Subject, error) { return lookup(ctx, member, name) })
 }
 
-func (c chain) Lookup(ctx context.Context, name string) (Subject, error) {
+func (c chain) Confirm(ctx context.Context, remembered Subject) (Subject, error) {
+	return c.first(func(member Authenticator) (Subject, error) {
+		return Confirm(ctx, member, remembered)
+	})
+}
+
+// first returns the first result that is neither ErrNoMatch nor ErrNoLookup.
+func (c chain) first(find func(Authenticator) (Subject, error)) (Subject, error) {
 	notFound := ErrNoMatch
 	for _, member := range c {
-		subject, err := Lookup(ctx, member, name)
+		subject, err := find(member)
 		switch {
-		case errors.Is(err, ErrNoMatch):
 		case errors.Is(err, ErrNoLookup):
 			notFound = err
-		default:
+		case !errors.Is(err, ErrNoMatch):
 			return subject, err
 		}
 	}
 	return Subject{}, notFound
+}
+
+func lookup(ctx context.Context, a Authenticator, name string) (Subject, error) {
+	if d, ok := a.(Directory); ok {
+		return d.Lookup(ctx, name)
+	}
+	return Subject{}, ErrNoLookup
 }

@@ -13,7 +13,7 @@ import (
 
 // People with passwords, and jobs of a CI system with tokens that something else checks.
 func Example() {
-	hash, err := password.Hash("wonderland")
+	hash, err := password.NewHash("wonderland")
 	if err != nil {
 		fmt.Println(err)
 		return

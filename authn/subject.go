@@ -8,13 +8,13 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// A Kind says what sort of subject somebody is. Its numbers may be stored.
+// A Kind tells people from programs. Its numbers may be stored: they never change.
 type Kind uint8
 
 const (
 	// KindUser is a person, or an account that acts for one. It is the zero value.
 	KindUser Kind = 0
-	// KindServiceAccount is an account of a program: a CI job, a robot, a cluster.
+	// KindServiceAccount is the account of a program: a CI job, a robot, a cluster.
 	KindServiceAccount Kind = 1
 )
 
@@ -30,39 +30,56 @@ func (k Kind) String() string {
 	}
 }
 
-// A Subject is who asks: an authenticated user or service account, or the anonymous subject, which
-// is the zero value. It is plain data. Code that receives a Subject must not change its Labels or
-// its Limit, which may be shared with the source of users.
+// MarshalText returns "user" or "service_account", which is also the form in JSON.
+func (k Kind) MarshalText() ([]byte, error) {
+	if k > KindServiceAccount {
+		return nil, fmt.Errorf("unknown kind of subject %d", uint8(k))
+	}
+	return []byte(strings.ReplaceAll(k.String(), " ", "_")), nil
+}
+
+// UnmarshalText accepts what MarshalText returns.
+func (k *Kind) UnmarshalText(text []byte) error {
+	for _, known := range []Kind{KindUser, KindServiceAccount} {
+		if t, err := known.MarshalText(); err == nil && string(t) == string(text) {
+			*k = known
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown kind of subject %+q", text)
+}
+
+// A Subject is an authenticated user or service account, or the anonymous subject, which is the zero
+// value. It is plain data. Code that receives a Subject must not change its Labels and its Limit,
+// which it may share with the source of users.
 type Subject struct {
-	// Name is the canonical name, as the source of users has it; policies compare it exactly, and
+	// Name is the canonical name, as the source of users spells it. Policies compare it exactly, and
 	// it becomes the "sub" claim of the token. A subject without a name is anonymous.
 	Name string `json:"name"`
-	// Kind tells people from service accounts. A service account and a user may have the same
-	// name, so a policy that grants something to a name must look at both.
+	// Kind tells people from service accounts. Both can have the same name, so a policy that grants
+	// something to a name must look at the kind too.
 	Kind Kind `json:"kind"`
-	// Labels are further facts that the source of users knows, such as groups:
+	// Labels are other facts that the source of users knows, such as groups:
 	// {"group": {"devs", "ops"}}.
 	Labels map[string][]string `json:"labels,omitempty"`
-	// Stamp changes whenever earlier proofs of this subject must no longer count: a new password,
-	// an account created again under an old name, another source of users. It is opaque and holds
-	// no secret. Caches and refresh tokens keep it and compare it; a source that has nothing to
-	// derive it from leaves it empty.
+	// Stamp changes when earlier logins of the subject must no longer count: with a new password,
+	// or a new account under an old name. It is opaque and contains no secret. Caches and refresh
+	// tokens store and compare it. It is empty if the source has nothing to derive it from.
 	Stamp string `json:"-"`
-	// Limit narrows what the subject may do with the credential that it presented, such as a
-	// personal token for one repository. Nil is no limit. The token server applies it after any
-	// authorizer.
+	// Limit restricts the subject to what its credentials allow, such as a personal token for one
+	// repository. The token server applies it after any authorizer. Nil is no limit.
 	Limit *Limit `json:"limit,omitempty"`
 }
 
 // Anonymous reports whether s is the anonymous subject.
 func (s Subject) Anonymous() bool { return s.Name == "" }
 
-// A Limit is the most that a credential is good for, whatever its subject may do. The zero Limit
+// A Limit is the most that some credentials allow, whatever their subject may do. The zero Limit
 // allows nothing.
 type Limit struct {
-	// Scopes are what remains allowed. A Name is compared exactly, unless it ends in "/*", which
-	// stands for every name below the path before it: "team/*" covers team/app and team/a/b, and
-	// neither team nor teams/app. Actions are compared exactly.
+	// Scopes are the allowed scopes. A Name is compared exactly, unless it ends in "/*" and so
+	// covers every name below that path: "team/*" covers team/app and team/a/b, but not team and
+	// teams/app. Actions are compared exactly.
 	Scopes []scope.Scope `json:"scopes"`
 }
 
@@ -81,11 +98,11 @@ func (l *Limit) Allow(s scope.Scope) scope.Scope {
 }
 
 func nameMatches(pattern, name string) bool {
-	prefix, below := strings.CutSuffix(pattern, "*")
-	if !below || !strings.HasSuffix(prefix, "/") {
+	path, isPattern := strings.CutSuffix(pattern, "*")
+	if !isPattern || !strings.HasSuffix(path, "/") {
 		return pattern == name
 	}
-	return strings.HasPrefix(name, prefix) && len(name) > len(prefix)
+	return strings.HasPrefix(name, path) && len(name) > len(path)
 }
 
 // Equal reports whether both limits have the same scopes in the same order. A nil Limit equals only

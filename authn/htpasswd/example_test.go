@@ -26,7 +26,7 @@ func Example() {
 		return
 	}
 
-	file, err := htpasswd.Open(path, htpasswd.Config{Logger: slog.New(slog.DiscardHandler)})
+	file, err := htpasswd.Open(htpasswd.Config{File: path, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		fmt.Println(err)
 		return

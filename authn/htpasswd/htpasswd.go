@@ -2,7 +2,6 @@ package htpasswd
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -11,8 +10,10 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 )
 
-// Config holds what [Open] need not be told. Its zero value is a good choice.
+// Config configures [Open].
 type Config struct {
+	// File is the path of the file, which may be a symbolic link.
+	File string
 	// Checker bounds how many passwords are checked at once. All sources of a process should share one; the default is one
 	// for this file alone.
 	Checker *password.Checker
@@ -24,8 +25,8 @@ type Config struct {
 // A File is a source of users that follows a file. It is an [authn.Authenticator] and an [authn.Directory], and safe for
 // concurrent use. [Open] makes one. It holds nothing open and needs no closing.
 type File struct {
-	path string
-	cfg  Config
+	path   string
+	config Config
 
 	latest atomic.Pointer[version]
 	reload sync.Mutex // held by the one who reads the file anew
@@ -38,14 +39,14 @@ var (
 
 // Open reads the file at path, which may be a symbolic link. The error says which line is wrong, and why; a program should not
 // start then. A file without users is no error.
-func Open(path string, cfg Config) (*File, error) {
-	if cfg.Checker == nil {
-		cfg.Checker = &password.Checker{} // one for all versions of the file
+func Open(config Config) (*File, error) {
+	if config.Checker == nil {
+		config.Checker = &password.Checker{} // one for all versions of the file
 	}
-	f := &File{path: path, cfg: cfg}
+	f := &File{path: config.File, config: config}
 	first, err := f.open()
 	if err != nil {
-		return nil, fmt.Errorf("htpasswd: %w", err)
+		return nil, err
 	}
 	f.latest.Store(first)
 	return f, nil
@@ -66,10 +67,7 @@ func (f *File) Lookup(ctx context.Context, name string) (authn.Subject, error) {
 // Err says why the file as it is now is not in force, and is nil when it is. While there is an error, the users that were read
 // before it remain.
 func (f *File) Err() error {
-	if err := f.current().err; err != nil {
-		return fmt.Errorf("htpasswd: %w", err)
-	}
-	return nil
+	return f.current().err
 }
 
 func (f *File) log(level slog.Level, message string, attr slog.Attr) {
@@ -77,8 +75,8 @@ func (f *File) log(level slog.Level, message string, attr slog.Attr) {
 }
 
 func (f *File) logger() *slog.Logger {
-	if f.cfg.Logger != nil {
-		return f.cfg.Logger
+	if f.config.Logger != nil {
+		return f.config.Logger
 	}
 	return slog.Default()
 }

@@ -42,7 +42,7 @@ func open(t *testing.T, content string) (f *htpasswd.File, path string, log *byt
 	path = filepath.Join(t.TempDir(), "htpasswd")
 	write(t, path, content, time.Hour)
 	log = &bytes.Buffer{}
-	f, err := htpasswd.Open(path, htpasswd.Config{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	f, err := htpasswd.Open(htpasswd.Config{File: path, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "htpasswd")
 			write(t, path, test.content, time.Hour)
-			f, err := htpasswd.Open(path, htpasswd.Config{})
+			f, err := htpasswd.Open(htpasswd.Config{File: path})
 			if f != nil || err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), path) {
 				t.Fatalf("Open = %v, %v, want %q", f, err, test.want)
 			}
@@ -138,7 +138,7 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 	directory := t.TempDir()
 	for name, path := range map[string]string{"nothing": filepath.Join(directory, "nothing"), "a directory": directory} {
 		t.Run(name, func(t *testing.T) {
-			if f, err := htpasswd.Open(path, htpasswd.Config{}); f != nil || err == nil || !strings.Contains(err.Error(), path) {
+			if f, err := htpasswd.Open(htpasswd.Config{File: path}); f != nil || err == nil || !strings.Contains(err.Error(), path) {
 				t.Errorf("Open = %v, %v", f, err)
 			}
 		})
@@ -148,7 +148,7 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 func TestOpenAnEmptyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "htpasswd")
 	write(t, path, "", 0)
-	f, err := htpasswd.Open(path, htpasswd.Config{Logger: slog.New(slog.DiscardHandler)})
+	f, err := htpasswd.Open(htpasswd.Config{File: path, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestOneCheckerForAllVersions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "htpasswd")
 	write(t, path, "alice:"+wonderland, 0)
 	checker := &password.Checker{}
-	f, err := htpasswd.Open(path, htpasswd.Config{Checker: checker, Logger: slog.New(slog.DiscardHandler)})
+	f, err := htpasswd.Open(htpasswd.Config{File: path, Checker: checker, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestTheHtpasswdProgram(t *testing.T) {
 		}
 	}
 	run("-cbB", path, "alice", "wonderland")
-	f, err := htpasswd.Open(path, htpasswd.Config{Logger: slog.New(slog.DiscardHandler)})
+	f, err := htpasswd.Open(htpasswd.Config{File: path, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func BenchmarkLookup(b *testing.B) {
 	if err := os.Chtimes(path, time.Time{}, time.Now().Add(-time.Hour)); err != nil {
 		b.Fatal(err)
 	}
-	f, err := htpasswd.Open(path, htpasswd.Config{Logger: slog.New(slog.DiscardHandler)})
+	f, err := htpasswd.Open(htpasswd.Config{File: path, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestFileWithATimeStampOfTheFuture(t *testing.T) {
 	if err := os.Chtimes(path, future, future); err != nil {
 		t.Fatal(err)
 	}
-	file, err := htpasswd.Open(path, htpasswd.Config{})
+	file, err := htpasswd.Open(htpasswd.Config{File: path})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func (f *File) parse(content []byte) (*static.Users, error) {
 		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}
 	logger := f.logger().With(slog.String("file", f.path))
-	users, err := static.Config{Checker: f.cfg.Checker, Logger: logger}.New(entries...)
+	users, err := static.New(static.Config{Users: entries, Checker: f.config.Checker, Logger: logger})
 	if refused := (*static.UserError)(nil); errors.As(err, &refused) {
 		return nil, fmt.Errorf("%s: line %d: %w", f.path, lines[refused.Index], refused.Err)
 	}

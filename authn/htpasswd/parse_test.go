@@ -21,7 +21,7 @@ func TestTheDefaultCheckerOutlivesAReload(t *testing.T) {
 		}
 	}
 	write("# nobody\n")
-	file, err := Open(path, Config{Logger: slog.New(slog.DiscardHandler)})
+	file, err := Open(Config{File: path, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestTheDefaultCheckerOutlivesAReload(t *testing.T) {
 	_, _ = file.Authenticate(t.Context(), unknown)
 	write("# still nobody\n")
 	_, _ = file.Authenticate(t.Context(), unknown)
-	if compared := file.cfg.Checker.Stats().Compared; compared != 2 {
+	if compared := file.config.Checker.Stats().Compared; compared != 2 {
 		t.Errorf("the checker has made %d comparisons, want 2", compared)
 	}
 }
@@ -45,7 +45,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("al\x00ice:" + hash)
 	f.Add("a password in the clear without a colon")
 	f.Add(hash + ":alice")
-	file := &File{path: "htpasswd", cfg: Config{Checker: &password.Checker{}, Logger: slog.New(slog.DiscardHandler)}}
+	file := &File{path: "htpasswd", config: Config{Checker: &password.Checker{}, Logger: slog.New(slog.DiscardHandler)}}
 	f.Fuzz(func(t *testing.T, content string) {
 		users, err := file.parse([]byte(content))
 		if err != nil {

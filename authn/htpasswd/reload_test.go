@@ -110,7 +110,7 @@ func TestASymbolicLinkIsFollowed(t *testing.T) {
 	}
 	link("alice", filepath.Join(directory, "data"))
 	link("data/htpasswd", path)
-	f, err := htpasswd.Open(path, htpasswd.Config{Logger: slog.New(slog.DiscardHandler)})
+	f, err := htpasswd.Open(htpasswd.Config{File: path, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

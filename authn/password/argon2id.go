@@ -34,21 +34,21 @@ type argon2idHash struct {
 func parseArgon2id(encoded string) (*argon2idHash, error) {
 	fields := strings.Split(encoded, "$")
 	if len(fields) != 6 {
-		return nil, fmt.Errorf("%w: argon2id has the form $argon2id$v=19$m=…,t=…,p=…$salt$hash", ErrMalformed)
+		return nil, fmt.Errorf("%w: argon2id has the form $argon2id$v=19$m=…,t=…,p=…$salt$hash", errMalformed)
 	}
 	if fields[2] != "v=19" {
-		return nil, fmt.Errorf("%w: argon2id is accepted in version 19 only, v=19", ErrParameters)
+		return nil, fmt.Errorf("%w: argon2id is accepted in version 19 only, v=19", errParameters)
 	}
 	h := &argon2idHash{}
 	if _, err := fmt.Sscanf(fields[3], "m=%d,t=%d,p=%d", &h.memoryKiB, &h.passes, &h.lanes); err != nil {
-		return nil, fmt.Errorf("%w: the argon2id parameters are not m=…,t=…,p=…", ErrMalformed)
+		return nil, fmt.Errorf("%w: the argon2id parameters are not m=…,t=…,p=…", errMalformed)
 	}
 	var saltErr, digestErr error
 	h.salt, saltErr = base64.RawStdEncoding.DecodeString(fields[4])
 	h.digest, digestErr = base64.RawStdEncoding.DecodeString(fields[5])
 	// What encodes differently has leading zeros, line breaks, padding bits or something after the parameters.
 	if saltErr != nil || digestErr != nil || h.encode() != encoded {
-		return nil, fmt.Errorf("%w: the argon2id hash is not in the one canonical form", ErrMalformed)
+		return nil, fmt.Errorf("%w: the argon2id hash is not in the one canonical form", errMalformed)
 	}
 	return h, h.checkBounds()
 }
@@ -66,7 +66,7 @@ func (h *argon2idHash) checkBounds() error {
 	} {
 		if bound.value < bound.min || bound.value > bound.most {
 			return fmt.Errorf("%w: argon2id %s: %d is not in %d to %d: m=19456,t=2,p=1 is a good choice",
-				ErrParameters, bound.name, bound.value, bound.min, bound.most)
+				errParameters, bound.name, bound.value, bound.min, bound.most)
 		}
 	}
 	return nil

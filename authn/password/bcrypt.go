@@ -33,26 +33,26 @@ type bcryptHash struct {
 
 func parseBcrypt(encoded string) (*bcryptHash, error) {
 	if len(encoded) != bcryptBytes {
-		return nil, fmt.Errorf("%w: a bcrypt hash has %d characters and not %d", ErrMalformed, bcryptBytes, len(encoded))
+		return nil, fmt.Errorf("%w: a bcrypt hash has %d characters and not %d", errMalformed, bcryptBytes, len(encoded))
 	}
 	tens, ones := encoded[4]-'0', encoded[5]-'0'
 	if tens > 9 || ones > 9 || encoded[6] != '$' {
-		return nil, fmt.Errorf("%w: the bcrypt cost is not two digits", ErrMalformed)
+		return nil, fmt.Errorf("%w: the bcrypt cost is not two digits", errMalformed)
 	}
 	alphabet := base64.NewEncoding(bcryptAlphabet).WithPadding(base64.NoPadding)
 	// Go's decoder skips line breaks, which the lengths show.
 	salt, err := alphabet.DecodeString(encoded[bcryptSaltOffset:bcryptHashOffset])
 	if err != nil || len(salt) != bcryptSaltBytes {
-		return nil, fmt.Errorf("%w: the bcrypt salt is not base64", ErrMalformed)
+		return nil, fmt.Errorf("%w: the bcrypt salt is not base64", errMalformed)
 	}
 	digest, err := alphabet.Strict().DecodeString(encoded[bcryptHashOffset:])
 	if err != nil || len(digest) != bcryptDigestBytes {
-		return nil, fmt.Errorf("%w: the bcrypt digest is not base64", ErrMalformed)
+		return nil, fmt.Errorf("%w: the bcrypt digest is not base64", errMalformed)
 	}
 	cost := tens*10 + ones
 	if cost < minBcryptCost || cost > maxBcryptCost {
 		return nil, fmt.Errorf("%w: bcrypt cost %d is not in %d to %d: make the hash anew with htpasswd -nBC 10 NAME",
-			ErrParameters, cost, minBcryptCost, maxBcryptCost)
+			errParameters, cost, minBcryptCost, maxBcryptCost)
 	}
 	return &bcryptHash{[bcryptBytes]byte([]byte(encoded)), cost}, nil
 }

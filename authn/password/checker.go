@@ -48,11 +48,11 @@ const (
 )
 
 // Check reports whether the password is the one that the hash was made of. It takes the same time for every password, except
-// that an empty one and one longer than [MaxLength] match nothing at once, whatever the hash.
+// that an empty one and one longer than [maxLength] match nothing at once, whatever the hash.
 //
 // The error wraps [ErrBusy] when the comparison was not begun, because of the bounds of the Checker or because ctx is done; then
 // it wraps ctx's error too. A comparison that has begun runs to its end.
-func (c *Checker) Check(ctx context.Context, hash Parsed, password authn.Secret) (matches bool, err error) {
+func (c *Checker) Check(ctx context.Context, hash Hash, password authn.Secret) (matches bool, err error) {
 	if !acceptableLength(password) || hash.scheme == nil {
 		return false, nil
 	}

@@ -23,9 +23,9 @@ func (f schemeFunc) weakness() string             { return "" }
 func (f schemeFunc) decoy() scheme                { return f }
 
 // slow returns a hash whose comparisons run until the channel gives them a value.
-func slow() (Parsed, chan struct{}) {
+func slow() (Hash, chan struct{}) {
 	finish := make(chan struct{})
-	return Parsed{schemeFunc(func(string) bool { <-finish; return true })}, finish
+	return Hash{schemeFunc(func(string) bool { <-finish; return true })}, finish
 }
 
 func TestCheckerBoundsWhatRunsAndWaits(t *testing.T) {
@@ -143,7 +143,7 @@ func TestCheckerSurvivesAPanic(t *testing.T) {
 	checker := &Checker{Concurrency: 1}
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = checker.Check(t.Context(), Parsed{schemeFunc(func(string) bool { panic("test") })}, "a")
+		_, _ = checker.Check(t.Context(), Hash{schemeFunc(func(string) bool { panic("test") })}, "a")
 		t.Error("the panic did not come through")
 	}()
 	if running := checker.Stats().Running; running != 0 {
@@ -152,17 +152,17 @@ func TestCheckerSurvivesAPanic(t *testing.T) {
 }
 
 func TestCheckerDoesNotCompareWhatCannotMatch(t *testing.T) {
-	everything := Parsed{schemeFunc(func(string) bool { return true })}
+	everything := Hash{schemeFunc(func(string) bool { return true })}
 	for name, test := range map[string]struct {
-		hash     Parsed
+		hash     Hash
 		password authn.Secret
 		want     bool
 	}{
 		"a password":           {everything, "a", true},
-		"the longest password": {everything, authn.Secret(strings.Repeat("a", MaxLength)), true},
-		"a longer password":    {everything, authn.Secret(strings.Repeat("a", MaxLength+1)), false},
+		"the longest password": {everything, authn.Secret(strings.Repeat("a", maxLength)), true},
+		"a longer password":    {everything, authn.Secret(strings.Repeat("a", maxLength+1)), false},
 		"an empty password":    {everything, "", false},
-		"the zero hash":        {Parsed{}, "a", false},
+		"the zero hash":        {Hash{}, "a", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checker := &Checker{}

@@ -4,7 +4,7 @@ package password
 // check against for a user who does not exist or may not log in. Without any it costs as much as what [Hash] makes.
 //
 // Making one takes no time to speak of, so that it may be done at each reload of a list of users.
-func Decoy(hashes ...Parsed) Parsed {
+func Decoy(hashes ...Hash) Hash {
 	var costliest scheme
 	for _, h := range hashes {
 		if h.scheme != nil && (costliest == nil || h.scheme.nominalMicroseconds() > costliest.nominalMicroseconds()) {
@@ -14,7 +14,7 @@ func Decoy(hashes ...Parsed) Parsed {
 	if costliest == nil {
 		costliest = defaultArgon2id()
 	}
-	return Parsed{&decoy{costliest.decoy()}}
+	return Hash{&decoy{costliest.decoy()}}
 }
 
 // decoy does the work of a real hash and throws the result away.

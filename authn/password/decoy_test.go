@@ -32,7 +32,7 @@ func TestDecoyCostsAsMuchAsTheCostliest(t *testing.T) {
 		"usual bcrypt, large argon2id": {[]authn.Secret{bcrypt10, argon64M4}, "argon2id m=65536,t=4,p=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			hashes := []Parsed{{}} // a zero one counts for nothing
+			hashes := []Hash{{}} // a zero one counts for nothing
 			for _, encoded := range test.hashes {
 				parsed, err := Parse(encoded)
 				if err != nil {

@@ -3,7 +3,7 @@
 // The sources of users in this module are built on it. It is public for those who keep their users in a database of their
 // own:
 //
-//	encoded, err := password.Hash("wonderland") // once, when alice chooses her password; string(encoded) goes into the row
+//	encoded, err := password.NewHash("wonderland") // once, when alice chooses her password; string(encoded) goes into the row
 //
 //	checker := &password.Checker{}              // one for the whole process
 //	known, err := password.Parse(row.PasswordHash)
@@ -11,7 +11,7 @@
 //
 // # Which hashes
 //
-//   - bcrypt, as htpasswd -nB makes it: $2a$, $2b$ or $2y$, cost 5 to 14. A cost below 10 is a [Parsed.Weakness]; it is
+//   - bcrypt, as htpasswd -nB makes it: $2a$, $2b$ or $2y$, cost 5 to 14. A cost below 10 is a [Hash.Weakness]; it is
 //     accepted since 5 is what htpasswd makes unless it is told otherwise.
 //   - argon2id in PHC format, version 19: memory 7 MiB to 64 MiB (m=7168 to m=65536), t=1 to 4, p=1 to 4, a salt of 8 to
 //     64 bytes and a hash of 16 to 64 bytes. Less memory than that is below every set of parameters that OWASP recommends,
@@ -22,7 +22,7 @@
 //
 // # Passwords
 //
-// A password has 1 to [MaxLength] bytes; others match nothing. bcrypt reads at most 72 bytes, and takes "a" and "a\x00a" for
+// A password has 1 to [maxLength] bytes; others match nothing. bcrypt reads at most 72 bytes, and takes "a" and "a\x00a" for
 // the same: a longer password, or one with a zero byte, never matches a bcrypt hash.
 //
 // # Unknown users

@@ -10,7 +10,7 @@ import (
 
 // A source of users in a database of one's own. The decoy is there for those who are not in it.
 func Example() {
-	encoded, err := password.Hash("wonderland")
+	encoded, err := password.NewHash("wonderland")
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -8,8 +8,8 @@ import (
 )
 
 // timed returns a hash whose comparisons take that long.
-func timed(d time.Duration, matches bool) Parsed {
-	return Parsed{schemeFunc(func(string) bool { time.Sleep(d); return matches })}
+func timed(d time.Duration, matches bool) Hash {
+	return Hash{schemeFunc(func(string) bool { time.Sleep(d); return matches })}
 }
 
 // A flood of wrong passwords has a third of the time, and what is right has all of it.

@@ -8,10 +8,10 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// MaxLength is the length of the longest password, in bytes. bcrypt hashes have passwords of at most 72 bytes.
-const MaxLength = 1024
+// maxLength is the length of the longest password, in bytes. bcrypt hashes have passwords of at most 72 bytes.
+const maxLength = 1024
 
-// ErrLength means that a password is empty or longer than [MaxLength].
+// ErrLength means that a password is empty or longer than [maxLength].
 var ErrLength = errors.New("password is empty or too long")
 
 // Hash returns a new hash of the password for [Parse] and for storage: argon2id with 19 MiB, two passes and one lane, as OWASP
@@ -20,9 +20,9 @@ var ErrLength = errors.New("password is empty or too long")
 //
 // The error is [ErrLength]. Hash is not bounded as [Checker.Check] is: a server that hashes on request of a stranger has to
 // limit that itself.
-func Hash(password authn.Secret) (authn.Secret, error) {
+func NewHash(password authn.Secret) (authn.Secret, error) {
 	if !acceptableLength(password) {
-		return "", fmt.Errorf("hash a password: %w: 1 to %d bytes are allowed", ErrLength, MaxLength)
+		return "", fmt.Errorf("hash a password: %w: 1 to %d bytes are allowed", ErrLength, maxLength)
 	}
 	h := defaultArgon2id()
 	_, _ = rand.Read(h.salt) // never fails
@@ -35,5 +35,5 @@ func defaultArgon2id() *argon2idHash {
 }
 
 func acceptableLength(password authn.Secret) bool {
-	return password != "" && len(password) <= MaxLength
+	return password != "" && len(password) <= maxLength
 }

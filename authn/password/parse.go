@@ -8,25 +8,26 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
+// ErrHash means that a password hash is not acceptable. The text says why: another algorithm, a
+// damaged hash, or parameters that are too cheap or too costly.
+var ErrHash = errors.New("unacceptable password hash")
+
+// The reasons, which tests tell apart.
 var (
-	// ErrAlgorithm means that a hash is neither bcrypt nor argon2id: another algorithm, or a password in the clear. The
-	// user needs a new hash.
-	ErrAlgorithm = errors.New("not a bcrypt or argon2id hash")
-	// ErrMalformed means that a hash is of a known algorithm, and cut or damaged.
-	ErrMalformed = errors.New("malformed password hash")
-	// ErrParameters means that a hash is well-formed, and too cheap or too costly to be accepted.
-	ErrParameters = errors.New("password hash parameters out of bounds")
+	errAlgorithm  = fmt.Errorf("%w: not bcrypt or argon2id", ErrHash)
+	errMalformed  = fmt.Errorf("%w: malformed", ErrHash)
+	errParameters = fmt.Errorf("%w: parameters out of bounds", ErrHash)
 )
 
 // maxEncodedBytes is more than the longest hash that is accepted: argon2id with a salt and a digest of 64 bytes each.
 const maxEncodedBytes = 256
 
-// A Parsed is a password hash that was read and found acceptable. [Checker.Check] compares passwords with it. It is immutable
+// A Hash is a password hash that was read and found acceptable. [Checker.Check] compares passwords with it. It is immutable
 // and safe for concurrent use; printing it shows nothing of the hash. The zero value matches no password.
-type Parsed struct{ scheme scheme }
+type Hash struct{ scheme scheme }
 
 // A scheme is one algorithm with the parameters and the digest of one hash. Implementations are pointers, so that printing a
-// value that holds a Parsed shows an address and not a digest.
+// value that holds a Hash shows an address and not a digest.
 type scheme interface {
 	// matches compares. It takes the same time whatever the password is, and works as long as the algorithm says.
 	matches(password string) bool
@@ -40,30 +41,30 @@ type scheme interface {
 	decoy() scheme
 }
 
-// Parse reads an encoded password hash and checks its parameters. The error wraps [ErrAlgorithm], [ErrMalformed] or
-// [ErrParameters] and says what to do; it contains nothing of the hash.
-func Parse(encoded authn.Secret) (Parsed, error) {
+// Parse reads an encoded password hash and checks its parameters. The error wraps [errAlgorithm], [errMalformed] or
+// [errParameters] and says what to do; it contains nothing of the hash.
+func Parse(encoded authn.Secret) (Hash, error) {
 	var parsed scheme
 	var err error
 	switch text := string(encoded); {
 	case len(text) > maxEncodedBytes:
-		err = fmt.Errorf("%w: longer than %d bytes", ErrMalformed, maxEncodedBytes)
+		err = fmt.Errorf("%w: longer than %d bytes", errMalformed, maxEncodedBytes)
 	case hasAnyPrefix(text, "$2a$", "$2b$", "$2y$"):
 		parsed, err = parseBcrypt(text)
 	case hasAnyPrefix(text, argon2idPrefix):
 		parsed, err = parseArgon2id(text)
 	default:
-		err = fmt.Errorf("%w but %s: make one with htpasswd -nBC 10 NAME", ErrAlgorithm, describe(text))
+		err = fmt.Errorf("%w but %s: make one with htpasswd -nBC 10 NAME", errAlgorithm, describe(text))
 	}
 	if err != nil {
-		return Parsed{}, err
+		return Hash{}, err
 	}
-	return Parsed{parsed}, nil
+	return Hash{parsed}, nil
 }
 
 // Parameters names the algorithm and its costs, such as "bcrypt cost 10" or "argon2id m=19456,t=2,p=1". Hashes with different
 // parameters take different times, which tells known users from unknown ones.
-func (p Parsed) Parameters() string {
+func (p Hash) Parameters() string {
 	if p.scheme == nil {
 		return "none"
 	}
@@ -71,7 +72,7 @@ func (p Parsed) Parameters() string {
 }
 
 // Weakness is empty for a hash that is strong enough, and otherwise says for the log what is weak and how to mend it.
-func (p Parsed) Weakness() string {
+func (p Hash) Weakness() string {
 	if p.scheme == nil {
 		return ""
 	}

@@ -1,14 +1,15 @@
-// Package static is a source of users that are listed in the program: a few of them from a configuration, or the users of a
-// file that another package reads.
+// Package static is a source of users that are listed in the program: a few from a configuration, or
+// those that another package reads from a file.
 //
-//	users, err := static.New(
-//		static.User{Name: "alice", PasswordHash: aliceHash, Labels: map[string][]string{"group": {"devs"}}},
-//		static.User{Name: "builder", PasswordHash: builderHash, Kind: authn.KindServiceAccount},
-//	)
+//	users, err := static.New(static.Config{Users: []static.User{
+//		{Name: "alice", PasswordHash: hash, Labels: map[string][]string{"group": {"devs"}}},
+//		{Name: "builder", PasswordHash: robotHash, Kind: authn.KindServiceAccount},
+//	}})
 //
-// The hashes are those that package password accepts: bcrypt, as htpasswd -nBC 10 makes it, and argon2id, as password.Hash
-// does. Hashes that are weak, and lists of hashes that take different times and so tell who exists, get a warning in the log.
+// Hashes are those of package password: bcrypt, as htpasswd -nBC 10 makes them, and argon2id, as
+// [password.NewHash] does. The log warns about weak hashes, and about lists with hashes of different
+// cost, since the time of a check then tells which users exist.
 //
-// A list never changes. A source that reloads makes a new one and swaps it in, as package htpasswd does; a [Config] with a
-// Checker keeps the bound on password checks across them.
+// A list never changes. To reload users, make a new list with the same Checker and swap it in, as
+// package htpasswd does.
 package static

@@ -11,7 +11,7 @@ import (
 )
 
 func Example() {
-	hash, err := password.Hash("wonderland") // in a configuration there is the hash, not the password
+	hash, err := password.NewHash("wonderland") // in a configuration there is the hash, not the password
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -35,7 +35,7 @@ func Example() {
 
 // Several lists behind one another share one bound on password checks.
 func ExampleConfig() {
-	hash, err := password.Hash("wonderland")
+	hash, err := password.NewHash("wonderland")
 	if err != nil {
 		fmt.Println(err)
 		return

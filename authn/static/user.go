@@ -18,34 +18,33 @@ import (
 
 // A User is one entry of a list of users.
 type User struct {
-	// Name is what the user types, compared exactly, and the name of the Subject. It has 1 to 255 bytes of UTF-8, without
-	// control characters, without a colon (HTTP Basic ends the name there) and without white space at its ends. Names are
-	// unique, whatever the kind.
+	// Name is the name that the user types, compared exactly, and the name of the Subject. It has 1
+	// to 255 bytes of UTF-8 without control characters, colons (HTTP Basic ends the name there) and
+	// surrounding white space. Names are unique, even among users of different kinds.
 	Name string
 	// PasswordHash is a hash that [password.Parse] accepts.
 	PasswordHash authn.Secret
-	// Kind tells a person from a service account.
+	// Kind is the kind of the Subject.
 	Kind authn.Kind
-	// Labels become those of the Subject. They are copied.
+	// Labels are copied to the Subject.
 	Labels map[string][]string
-	// Disabled keeps the user from logging in and from using what was issued before, with the right password too.
+	// Disabled rejects the user even with the right password. Remembered logins and refresh tokens
+	// stop working as well.
 	Disabled bool
 }
 
-// A UserError says which user of a list cannot be used.
+// A UserError reports a user that is not acceptable.
 type UserError struct {
 	// Index is the position in the list, from zero.
 	Index int
-	// Name is the user's name as it was given.
+	// Name is the name of the user.
 	Name string
-	// Err is the reason. It wraps the errors of [password.Parse], and contains neither the name nor anything of the hash.
+	// Err is the reason. It can wrap [password.ErrHash], and contains neither the name nor the hash.
 	Err error
 }
 
 // Error returns the position, the quoted name and the reason.
-func (e *UserError) Error() string {
-	return fmt.Sprintf("static: user %d, %+q: %v", e.Index, e.Name, e.Err)
-}
+func (e *UserError) Error() string { return fmt.Sprintf("user %d, %+q: %v", e.Index, e.Name, e.Err) }
 
 // Unwrap returns the reason.
 func (e *UserError) Unwrap() error { return e.Err }
@@ -61,47 +60,44 @@ func checkName(name string) error {
 	case !utf8.ValidString(name):
 		return errors.New("the user name is not valid UTF-8")
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return errors.New("the user name has a control character")
+		return errors.New("the user name contains a control character")
 	case strings.Contains(name, ":"):
-		return errors.New("the user name has a colon, where HTTP Basic would end it")
+		return errors.New("the user name contains a colon, where HTTP Basic would end it")
 	case strings.TrimSpace(name) != name:
 		return errors.New("the user name begins or ends with white space")
 	}
 	return nil
 }
 
-// account checks a user and makes of it what is kept.
-func (u *User) account() (account, error) {
+func (u User) account() (*account, error) {
 	if err := checkName(u.Name); err != nil {
-		return account{}, err
+		return nil, err
 	}
-	if u.Kind != authn.KindUser && u.Kind != authn.KindServiceAccount {
-		return account{}, fmt.Errorf("there is no kind of subject %d", u.Kind)
+	if _, err := u.Kind.MarshalText(); err != nil {
+		return nil, err
 	}
 	hash, err := password.Parse(u.PasswordHash)
 	if err != nil {
-		return account{}, err
+		return nil, err
 	}
-	subject := authn.Subject{Name: u.Name, Kind: u.Kind, Labels: cloneLabels(u.Labels), Stamp: u.stamp()}
-	return account{subject, hash, u.Disabled}, nil
+	labels := maps.Clone(u.Labels)
+	for key, values := range labels {
+		labels[key] = slices.Clone(values)
+	}
+	subject := authn.Subject{Name: u.Name, Kind: u.Kind, Labels: labels, Stamp: u.stamp()}
+	return &account{subject, hash, u.Disabled}, nil
 }
 
-func cloneLabels(labels map[string][]string) map[string][]string {
-	clone := maps.Clone(labels)
-	for key, values := range clone {
-		clone[key] = slices.Clone(values)
-	}
-	return clone
-}
-
-// stamp is derived from the name and the hash, whose salt is new with each password: it changes with the password and with an
-// account that is made again under an old name. It is a part of a SHA-256, off which nothing of the hash can be read.
-func (u *User) stamp() string {
-	digest := sha256.New()
+// stamp is derived from the name and the hash. Every new password has a new salt, so the stamp
+// changes with the password and with a new account under an old name. It is part of a SHA-256 and
+// so reveals nothing of the hash.
+func (u User) stamp() string {
+	var message []byte
 	for _, part := range []string{"registry-auth password stamp 1", u.Name, string(u.PasswordHash)} {
-		_, _ = digest.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		_, _ = digest.Write([]byte(part))
+		message = binary.BigEndian.AppendUint64(message, uint64(len(part)))
+		message = append(message, part...)
 	}
 	const stampBytes = 16
-	return base64.RawURLEncoding.EncodeToString(digest.Sum(nil)[:stampBytes])
+	digest := sha256.Sum256(message)
+	return base64.RawURLEncoding.EncodeToString(digest[:stampBytes])
 }
