@@ -7,8 +7,11 @@ import (
 )
 
 func Example() {
-	// A push that mounts a layer of another repository asks for both.
-	asked, malformed := scope.ParseList("repository:team/app:push,pull", "repository:base/go:pull repository:Bad:pull")
+	// A push that mounts a layer of another repository needs both.
+	asked, malformed := scope.ParseList(
+		"repository:team/app:push,pull",
+		"repository:base/go:pull repository:Bad:pull",
+	)
 	for _, s := range scope.Merge(asked) {
 		fmt.Println("asked:  ", s)
 		fmt.Println("granted:", s.Intersect([]string{"pull"}))
@@ -21,7 +24,7 @@ func Example() {
 	// granted: repository:team/app:pull
 	// asked:   repository:base/go:pull
 	// granted: repository:base/go:pull
-	// left out: scope "repository:Bad:pull": name, at byte 11: upper case 'B'
+	// left out: scope "repository:Bad:pull": upper case 'B' in the name
 }
 
 func ExampleParse() {

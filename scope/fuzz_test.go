@@ -1,6 +1,7 @@
 package scope_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,8 +26,9 @@ var seeds = []string{
 	":::",
 }
 
-// What parses prints, the print parses to the same scope, and it is in normal form: sorted and unique actions, a name that
-// distribution/reference accepts, nothing but lower case. An error comes with the zero Scope and points into the input.
+// A parsed scope formats to a text that parses to the same scope. It is in normal form: sorted and
+// unique actions, a name that distribution/reference accepts, only lower case. With an error, the
+// Scope is the zero value and there is a printable ASCII reason.
 func FuzzParse(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add(seed)
@@ -35,7 +37,8 @@ func FuzzParse(f *testing.F) {
 		s, err := scope.Parse(in)
 		if err != nil {
 			malformed := err.(*scope.ParseError) //nolint:errorlint // the documented type
-			if !s.Equal(scope.Scope{}) || malformed.Offset < 0 || malformed.Offset > len(in) || malformed.Reason == "" {
+			printable := regexp.MustCompile(`^[ -~]+$`).MatchString(malformed.Reason)
+			if !s.Equal(scope.Scope{}) || malformed.Input != in || !printable {
 				t.Fatalf("Parse(%q) = %v, %+v", in, s, malformed)
 			}
 			return
@@ -43,10 +46,12 @@ func FuzzParse(f *testing.F) {
 		if back, err := scope.Parse(s.String()); err != nil || !back.Equal(s) {
 			t.Fatalf("Parse(%q) = %q, which parses to %q, %v", in, s, back, err)
 		}
-		if !slices.IsSorted(s.Actions) || len(slices.Compact(slices.Clone(s.Actions))) != len(s.Actions) {
+		unique := slices.Compact(slices.Clone(s.Actions))
+		if !slices.IsSorted(s.Actions) || len(unique) != len(s.Actions) {
 			t.Fatalf("Parse(%q): actions %q are not sorted and unique", in, s.Actions)
 		}
-		if strings.ToLower(s.String()) != s.String() || strings.ContainsAny(s.Name, "[]*?%\\ ") || len(s.Name) > scope.MaxNameLength {
+		if strings.ToLower(s.String()) != s.String() || strings.ContainsAny(s.Name, "[]*?%\\ ") ||
+			len(s.Name) > scope.MaxNameLength {
 			t.Fatalf("Parse(%q) = %q is not in normal form", in, s)
 		}
 		if _, err := reference.WithName(s.Name); err != nil && s.Name != "" {
@@ -57,12 +62,15 @@ func FuzzParse(f *testing.F) {
 
 // A lower-case name without brackets is accepted exactly when distribution/reference accepts it.
 func FuzzNameAgreesWithReference(f *testing.F) {
-	for _, seed := range []string{"alice/app", "a--b", "a..b", "localhost:5000/a", "a/b:1/c", "a_/b", "1.2.3.4:5/x", "a/-b"} {
+	for _, seed := range []string{
+		"alice/app", "a--b", "a..b", "localhost:5000/a", "a/b:1/c", "a_/b", "1.2.3.4:5/x", "a/-b",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		if name == "" || len(name) > scope.MaxNameLength || strings.ToLower(name) != name || strings.ContainsAny(name, "[]") {
-			t.Skip("names that are refused for another reason")
+		if name == "" || len(name) > scope.MaxNameLength || strings.ToLower(name) != name ||
+			strings.ContainsAny(name, "[]") {
+			t.Skip("refused for another reason")
 		}
 		_, refused := reference.WithName(name)
 		_, err := scope.Parse("repository:" + name + ":pull")
@@ -72,14 +80,17 @@ func FuzzNameAgreesWithReference(f *testing.F) {
 	})
 }
 
-// Every scope of a list is accounted for, as well-formed or as malformed; what is well-formed formats to a list that parses to
-// the same; merging is idempotent and keeps each resource once.
+// ParseList accounts for every scope of a list. The well-formed scopes format to a list that parses
+// to the same scopes. Merging is idempotent and keeps each resource once.
 func FuzzParseList(f *testing.F) {
 	f.Add(strings.Join(seeds, " "), seeds[0])
 	f.Fuzz(func(t *testing.T, a, b string) {
 		list, malformed := scope.ParseList(a, b)
-		if len(list)+len(malformed) != len(scope.Split(a, b)) {
-			t.Fatalf("ParseList(%q, %q): %d + %d of %d scopes", a, b, len(list), len(malformed), len(scope.Split(a, b)))
+		empty := func(s string) bool { return s == "" }
+		all := slices.DeleteFunc(strings.Split(a+" "+b, " "), empty)
+		if len(list)+len(malformed) != len(all) {
+			t.Fatalf("ParseList(%q, %q): %d + %d of %d scopes",
+				a, b, len(list), len(malformed), len(all))
 		}
 		again, none := scope.ParseList(scope.Format(list))
 		if len(none) > 0 || !slices.EqualFunc(again, list, scope.Scope.Equal) {
@@ -91,7 +102,7 @@ func FuzzParseList(f *testing.F) {
 		}
 		for i, s := range merged {
 			if slices.ContainsFunc(merged[:i], s.SameResource) {
-				t.Fatalf("%q is twice in %q", s, merged)
+				t.Fatalf("%q appears twice in %q", s, merged)
 			}
 		}
 	})

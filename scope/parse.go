@@ -2,195 +2,143 @@ package scope
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 )
 
-// The largest scope that [Parse] accepts. Real ones are far smaller; the bounds keep a hostile one cheap.
+// MaxNameLength is the length of the longest resource name that [Parse] accepts, in bytes.
+const MaxNameLength = reference.RepositoryNameTotalLengthMax
+
+// Real scopes are far smaller. These limits bound the work that a hostile scope causes.
 const (
-	// MaxLength bounds a whole scope, in bytes.
-	MaxLength = 512
-	// MaxNameLength bounds the resource name, in bytes.
-	MaxNameLength = reference.RepositoryNameTotalLengthMax
-	// MaxActions bounds the number of actions in one scope.
-	MaxActions = 16
+	maxLength  = 512 // of a whole scope, in bytes
+	maxActions = 16
 )
 
-// A Part is one of the three parts of a scope.
-type Part string
-
-// The parts of a scope that a [ParseError] can point at.
-const (
-	PartType    Part = "type"
-	PartName    Part = "name"
-	PartActions Part = "actions"
-)
-
-// A ParseError says why a string is not a resource scope, and where.
+// A ParseError reports a string that is not a resource scope.
 type ParseError struct {
-	// Input is the whole string as it was received. It is untrusted and may be long; Error quotes and shortens it.
+	// Input is the whole string. It is untrusted and may be long; Error quotes and shortens it.
 	Input string
-	// Part is the part that is malformed.
-	Part Part
-	// Offset is the position in Input, in bytes from zero, at which the grammar is broken.
-	Offset int
-	// Reason says what is wrong there. It contains nothing of Input but, quoted, the character at Offset.
+	// Reason says why Input is malformed. It repeats at most one character of Input, quoted.
 	Reason string
 }
 
-// maxQuoted is how much of a malformed scope an error message repeats, in bytes.
-const maxQuoted = 100
-
-// Error returns the malformed scope, quoted and shortened, with the place and the reason.
+// Error returns the malformed scope, quoted and shortened, with the reason.
 func (e *ParseError) Error() string {
-	input, more := e.Input, ""
-	if len(input) > maxQuoted {
-		input, more = input[:maxQuoted], "…"
+	const most = 100
+	input, ellipsis := e.Input, ""
+	if len(input) > most {
+		input, ellipsis = input[:most], "…"
 	}
-	return fmt.Sprintf("scope %+q%s: %s, at byte %d: %s", input, more, e.Part, e.Offset, e.Reason)
+	return fmt.Sprintf("scope %+q%s: %s", input, ellipsis, e.Reason)
 }
 
-// Parse reads one resource scope. The actions of the result are sorted and unique; a scope without any is well-formed
-// and asks for nothing. A deprecated resource class, as in repository(plugin):…, is dropped.
+// Parse parses one resource scope of at most 512 bytes, with at most 16 different actions. The
+// actions of the result are sorted and unique. A scope without actions is well-formed and asks for
+// nothing. A deprecated resource class, as in repository(plugin):…, is dropped.
 //
-// The error is a *[ParseError]. With an error the Scope is the zero value.
+// The error is a *[ParseError], and the Scope is the zero value then.
 func Parse(s string) (Scope, error) {
-	parsed, malformed := parse(s)
-	if malformed != nil {
-		return Scope{}, malformed
+	parsed, reason := parse(s)
+	if reason != "" {
+		return Scope{}, &ParseError{Input: s, Reason: reason}
 	}
 	return parsed, nil
 }
 
-// ParseList reads the scopes of a token request: each value may hold one scope or a space-separated list, and empty ones
-// are skipped. It returns the well-formed scopes in their order, not merged, and an error for each malformed one.
+// ParseList parses the scope parameters of a token request. Each value holds one scope or a list
+// separated by spaces (RFC 6749, section 3.3); empty ones are skipped. ParseList returns the
+// well-formed scopes in their order, not merged, and an error for each malformed one.
 //
-// The two results are independent, because the caller has to choose: a token server leaves a malformed scope out when
-// others are well-formed (crane sends repository::pull beside registry:catalog:* and expects an answer), while a strict
-// caller refuses the list when malformed is not empty.
+// A token server leaves a malformed scope out when others are well-formed, because crane sends
+// repository::pull beside registry:catalog:* and expects an answer. A strict caller rejects the
+// request when malformed is not empty.
 func ParseList(values ...string) (list []Scope, malformed []*ParseError) {
-	count := 0
-	for range split(values) {
-		count++
-	}
-	for s := range split(values) {
-		parsed, err := parse(s)
-		if err != nil {
-			malformed = append(malformed, err)
-			continue
+	for _, value := range values {
+		for s := range strings.SplitSeq(value, " ") {
+			if s == "" {
+				continue
+			}
+			parsed, reason := parse(s)
+			if reason != "" {
+				malformed = append(malformed, &ParseError{Input: s, Reason: reason})
+				continue
+			}
+			list = append(list, parsed)
 		}
-		if list == nil {
-			list = make([]Scope, 0, count)
-		}
-		list = append(list, parsed)
 	}
 	return list, malformed
 }
 
-// Split returns the single scopes in values, each of which may be a space-separated list, without checking them. Only
-// the space separates (RFC 6749, section 3.3): a tab or a line break is part of a scope, and makes it malformed.
-func Split(values ...string) []string {
-	return slices.Collect(split(values))
-}
-
-func split(values []string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, value := range values {
-			for s := range strings.SplitSeq(value, " ") {
-				if s != "" && !yield(s) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func parse(s string) (Scope, *ParseError) {
-	fail := func(part Part, offset int, reason string) (Scope, *ParseError) {
-		return Scope{}, &ParseError{Input: s, Part: part, Offset: offset, Reason: reason}
-	}
-	if len(s) > MaxLength {
-		return fail(PartActions, MaxLength, fmt.Sprintf("the scope is longer than %d bytes", MaxLength))
+// parse returns the scope, or why it is malformed.
+func parse(s string) (parsed Scope, reason string) {
+	if len(s) > maxLength {
+		return Scope{}, fmt.Sprintf("the scope is longer than %d bytes", maxLength)
 	}
 	first, last := strings.IndexByte(s, ':'), strings.LastIndexByte(s, ':')
-	switch {
-	case first < 0:
-		return fail(PartType, len(s), "no colon after the resource type")
-	case first == last:
-		return fail(PartName, len(s), "no colon after the resource name")
+	if first == last {
+		return Scope{}, "not of the form type:name:actions"
 	}
-	typ, offset, reason := parseType(s[:first])
-	if reason != "" {
-		return fail(PartType, offset, reason)
+	parsed.Name = s[first+1 : last]
+	if parsed.Type, reason = parseType(s[:first]); reason != "" {
+		return Scope{}, reason
 	}
-	name := s[first+1 : last]
-	if offset, reason := checkName(typ, name); reason != "" {
-		return fail(PartName, first+1+offset, reason)
+	if reason = checkName(parsed.Type, parsed.Name); reason != "" {
+		return Scope{}, reason
 	}
-	actions, offset, reason := parseActions(s[last+1:])
-	if reason != "" {
-		return fail(PartActions, last+1+offset, reason)
+	if parsed.Actions, reason = parseActions(s[last+1:]); reason != "" {
+		return Scope{}, reason
 	}
-	return Scope{Type: typ, Name: name, Actions: actions}, nil
+	return parsed, ""
 }
 
-// parseType checks a resource type and removes its class. A reason says that it is malformed, at offset.
-func parseType(s string) (typ string, offset int, reason string) {
+// parseType checks a resource type and drops its class.
+func parseType(s string) (typ, reason string) {
 	typ, class, hasClass := strings.Cut(s, "(")
-	if offset, reason := checkTypeName(typ); reason != "" {
-		return "", offset, reason
+	if typ == "" {
+		return "", "empty type"
+	}
+	for part := range strings.SplitSeq(typ, "-") {
+		if part == "" {
+			return "", "unexpected character '-' in the type"
+		}
+		if i := strings.IndexFunc(part, notAlphanumeric); i >= 0 {
+			return "", unexpected(part[i:]) + " in the type"
+		}
 	}
 	if !hasClass {
-		return typ, 0, ""
+		return typ, ""
 	}
-	open := len(typ) + 1
 	class, closed := strings.CutSuffix(class, ")")
 	switch i := strings.IndexFunc(class, notAlphanumeric); {
 	case i >= 0:
-		return "", open + i, unexpected(class[i:])
+		return "", unexpected(class[i:]) + " in the resource class"
 	case !closed:
-		return "", len(s), "no closing parenthesis after the resource class"
+		return "", "no closing parenthesis after the resource class"
 	case class == "":
-		return "", open, "empty resource class"
+		return "", "empty resource class"
 	}
-	return typ, 0, ""
+	return typ, ""
 }
 
-func checkTypeName(typ string) (offset int, reason string) {
-	if typ == "" {
-		return 0, "empty resource type"
-	}
-	for i, r := range typ {
-		atEdge := i == 0 || i == len(typ)-1
-		switch {
-		case r == '-' && !atEdge && typ[i-1] != '-':
-		case notAlphanumeric(r):
-			return i, unexpected(typ[i:])
-		}
-	}
-	return 0, ""
-}
-
-func parseActions(s string) (actions []string, offset int, reason string) {
-	actions = make([]string, 0, min(strings.Count(s, ",")+1, MaxActions))
+func parseActions(s string) (actions []string, reason string) {
+	actions = []string{} // not null in JSON
 	for action := range strings.SplitSeq(s, ",") {
+		if action == "" || slices.Contains(actions, action) {
+			continue
+		}
 		if i := strings.IndexFunc(action, notLowerCase); i >= 0 && action != ActionAll {
-			return nil, offset + i, unexpected(action[i:])
+			return nil, unexpected(action[i:]) + " in the actions"
 		}
-		// Each is kept once, and no more than show that there are too many: a scope may hold hundreds.
-		if action != "" && len(actions) <= MaxActions && !slices.Contains(actions, action) {
-			actions = append(actions, action)
+		if len(actions) == maxActions {
+			return nil, fmt.Sprintf("more than %d actions", maxActions)
 		}
-		offset += len(action) + len(",")
-	}
-	if len(actions) > MaxActions {
-		return nil, 0, fmt.Sprintf("more than %d actions", MaxActions)
+		actions = append(actions, action)
 	}
 	slices.Sort(actions)
-	return actions, 0, ""
+	return actions, ""
 }
 
 func notLowerCase(r rune) bool { return r < 'a' || r > 'z' }

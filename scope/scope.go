@@ -5,39 +5,36 @@ import (
 	"strings"
 )
 
-// The actions that registries check. Others parse as well: what an action means is for the registry and the policy to
-// say.
+// The actions that registries check. Parse accepts others, whose meaning the policy defines.
 const (
 	ActionPull   = "pull"
 	ActionPush   = "push"
 	ActionDelete = "delete"
-	// ActionAll is the literal "*". Distribution takes it as every action on the resource, zot compares it literally.
+	// ActionAll is the literal "*". Distribution takes it for every action on the resource, zot
+	// compares it literally.
 	ActionAll = "*"
 )
 
-// The resource types that the specification knows.
+// The resource types of the specification.
 const (
 	TypeRepository = "repository"
 	TypeRegistry   = "registry"
 )
 
-// A Scope names a resource and actions on it. It is what a client asks for, what a policy is asked about and, as an
-// element of the "access" claim, what a token grants; its JSON form is that claim's.
-//
-// [Parse] makes well-formed ones. A Scope is plain data: it may be copied, and used by several goroutines as long as
-// none of them changes Actions.
+// A Scope names a resource and actions on it. A client requests scopes, a policy decides about
+// them, and a token grants them. The JSON form is that of the token's "access" claim.
 type Scope struct {
 	// Type is the resource type, such as "repository" or "registry", without the deprecated class.
 	Type string `json:"type"`
-	// Name is the resource's name: a repository with all of its components, or "catalog" for the type "registry".
+	// Name is the full path of a repository, or "catalog" for the type "registry".
 	Name string `json:"name"`
 	// Actions are sorted and unique in every Scope that this package returns.
 	Actions []string `json:"actions"`
 }
 
-// String returns the scope in the form that [Parse] reads.
+// String returns the scope in the form that [Parse] accepts.
 func (s Scope) String() string {
-	return Format([]Scope{s})
+	return s.Type + ":" + s.Name + ":" + strings.Join(s.Actions, ",")
 }
 
 // Equal reports whether s and t name the same resource and the same actions in the same order.
@@ -45,26 +42,26 @@ func (s Scope) Equal(t Scope) bool {
 	return s.SameResource(t) && slices.Equal(s.Actions, t.Actions)
 }
 
-// SameResource reports whether s and t are about the same resource, whatever the actions.
+// SameResource reports whether s and t have the same type and name.
 func (s Scope) SameResource(t Scope) bool {
 	return s.Type == t.Type && s.Name == t.Name
 }
 
-// IsCatalog reports whether the scope is about the list of all repositories: registry:catalog, or zot's form of it, the
-// type repository with an empty name. A repository policy must never match the latter; since no repository has an empty
-// name, granting it gives no repository away.
+// IsCatalog reports whether the scope is about the list of all repositories: registry:catalog, or
+// the type repository with an empty name, which zot uses. A policy for repositories must not match
+// the latter.
 func (s Scope) IsCatalog() bool {
 	return s.Type == TypeRegistry && s.Name == "catalog" || s.Type == TypeRepository && s.Name == ""
 }
 
-// Has reports whether action is among the scope's actions. It is an exact comparison: "*" is not a pattern.
+// Has reports whether action is one of the scope's actions. "*" is compared like any other.
 func (s Scope) Has(action string) bool {
 	return slices.Contains(s.Actions, action)
 }
 
-// Intersect returns the scope with those of its actions that are also in allowed. Actions are compared exactly: an
-// allowed "*" keeps a requested "*" and nothing else. The result shares no memory with s or allowed; where nothing is
-// left, Actions is empty and not nil.
+// Intersect returns the scope with only the actions that are also in allowed. Actions are compared
+// exactly: an allowed "*" keeps a requested "*" and nothing else. The result shares no memory with
+// s or allowed. If no action is left, Actions is empty and not nil.
 func (s Scope) Intersect(allowed []string) Scope {
 	kept := make([]string, 0, len(s.Actions))
 	for _, action := range s.Actions {
@@ -72,71 +69,43 @@ func (s Scope) Intersect(allowed []string) Scope {
 			kept = append(kept, action)
 		}
 	}
-	return Scope{Type: s.Type, Name: s.Name, Actions: normalizeActions(kept)}
+	return Scope{Type: s.Type, Name: s.Name, Actions: sortedUnique(kept)}
 }
 
-// Merge returns one scope for each resource in list, in the order of first mention, with the actions of all scopes of
-// that resource, sorted and unique. The result shares no memory with list.
+// Merge returns one scope for each resource in list, in the order of first mention. It has the
+// actions of all scopes of that resource. The result shares no memory with list.
 func Merge(list []Scope) []Scope {
-	if len(list) == 1 {
-		actions := append(make([]string, 0, len(list[0].Actions)), list[0].Actions...)
-		return []Scope{{Type: list[0].Type, Name: list[0].Name, Actions: normalizeActions(actions)}}
-	}
 	type resource struct{ typ, name string }
 	merged := make([]Scope, 0, len(list))
 	index := make(map[resource]int, len(list))
 	for _, s := range list {
-		r := resource{s.Type, s.Name}
-		i, seen := index[r]
+		key := resource{s.Type, s.Name}
+		i, seen := index[key]
 		if !seen {
 			i = len(merged)
-			index[r] = i
-			merged = append(merged, Scope{Type: s.Type, Name: s.Name, Actions: make([]string, 0, len(s.Actions))})
+			index[key] = i
+			merged = append(merged, Scope{Type: s.Type, Name: s.Name, Actions: []string{}})
 		}
 		merged[i].Actions = append(merged[i].Actions, s.Actions...)
 	}
 	for i := range merged {
-		merged[i].Actions = normalizeActions(merged[i].Actions)
+		merged[i].Actions = sortedUnique(merged[i].Actions)
 	}
 	return merged
 }
 
-// Format returns the scopes as one space-separated list, the form of the OAuth2 "scope" parameter (RFC 6749, section
-// 3.3). It is what [ParseList] reads.
+// Format returns the scopes as a list separated by spaces, the form of the OAuth2 "scope" parameter
+// (RFC 6749, section 3.3) that [ParseList] accepts.
 func Format(list []Scope) string {
-	size := 0
-	for _, s := range list {
-		size += len(s.Type) + len(s.Name) + len("::") + len(" ")
-		for _, action := range s.Actions {
-			size += len(action) + len(",")
-		}
-	}
-	var b strings.Builder
-	b.Grow(size)
+	texts := make([]string, len(list))
 	for i, s := range list {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		s.write(&b)
+		texts[i] = s.String()
 	}
-	return b.String()
+	return strings.Join(texts, " ")
 }
 
-func (s Scope) write(b *strings.Builder) {
-	b.WriteString(s.Type)
-	b.WriteByte(':')
-	b.WriteString(s.Name)
-	b.WriteByte(':')
-	for i, action := range s.Actions {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(action)
-	}
-}
-
-// normalizeActions sorts actions and removes duplicates, in place.
-func normalizeActions(actions []string) []string {
+// sortedUnique sorts actions and removes duplicates, in place.
+func sortedUnique(actions []string) []string {
 	slices.Sort(actions)
 	return slices.Compact(actions)
 }

@@ -20,11 +20,19 @@ func mustParse(t *testing.T, list string) []scope.Scope {
 
 func TestMerge(t *testing.T) {
 	for name, test := range map[string]struct{ in, want string }{
-		"nothing":                              {"", ""},
-		"different resources keep their order": {"repository:b:pull repository:a:pull", "repository:b:pull repository:a:pull"},
-		"one resource twice":                   {"repository:a:push repository:b:pull repository:a:pull", "repository:a:pull,push repository:b:pull"},
-		"the same name of another type":        {"repository:catalog:pull registry:catalog:*", "repository:catalog:pull registry:catalog:*"},
-		"no actions add nothing":               {"repository:a: repository:a:pull", "repository:a:pull"},
+		"nothing": {"", ""},
+		"different resources keep their order": {
+			"repository:b:pull repository:a:pull", "repository:b:pull repository:a:pull",
+		},
+		"one resource twice": {
+			"repository:a:push repository:b:pull repository:a:pull",
+			"repository:a:pull,push repository:b:pull",
+		},
+		"the same name of another type": {
+			"repository:catalog:pull registry:catalog:*",
+			"repository:catalog:pull registry:catalog:*",
+		},
+		"no actions add nothing": {"repository:a: repository:a:pull", "repository:a:pull"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := mustParse(t, test.in)
@@ -40,23 +48,24 @@ func TestMerge(t *testing.T) {
 }
 
 func TestIntersect(t *testing.T) {
-	for name, test := range map[string]struct {
-		asked   string
-		allowed []string
-		want    string
+	const pull, both, star = "repository:a:pull", "repository:a:pull,push", "registry:catalog:*"
+	for _, test := range []struct {
+		name, asked string
+		allowed     []string
+		want        string
 	}{
-		"a subset":                          {"repository:a:pull,push", []string{"pull"}, "repository:a:pull"},
-		"never more than asked":             {"repository:a:pull", []string{"pull", "push", "delete", "*"}, "repository:a:pull"},
-		"an allowed star is no pattern":     {"repository:a:pull", []string{"*"}, "repository:a:"},
-		"a requested star is no pattern":    {"repository:a:*", []string{"pull"}, "repository:a:"},
-		"a star for a star":                 {"registry:catalog:*", []string{"*"}, "registry:catalog:*"},
-		"nothing allowed":                   {"repository:a:pull", nil, "repository:a:"},
-		"allowed twice":                     {"repository:a:pull", []string{"pull", "pull"}, "repository:a:pull"},
-		"part of an action is not enough":   {"repository:a:pull", []string{"pul", "pulls"}, "repository:a:"},
-		"case counts":                       {"repository:a:pull", []string{"PULL"}, "repository:a:"},
-		"the order of allowed is no matter": {"repository:a:pull,push", []string{"push", "pull"}, "repository:a:pull,push"},
+		{"a subset", both, []string{"pull"}, pull},
+		{"never more than asked", pull, []string{"pull", "push", "delete", "*"}, pull},
+		{"an allowed star is no pattern", pull, []string{"*"}, "repository:a:"},
+		{"a requested star is no pattern", "repository:a:*", []string{"pull"}, "repository:a:"},
+		{"a star for a star", star, []string{"*"}, star},
+		{"nothing allowed", pull, nil, "repository:a:"},
+		{"allowed twice", pull, []string{"pull", "pull"}, pull},
+		{"part of an action is not enough", pull, []string{"pul", "pulls"}, "repository:a:"},
+		{"case counts", pull, []string{"PULL"}, "repository:a:"},
+		{"the order of allowed does not matter", both, []string{"push", "pull"}, both},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			got := mustParse(t, test.asked)[0].Intersect(test.allowed)
 			if got.String() != test.want {
 				t.Errorf("%s ∩ %q = %s, want %s", test.asked, test.allowed, got, test.want)
@@ -73,7 +82,7 @@ func TestIntersectSharesNoMemory(t *testing.T) {
 	got := asked.Intersect([]string{"pull", "push"})
 	got.Actions[0] = "changed"
 	if asked.Actions[0] != "pull" {
-		t.Error("changing the intersection changed what was asked")
+		t.Error("changing the intersection changed the scope")
 	}
 }
 
@@ -113,7 +122,8 @@ func TestJSONIsTheAccessClaim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"type":"repository","name":"samalba/my-app","actions":["pull","push"]}`; string(text) != want {
+	const want = `{"type":"repository","name":"samalba/my-app","actions":["pull","push"]}`
+	if string(text) != want {
 		t.Errorf("got %s, want %s", text, want)
 	}
 	var back scope.Scope
