@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berthpass/registry-auth/auth"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/errdefs"

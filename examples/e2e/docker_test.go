@@ -5,8 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/berthpass/registry-auth/auth"
 )
 
 // The docker CLI logs in by itself; all else is done by its engine, which speaks as containerd's resolver does.

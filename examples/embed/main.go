@@ -12,6 +12,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/token"
 )

@@ -16,6 +16,8 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
 // dial connects to the server, without any HTTP.

@@ -21,6 +21,7 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"

@@ -11,6 +11,7 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/examples/internal/load"
 	"github.com/berthpass/registry-auth/examples/internal/loopback"

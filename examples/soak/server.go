@@ -18,6 +18,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/htpasswd"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/examples/internal/loopback"
 	"github.com/berthpass/registry-auth/token"

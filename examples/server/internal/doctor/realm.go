@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/berthpass/registry-auth/token"
 )
 
 // checkRealm looks at the realm as clients will, and asks it.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
 )
 

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/auth/refreshadmin"
 	"github.com/berthpass/registry-auth/authn"
 )
 

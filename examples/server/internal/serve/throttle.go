@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
 // A failureCount is what outlives a generation of the throttle: a reload gives nobody new tries.
