@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/authz/authztest"
 )
 
@@ -63,4 +64,9 @@ func TestUsers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forService makes the requests of a table requests for a service.
+func forService(service string) func(*authz.Request) {
+	return func(r *authz.Request) { r.Service = service }
 }

@@ -87,7 +87,7 @@ func newTokenServer(keys *token.KeySet, stdout io.Writer) (*auth.Server, error) 
 		Authenticator:    users,
 		AnonymousAllowed: true,
 		Authorizer:       newPolicy(),
-		Realm:            serviceName,
+		BasicRealm:       serviceName,
 		Audit:            printDecisions(stdout),
 	})
 }

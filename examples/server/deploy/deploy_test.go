@@ -42,7 +42,7 @@ func TestConfigurations(t *testing.T) {
 			path := filepath.Join(folder, "config", name)
 			var out bytes.Buffer
 			ok, err := doctor.Run(t.Context(), &out, doctor.Input{
-				Issuer:             cfg.Token.Issuer,
+				Issuer:             func(service string) doctor.Issuer { return cfg.Token.Issuer(service) },
 				Services:           cfg.Token.ServiceNames(),
 				EndpointPaths:      cfg.Server.EndpointPaths(),
 				RegistryConfig:     read(t, path),

@@ -263,3 +263,8 @@ func TestExplain(t *testing.T) {
 		t.Errorf("explained as\n%s%v", text, err)
 	}
 }
+
+// forService makes the requests of a table requests for a service.
+func forService(service string) func(*authz.Request) {
+	return func(r *authz.Request) { r.Service = service }
+}
