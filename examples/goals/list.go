@@ -39,7 +39,9 @@ func goals() []goal {
 		{id: "R7", about: "a clock that is set", tests: []string{
 			"faults.TestClockSteps", "faults.TestClockStepsWhileThrottled", "faults.TestClockStepsPastARefreshToken", "authn.TestThrottleSurvivesTheClock",
 		}},
-		{id: "R8", about: "keys that are replaced under load", tests: []string{"token.TestFiftyReplacementsUnderLoad"}},
+		{id: "R8", about: "keys that are replaced under load", tests: []string{
+			"serve.TestThousandReloads", "e2e.TestRenewedKeysAreNotNoticed",
+		}},
 		{id: "R11", about: "connections that send slowly or nothing", measure: measureSlowConnections, nightly: true, tests: []string{"faults.TestProgram"}},
 		{id: "R12", about: "an authorizer that panics, hangs or lies", tests: []string{
 			"faults.TestOnePanicInAHundred", "faults.TestAuthorizer", "auth.TestWhatNobodyAskedForIsDroppedAndLogged", "serve.TestMetricsCountFaults",
