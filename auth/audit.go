@@ -63,13 +63,6 @@ type ScopeDecision struct {
 	Dropped []string
 }
 
-// describe records what a request asks for.
-func (a *AuditRecord) describe(req *tokenRequest) {
-	a.Credentials, a.Username = req.credentials, reply.Clip(req.username)
-	a.Service, a.ClientID = reply.Clip(req.service), req.clientID
-	a.Malformed = req.malformed
-}
-
 // Log writes the record as a [Config] without Audit does: a line "token request" of the record's
 // level, with the record as "request".
 func (a AuditRecord) Log(ctx context.Context, logger *slog.Logger) {

@@ -31,12 +31,12 @@ func (req *tokenRequest) readBasic(r *http.Request) error {
 	if values[0] == "" { // a script's unset variable, and no credentials that could be wrong
 		return reply.Invalid("the Authorization header is empty")
 	}
-	req.credentials = credentialsBasic
+	req.record.Credentials = credentialsBasic
 	username, password, ok := r.BasicAuth()
 	if !ok {
 		return unauthorized(messageUnreadable, nil)
 	}
-	req.username, req.password = username, authn.Secret(password)
+	req.record.Username, req.password = username, authn.Secret(password)
 	return nil
 }
 
@@ -53,23 +53,24 @@ func wellFormed(username string, password authn.Secret) bool {
 
 // authenticate returns the subject of a request, with any kind of credentials.
 func (s *Server) authenticate(
-	ctx context.Context, r *http.Request, req *tokenRequest, record *AuditRecord,
+	ctx context.Context, r *http.Request, req *tokenRequest,
 ) (authn.Subject, error) {
-	if req.credentials == credentialsRefresh {
-		return s.redeem(ctx, req, record)
+	record := req.record
+	if record.Credentials == credentialsRefresh {
+		return s.redeem(ctx, req)
 	}
-	withPassword := req.credentials != credentialsNone
-	if withPassword && !wellFormed(req.username, req.password) {
-		return authn.Subject{}, unauthorized(messageWrong,
-			errors.New("malformed user name or password"))
+	withPassword := record.Credentials != credentialsNone
+	if withPassword && !wellFormed(record.Username, req.password) {
+		cause := errors.New("malformed user name or password")
+		return authn.Subject{}, unauthorized(messageWrong, cause)
 	}
 	subject, err := s.config.Authenticator.Authenticate(ctx, authn.Request{
-		Username:   req.username,
+		Username:   record.Username,
 		Password:   req.password,
 		TLS:        r.TLS,
 		RemoteAddr: record.RemoteAddr,
-		Service:    req.service,
-		ClientID:   req.clientID,
+		Service:    record.Service,
+		ClientID:   record.ClientID,
 	})
 	anonymous := !withPassword && errors.Is(err, authn.ErrNoMatch)
 	switch {
@@ -80,7 +81,7 @@ func (s *Server) authenticate(
 	case err != nil:
 		return authn.Subject{}, authenticationProblem(err)
 	case subject.Anonymous():
-		return authn.Subject{}, errNameless("authenticator")
+		return authn.Subject{}, errors.New("the authenticator returned a subject without a name")
 	case !withPassword:
 		record.Credentials = credentialsConnection
 	}
@@ -90,9 +91,4 @@ func (s *Server) authenticate(
 		return authn.Subject{}, reply.Invalid(messageAccount)
 	}
 	return subject, nil
-}
-
-// errNameless is the bug of a source whose subjects would all be anonymous.
-func errNameless(source string) error {
-	return reply.Internal(errors.New("the " + source + " returned a subject without a name"))
 }

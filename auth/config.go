@@ -25,7 +25,7 @@ import (
 // Issue returns a token that says what the request says. An error means that no token can be made
 // now; the client reads 503. Issue is called concurrently and returns soon after ctx is done.
 type Issuer interface {
-	Issue(ctx context.Context, request token.Grant) (token.Token, error)
+	Issue(ctx context.Context, request token.Request) (token.Token, error)
 }
 
 // Config configures a [Server]. Unset fields are strict: without an Authenticator nobody can log
@@ -175,18 +175,12 @@ func (c *Config) checkKeysNotShared() error {
 
 // keyIDs returns the keys of an issuer, or nil if it does not say which it has.
 func keyIDs(issuer Issuer) (ids []string) {
-	if i, ok := issuer.(interface{ Keys() *token.KeySet }); ok {
-		for _, key := range i.Keys().Keys() {
-			ids = append(ids, key.ID())
-		}
+	i, ok := issuer.(interface{ KeySet() *token.KeySet })
+	if !ok || i.KeySet() == nil {
+		return nil
+	}
+	for _, key := range i.KeySet().Keys() {
+		ids = append(ids, key.ID())
 	}
 	return ids
-}
-
-// logger looks the default up at each use, so that a program may set it after NewServer.
-func (c *Config) logger() *slog.Logger {
-	if c.Logger != nil {
-		return c.Logger
-	}
-	return slog.Default()
 }

@@ -13,57 +13,48 @@ import (
 
 // What people read when a login fails. No message depends on whether the user exists.
 const (
-	messageWrong        = "incorrect username or password"
-	messageUnreadable   = "the Authorization header is not well-formed HTTP Basic authentication"
-	messageRequired     = "authentication required"
-	messageAccount      = "the account parameter is not the user who authenticates"
-	messageThrottled    = "too many failed logins, try again later"
-	messageRefreshToken = "the refresh token is not valid (any more), log in again"
+	messageWrong      = "incorrect username or password"
+	messageUnreadable = "the Authorization header is not well-formed HTTP Basic authentication"
+	messageRequired   = "authentication required"
+	messageAccount    = "the account parameter is not the user who authenticates"
+	messageThrottled  = "too many failed logins, try again later"
+	messageRefresh    = "the refresh token is not valid (any more), log in again"
 )
 
-func invalidScope(message string) *reply.Problem {
-	p := reply.Invalid(message)
-	p.OAuth = "invalid_scope"
-	return p
+func tooLarge(status int, what string) error {
+	return reply.New(status, "INVALID_REQUEST", "invalid_request",
+		fmt.Sprintf("the %s is larger than %d bytes", what, maxRequestBytes))
 }
 
-func tooLarge(status int, what string) *reply.Problem {
-	p := reply.Invalid(fmt.Sprintf("the %s is larger than %d bytes", what, maxRequestBytes))
-	p.Status = status
-	return p
+func invalidScope(message string) error {
+	return reply.New(http.StatusBadRequest, "INVALID_REQUEST", "invalid_scope", message)
 }
 
-func unsupportedGrantType() *reply.Problem {
-	return &reply.Problem{
-		Status: http.StatusBadRequest, Code: "UNSUPPORTED", OAuth: "unsupported_grant_type",
-		Message: "the grant type is not supported",
-	}
+func unsupportedGrantType() error {
+	return reply.New(http.StatusBadRequest, "UNSUPPORTED", "unsupported_grant_type",
+		"the grant type is not supported")
 }
 
-func unsupportedMediaType() *reply.Problem {
-	return &reply.Problem{
-		Status: http.StatusUnsupportedMediaType, Code: "UNSUPPORTED", OAuth: "invalid_request",
-		Message: "the body must be application/x-www-form-urlencoded, without a content encoding",
-	}
+func unsupportedMediaType() error {
+	return reply.New(http.StatusUnsupportedMediaType, "UNSUPPORTED", "invalid_request",
+		"the body must be application/x-www-form-urlencoded, without a content encoding")
 }
 
 func unauthorized(message string, cause error) *reply.Problem {
-	return &reply.Problem{
-		Status: http.StatusUnauthorized, Code: "UNAUTHORIZED", OAuth: "invalid_grant",
-		Message: message, Cause: cause,
-	}
+	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", "invalid_grant", message)
+	p.Cause = cause
+	return p
 }
 
 // authenticationProblem tells wrong credentials from credentials that were not checked. Only the
 // former is 401: clients that read 401 discard their credentials. A throttled login is not 401
 // either, which containerd would answer with a second attempt.
-func authenticationProblem(err error) *reply.Problem {
+func authenticationProblem(err error) error {
 	if throttled := (*authn.ThrottledError)(nil); errors.As(err, &throttled) {
-		return &reply.Problem{
-			Status: http.StatusTooManyRequests, Code: "TOOMANYREQUESTS",
-			OAuth: "temporarily_unavailable", Message: messageThrottled, Cause: err,
-			RetryAfter: max(throttled.RetryAfter, time.Second),
-		}
+		p := reply.New(http.StatusTooManyRequests, "TOOMANYREQUESTS", "temporarily_unavailable",
+			messageThrottled)
+		p.Cause, p.RetryAfter = err, max(throttled.RetryAfter, time.Second)
+		return p
 	}
 	if errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected) {
 		return unauthorized(messageWrong, err)
@@ -73,12 +64,12 @@ func authenticationProblem(err error) *reply.Problem {
 
 // refreshProblem is authenticationProblem for a refresh token and its subject. A subject that can
 // no longer be confirmed is gone.
-func refreshProblem(err error) *reply.Problem {
-	for _, refused := range []error{
+func refreshProblem(err error) error {
+	for _, gone := range []error{
 		refresh.ErrInvalid, authn.ErrNoMatch, authn.ErrRejected, authn.ErrNoLookup,
 	} {
-		if errors.Is(err, refused) {
-			return unauthorized(messageRefreshToken, err)
+		if errors.Is(err, gone) {
+			return unauthorized(messageRefresh, err)
 		}
 	}
 	return reply.Unavailable("the refresh token cannot be checked at the moment", err)

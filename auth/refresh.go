@@ -7,48 +7,43 @@ import (
 
 	"github.com/berthpass/registry-auth/auth/internal/reply"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 // redeem returns the subject of a refresh token as it is now. A subject that was removed, disabled
 // or given another password gets nothing. The token is not revoked for that, so that a directory
 // that is wrong for a while logs nobody out.
-func (s *Server) redeem(
-	ctx context.Context, req *tokenRequest, record *AuditRecord,
-) (authn.Subject, error) {
+func (s *Server) redeem(ctx context.Context, req *tokenRequest) (authn.Subject, error) {
 	if s.config.RefreshTokens == nil {
 		return authn.Subject{}, unsupportedGrantType()
 	}
-	redeemed, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.service)
+	record, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.record.Service)
 	if err != nil {
 		return authn.Subject{}, refreshProblem(err)
 	}
-	record.RefreshTokenID = redeemed.ID
-	subject, err := authn.Confirm(ctx, s.config.Authenticator, redeemed.Subject)
+	req.record.RefreshTokenID = record.ID
+	subject, err := authn.Confirm(ctx, s.config.Authenticator, record.Subject)
 	if err != nil {
 		return authn.Subject{}, refreshProblem(err)
-	}
-	if subject.Anonymous() {
-		return authn.Subject{}, errNameless("directory")
 	}
 	return subject, nil
 }
 
-// refreshToken returns the refresh token of the answer, if any.
-func (s *Server) refreshToken(
-	ctx context.Context, req *tokenRequest, record *AuditRecord,
-) (authn.Secret, error) {
-	if req.credentials == credentialsRefresh {
+// refreshToken returns the refresh token of the answer, if any. Without the store, clients get
+// their access token and log in with the password again.
+func (s *Server) refreshToken(ctx context.Context, req *tokenRequest) (refresh.Secret, error) {
+	record := req.record
+	if record.Credentials == credentialsRefresh {
 		return s.keepRefreshToken(ctx, req)
 	}
-	subject := record.Subject
-	if !req.offline || s.config.RefreshTokens == nil || subject.Anonymous() {
+	if !req.offline || s.config.RefreshTokens == nil || record.Subject.Anonymous() {
 		return "", nil
 	}
-	issued, id, err := s.issueRefreshToken(ctx, req, subject)
-	if err != nil { // the client gets its access token, and logs in with its password again
+	issued, id, err := s.issueRefreshToken(ctx, record)
+	if err != nil {
 		record.RefreshTokenErr = err
-		s.config.logger().LogAttrs(ctx, slog.LevelWarn, "no refresh token",
-			slog.String("subject", reply.Visible(subject.Name)),
+		reply.Logger(s.config.Logger).LogAttrs(ctx, slog.LevelWarn, "no refresh token",
+			slog.String("subject", reply.Visible(record.Subject.Name)),
 			slog.String("error", reply.Visible(err.Error())))
 		return "", nil
 	}
@@ -56,13 +51,12 @@ func (s *Server) refreshToken(
 	return issued, nil
 }
 
-// keepRefreshToken answers with the same refresh token if the client asks for it: docker keeps the
-// first one forever.
-//
-// It redeems the token a second time, as the last step: a token that was revoked during the request
-// yields no access token that is younger than the revocation.
-func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (authn.Secret, error) {
-	if _, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.service); err != nil {
+// keepRefreshToken returns the same refresh token if the client asks for it: docker keeps the first
+// one forever. It redeems the token again, after the access token is signed. So a token that was
+// revoked meanwhile yields no access token that is younger than the revocation.
+func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (refresh.Secret, error) {
+	_, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.record.Service)
+	if err != nil {
 		return "", refreshProblem(err)
 	}
 	if !req.offline {
@@ -71,14 +65,14 @@ func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (authn
 	return req.refreshToken, nil
 }
 
-// issueRefreshToken makes a refresh token for a subject that can be confirmed at its use. Any other
-// would be useless, and the client would discard the password for it.
+// issueRefreshToken makes a refresh token for a subject that can be confirmed when it is used. Any
+// other would be useless, and the client would discard the password for it.
 func (s *Server) issueRefreshToken(
-	ctx context.Context, req *tokenRequest, subject authn.Subject,
-) (issued authn.Secret, id string, err error) {
-	if _, err := authn.Confirm(ctx, s.config.Authenticator, subject); err != nil {
+	ctx context.Context, a *AuditRecord,
+) (issued refresh.Secret, id string, err error) {
+	if _, err := authn.Confirm(ctx, s.config.Authenticator, a.Subject); err != nil {
 		return "", "", fmt.Errorf("confirm the subject: %w", err)
 	}
-	issued, record, err := s.config.RefreshTokens.Issue(ctx, subject, req.service, req.clientID)
+	issued, record, err := s.config.RefreshTokens.Issue(ctx, a.Subject, a.Service, a.ClientID)
 	return issued, record.ID, err
 }

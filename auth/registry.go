@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
+	"path"
+	"regexp"
 	"strings"
 
 	"github.com/berthpass/registry-auth/scope"
@@ -15,7 +16,10 @@ import (
 // itself is wrong.
 var ErrMalformedRequest = errors.New("malformed request")
 
-var errNotRegistry = fmt.Errorf("%w: not one of the registry API", ErrMalformedRequest)
+// repositoryPath matches from the end, since a component of the repository's name may be "blobs" or
+// "tags". Its groups are the name and an upload.
+var repositoryPath = regexp.MustCompile(`^/v2/(.+)/` +
+	`(?:(blobs/uploads(?:/[^/]*)?)|(?:manifests|blobs|tags|referrers)/[^/]+)$`)
 
 // RegistryScopes returns the scopes that a request to a registry needs (OCI distribution
 // specification, "Endpoints"):
@@ -29,82 +33,35 @@ var errNotRegistry = fmt.Errorf("%w: not one of the registry API", ErrMalformedR
 // An error wraps [ErrMalformedRequest] or a *[scope.ParseError]. Such a request is malformed or
 // ambiguous and must not reach the registry.
 func RegistryScopes(r *http.Request) ([]scope.Scope, error) {
-	segments, err := pathSegments(r.URL)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case len(segments) == 0 || len(segments) == 1 && segments[0] == "":
+	match := repositoryPath.FindStringSubmatch(r.URL.Path)
+	switch p := r.URL.Path; {
+	case path.Clean(p) != strings.TrimSuffix(p, "/"),
+		strings.Count(r.URL.EscapedPath(), "/") != strings.Count(p, "/"):
+		// A registry that cleans or decodes the path would see another repository.
+		return nil, fmt.Errorf("%w: the path is ambiguous", ErrMalformedRequest)
+	case p == "/v2", p == "/v2/":
 		return nil, nil
-	case len(segments) == 1 && segments[0] == "_catalog":
-		return []scope.Scope{{
-			Type: scope.TypeRegistry, Name: "catalog", Actions: []string{scope.ActionAll},
-		}}, nil
+	case p == "/v2/_catalog":
+		return scopeOf(scope.TypeRegistry, "catalog", scope.ActionAll)
+	case match == nil:
+		return nil, fmt.Errorf("%w: not one of the registry API", ErrMalformedRequest)
 	}
-	name, upload, err := repositoryOf(segments)
-	if err != nil {
-		return nil, err
-	}
-	needed, err := repositoryScope(name, actionsFor(r.Method, upload))
-	if err != nil || !upload || r.Method != http.MethodPost {
-		return needed, err
-	}
-	source, err := mountSource(r)
-	if err != nil {
-		return nil, err
-	}
-	return scope.Merge(append(needed, source...)), nil
-}
-
-// pathSegments splits what follows /v2/. It refuses escaped slashes and dot segments: a registry
-// that decodes or cleans the path would see another repository.
-func pathSegments(u *url.URL) ([]string, error) {
-	path, ok := strings.CutPrefix(u.Path, "/v2")
-	if !ok || strings.Count(u.EscapedPath(), "/") != strings.Count(u.Path, "/") {
-		return nil, errNotRegistry
-	}
-	if path == "" {
-		return nil, nil
-	}
-	path, ok = strings.CutPrefix(path, "/")
-	segments := strings.Split(path, "/")
-	if !ok || slices.Contains(segments, ".") || slices.Contains(segments, "..") {
-		return nil, errNotRegistry
-	}
-	return segments, nil
-}
-
-// repositoryOf reads the path from its end, since a component of the repository's name may be
-// "blobs" or "tags".
-func repositoryOf(segments []string) (name string, upload bool, err error) {
-	parts := []string{"manifests", "blobs", "tags", "referrers"}
-	n := len(segments)
+	name, upload := match[1], match[2] != ""
 	switch {
-	case n >= 4 && segments[n-3] == "blobs" && segments[n-2] == "uploads":
-		return strings.Join(segments[:n-3], "/"), true, nil
-	case n >= 3 && segments[n-1] != "" && slices.Contains(parts, segments[n-2]):
-		upload = segments[n-2] == "blobs" && segments[n-1] == "uploads"
-		return strings.Join(segments[:n-2], "/"), upload, nil
+	case upload && r.Method == http.MethodPost:
+		return uploadScopes(r, name)
+	case !upload && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		return scopeOf(scope.TypeRepository, name, scope.ActionPull)
+	case !upload && r.Method == http.MethodDelete:
+		return scopeOf(scope.TypeRepository, name, scope.ActionDelete)
 	default:
-		return "", false, errNotRegistry
+		return scopeOf(scope.TypeRepository, name, scope.ActionPull+","+scope.ActionPush)
 	}
 }
 
-func actionsFor(method string, upload bool) string {
-	switch {
-	case upload:
-		return scope.ActionPull + "," + scope.ActionPush
-	case method == http.MethodGet, method == http.MethodHead:
-		return scope.ActionPull
-	case method == http.MethodDelete:
-		return scope.ActionDelete
-	default:
-		return scope.ActionPull + "," + scope.ActionPush
-	}
-}
-
-// mountSource returns the scope for the repository that an upload mounts a blob from, if any.
-func mountSource(r *http.Request) ([]scope.Scope, error) {
+// uploadScopes returns the scopes for the start of an upload, which may mount a blob from another
+// repository.
+func uploadScopes(r *http.Request, name string) ([]scope.Scope, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil || len(query["from"]) > 1 {
 		return nil, fmt.Errorf("%w: the query is not well-formed", ErrMalformedRequest)
@@ -113,20 +70,22 @@ func mountSource(r *http.Request) ([]scope.Scope, error) {
 	if t := r.Header.Get("Content-Type"); strings.Contains(strings.ToLower(t), "form") {
 		return nil, fmt.Errorf("%w: an upload is not started with a form", ErrMalformedRequest)
 	}
-	from := query.Get("from")
-	if from == "" {
-		return nil, nil
+	needed, err := scopeOf(scope.TypeRepository, name, scope.ActionPull+","+scope.ActionPush)
+	if from := query.Get("from"); from != "" && err == nil {
+		var source []scope.Scope
+		source, err = scopeOf(scope.TypeRepository, from, scope.ActionPull)
+		needed = scope.Merge(append(needed, source...))
 	}
-	return repositoryScope(from, scope.ActionPull)
+	if err != nil {
+		return nil, err
+	}
+	return needed, nil
 }
 
-func repositoryScope(name, actions string) ([]scope.Scope, error) {
-	if name == "" { // to zot, the catalog
-		return nil, errNotRegistry
-	}
-	s, err := scope.Parse(scope.TypeRepository + ":" + name + ":" + actions)
+func scopeOf(resourceType, name, actions string) ([]scope.Scope, error) {
+	s, err := scope.Parse(resourceType + ":" + name + ":" + actions)
 	if err != nil {
-		return nil, fmt.Errorf("repository name: %w", err)
+		return nil, fmt.Errorf("which scope the request needs: %w", err)
 	}
 	return []scope.Scope{s}, nil
 }

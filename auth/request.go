@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/berthpass/registry-auth/auth/internal/reply"
@@ -35,92 +34,76 @@ const (
 
 // A tokenRequest is what a client asks for, by either method.
 type tokenRequest struct {
-	credentials string
-	service     string
-	clientID    string
-	account     string
-	scopes      []scope.Scope // at most maxScopes
-	malformed   []*scope.ParseError
+	method string
+	record *AuditRecord  // with the kind of credentials, the user name, the service and the client
+	scopes []scope.Scope // at most maxScopes
 
-	username     string // with password, for "basic" and "password"
 	password     authn.Secret
 	refreshToken authn.Secret
-
-	offline bool // the client asks for a refresh token
+	account      string
+	offline      bool // the client asks for a refresh token
 }
 
-// oauth reports whether the request was a POST.
-func (req *tokenRequest) oauth() bool {
-	return req.credentials == credentialsPassword || req.credentials == credentialsRefresh
-}
-
-// parseRequest reads a token request. Beside an error it returns what it read until then, for the
-// audit.
-func parseRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, error) {
+// parse reads a token request. Before an error, it stores what it has read for the audit.
+func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
+	req.method = r.Method
 	switch r.Method {
 	case http.MethodGet:
-		return parseGet(r)
+		return req.parseGet(r)
 	case http.MethodPost:
-		return parsePost(w, r)
+		return req.parsePost(w, r)
 	default:
-		return &tokenRequest{}, reply.MethodNotAllowed("GET, POST")
+		return reply.MethodNotAllowed("GET, POST")
 	}
 }
 
 // parseGet reads the form of distribution's specification: parameters in the query, credentials by
 // HTTP Basic.
-func parseGet(r *http.Request) (*tokenRequest, error) {
-	req := &tokenRequest{credentials: credentialsNone}
+func (req *tokenRequest) parseGet(r *http.Request) error {
+	req.record.Credentials = credentialsNone
 	if len(r.URL.RawQuery) > maxRequestBytes {
-		return req, tooLarge(http.StatusRequestURITooLong, "query")
+		return tooLarge(http.StatusRequestURITooLong, "query")
 	}
 	p, err := parseParameters(r.URL.RawQuery, "query")
 	if err != nil {
-		return req, err
+		return err
 	}
-	req.clientID = p.clientID()
-	req.service = p.service()
+	req.readCommon(p)
 	req.account = p.single("account")
-	req.offline = p.boolean("offline_token")
-	req.readScopes(p)
+	req.offline = p.choice("offline_token", "true", "false")
 	if err := req.readBasic(r); err != nil {
-		return req, err
+		return err
 	}
-	if req.account != "" && req.username != "" && req.account != req.username {
+	if req.account != "" && req.record.Username != "" && req.account != req.record.Username {
 		p.fail(reply.Invalid(messageAccount))
 	}
-	return req, p.err
+	return p.err
 }
 
 // parsePost reads the OAuth2 form: everything in the body. The query is ignored. Credentials by
 // HTTP Basic are refused, since they may be another subject's.
-func parsePost(w http.ResponseWriter, r *http.Request) (*tokenRequest, error) {
-	req := &tokenRequest{}
+func (req *tokenRequest) parsePost(w http.ResponseWriter, r *http.Request) error {
 	p, err := readForm(w, r)
 	if err != nil {
-		return req, err
+		return err
 	}
-	req.clientID = p.clientID()
-	req.service = p.service()
-	req.offline = p.offlineAccess()
-	req.readScopes(p)
+	req.readCommon(p)
+	req.offline = p.choice("access_type", "offline", "online")
 	if len(r.Header.Values("Authorization")) > 0 {
 		p.fail(reply.Invalid("credentials in the Authorization header and in the form"))
 	}
-	switch p.single("grant_type") {
+	switch p.required("grant_type") {
 	case "password":
-		req.credentials = credentialsPassword
-		req.username = p.required("username")
+		req.record.Credentials = credentialsPassword
+		req.record.Username = p.required("username")
 		req.password = authn.Secret(p.required("password"))
 	case "refresh_token":
-		req.credentials = credentialsRefresh
+		req.record.Credentials = credentialsRefresh
 		req.refreshToken = authn.Secret(p.required("refresh_token"))
-	case "":
-		p.fail(reply.Invalid("the parameter grant_type is missing"))
 	default:
 		p.fail(unsupportedGrantType())
 	}
-	return req, p.err
+	return p.err
 }
 
 func readForm(w http.ResponseWriter, r *http.Request) (*parameters, error) {
@@ -139,19 +122,25 @@ func readForm(w http.ResponseWriter, r *http.Request) (*parameters, error) {
 	return parseParameters(string(body), "body")
 }
 
-// readScopes reads the requested scopes. Malformed ones are left out if there are others, since
-// crane sends lists with both. A request is refused if nothing is left of it: for
-// "repository:team/app: pull", which leaves a scope without an action, a token would only puzzle.
-func (req *tokenRequest) readScopes(p *parameters) {
+// readCommon reads the parameters of both methods.
+func (req *tokenRequest) readCommon(p *parameters) {
+	record := req.record
+	record.ClientID = p.clientID()
+	record.Service = p.single("service")
+	if record.Service == "" && p.values.Has("service") { // a missing one may have a default
+		p.fail(reply.Invalid("the parameter service is empty"))
+	}
 	values := p.values["scope"]
 	if moreScopesThan(maxScopes, values) {
 		p.fail(invalidScope(fmt.Sprintf("more than %d scopes are asked for", maxScopes)))
 		return
 	}
-	req.scopes, req.malformed = scope.ParseList(values...)
+	// Malformed scopes are left out if there are others: crane sends lists with both. A request is
+	// refused if no action is left of it, as of "repository:team/app: pull".
+	req.scopes, record.Malformed = scope.ParseList(values...)
 	hasAction := func(s scope.Scope) bool { return len(s.Actions) > 0 }
-	if len(req.malformed) > 0 && !slices.ContainsFunc(req.scopes, hasAction) {
-		p.fail(invalidScope(req.malformed[0].Error()))
+	if len(record.Malformed) > 0 && !slices.ContainsFunc(req.scopes, hasAction) {
+		p.fail(invalidScope(record.Malformed[0].Error()))
 	}
 }
 
@@ -171,14 +160,14 @@ func moreScopesThan(most int, values []string) bool {
 	return false
 }
 
-// parameters reads values of a query or a form and keeps the first error.
+// parameters reads the values of a query or a form and keeps the first error.
 type parameters struct {
 	values url.Values
 	err    error
 }
 
-// parseParameters is strict where r.URL.Query drops what it cannot read: without its second half,
-// "service=a;scope=b" would be another request.
+// parseParameters is strict where r.URL.Query drops what it cannot read: "service=a;scope=b" would
+// become another request.
 func parseParameters(text, where string) (*parameters, error) {
 	if strings.Count(text, "&") >= maxParameters {
 		return nil, reply.Invalid(
@@ -213,13 +202,13 @@ func (p *parameters) required(name string) string {
 	return value
 }
 
-// service tells an empty parameter from a missing one, for which there may be a default.
-func (p *parameters) service() string {
-	service := p.single("service")
-	if service == "" && p.values.Has("service") {
-		p.fail(reply.Invalid("the parameter service is empty"))
+// choice returns whether a parameter is yes. The default is no.
+func (p *parameters) choice(name, yes, no string) bool {
+	value := p.single(name)
+	if value != "" && value != yes && value != no {
+		p.fail(reply.Invalid("the parameter " + name + " is neither " + yes + " nor " + no))
 	}
-	return service
+	return value == yes
 }
 
 // clientID returns the client's name for itself, VSCHAR only (RFC 6749, appendix A.1).
@@ -227,33 +216,8 @@ func (p *parameters) clientID() string {
 	id := p.single("client_id")
 	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
 	if len(id) > maxClientIDBytes || strings.ContainsFunc(id, unprintable) {
-		p.fail(reply.Invalid("the parameter client_id is too long" +
-			" or contains other than printable ASCII characters"))
+		p.fail(reply.Invalid("the parameter client_id is too long or not printable ASCII"))
 		return ""
 	}
 	return id
-}
-
-func (p *parameters) boolean(name string) bool {
-	text := p.single(name)
-	if text == "" {
-		return false
-	}
-	value, err := strconv.ParseBool(text)
-	if err != nil {
-		p.fail(reply.Invalid("the parameter " + name + " is neither true nor false"))
-	}
-	return value
-}
-
-func (p *parameters) offlineAccess() bool {
-	switch p.single("access_type") {
-	case "offline":
-		return true
-	case "", "online":
-		return false
-	default:
-		p.fail(reply.Invalid("the parameter access_type is neither online nor offline"))
-		return false
-	}
 }

@@ -25,18 +25,18 @@ type Server struct {
 
 var _ http.Handler = (*Server)(nil)
 
-// maxTokenBytes is the size above which a token is logged: proxies and registries limit headers to
-// 8 KiB.
-const maxTokenBytes = 4 << 10
-
 // ServeHTTP answers one token request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	logger := s.config.logger()
+	logger := reply.Logger(s.config.Logger)
 	record := AuditRecord{Time: time.Now(), Status: http.StatusOK}
 	answer := func(ctx context.Context) (any, error) {
 		body, err := s.answer(ctx, w, r, &record)
-		if err != nil {
-			return nil, s.challenge(r, err)
+		if problem := reply.From(err); problem != nil {
+			if problem.Status == http.StatusUnauthorized && r.Method == http.MethodGet {
+				// Not for a POST, which could not answer it: its credentials are in its body.
+				problem.Challenge = "Basic realm=" + reply.Quote(s.config.BasicRealm)
+			}
+			return nil, problem
 		}
 		return body, nil
 	}
@@ -45,6 +45,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			record.Status, record.Err = problem.Status, problem
 		}
 		record.Duration = time.Since(record.Time)
+		record.Username, record.Service = reply.Clip(record.Username), reply.Clip(record.Service)
 		if s.config.Audit != nil {
 			s.config.Audit(ctx, record)
 			return
@@ -54,68 +55,52 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply.Serve(w, r, s.config.Timeout, logger, answer, audit)
 }
 
-// challenge asks for HTTP Basic credentials in the 401 to a GET. A POST cannot answer a challenge:
-// its credentials are in its body.
-func (s *Server) challenge(r *http.Request, err error) *reply.Problem {
-	problem := reply.From(err)
-	if problem.Status == http.StatusUnauthorized && r.Method == http.MethodGet {
-		problem.Challenge = "Basic realm=" + reply.Quote(s.config.BasicRealm)
-	}
-	return problem
-}
-
 // answer handles a request of either method: read, authenticate, authorize, issue.
 func (s *Server) answer(
 	ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord,
 ) (*tokenBody, error) {
 	record.RemoteAddr = s.config.RemoteAddr(r)
-	req, err := parseRequest(w, r)
-	record.describe(req)
+	req := &tokenRequest{record: record}
+	if err := req.parse(w, r); err != nil {
+		return nil, err
+	}
+	issuer, err := s.issuer(r.Method, record)
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := s.issuer(r.Method, req)
+	if record.Subject, err = s.authenticate(ctx, r, req); err != nil {
+		return nil, err
+	}
+	granted, err := s.authorize(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	record.describe(req) // the service may be the default now
-
-	subject, err := s.authenticate(ctx, r, req, record)
-	if err != nil {
-		return nil, err
-	}
-	record.Subject = subject
-
-	granted, err := s.authorize(ctx, req, subject, record)
-	if err != nil {
-		return nil, err
-	}
-	return s.issue(ctx, issuer, req, granted, record)
+	return s.issue(ctx, req, issuer, granted)
 }
 
 // issuer returns the issuer of the requested service. A GET may omit the service if there is only
 // one.
-func (s *Server) issuer(method string, req *tokenRequest) (Issuer, error) {
+func (s *Server) issuer(method string, record *AuditRecord) (Issuer, error) {
 	onlyOne := len(s.config.Services) == 1 && s.config.InsecureAnyService == nil
-	if req.service == "" && method == http.MethodGet && onlyOne {
+	if record.Service == "" && method == http.MethodGet && onlyOne {
 		for name := range s.config.Services {
-			req.service = name
+			record.Service = name
 		}
 	}
-	if req.service == "" {
+	if record.Service == "" {
 		return nil, reply.Invalid("the parameter service is missing")
 	}
-	if issuer := s.config.Services[req.service]; issuer != nil {
+	if issuer := s.config.Services[record.Service]; issuer != nil {
 		return issuer, nil
 	}
-	if s.config.InsecureAnyService != nil && acceptableService(req.service) {
+	if s.config.InsecureAnyService != nil && acceptableService(record.Service) {
 		return s.config.InsecureAnyService, nil
 	}
 	return nil, reply.Invalid("the service is not one that this server issues tokens for")
 }
 
 // acceptableService reports whether a token may name this service, which is not configured. It
-// keeps tokens at a reasonable size and free of text that no registry has as its name.
+// keeps tokens at a reasonable size and free of text that is no registry's name.
 func acceptableService(name string) bool {
 	const maxBytes = 255
 	return len(name) <= maxBytes && utf8.ValidString(name) &&
@@ -123,19 +108,17 @@ func acceptableService(name string) bool {
 }
 
 // authorize asks for a decision about each requested scope and returns what is granted.
-func (s *Server) authorize(
-	ctx context.Context, req *tokenRequest, subject authn.Subject, record *AuditRecord,
-) ([]scope.Scope, error) {
-	scopes := scope.Merge(req.scopes)
+func (s *Server) authorize(ctx context.Context, req *tokenRequest) ([]scope.Scope, error) {
+	record, scopes := req.record, scope.Merge(req.scopes)
 	requests := make([]authz.Request, len(scopes))
 	for i, asked := range scopes {
-		asked.Actions = slices.Clone(asked.Actions) // an authorizer that changes them changes nothing
+		asked.Actions = slices.Clone(asked.Actions) // so that an authorizer cannot change ours
 		requests[i] = authz.Request{
-			Subject:    subject,
-			Service:    req.service,
+			Subject:    record.Subject,
+			Service:    record.Service,
 			Scope:      asked,
 			RemoteAddr: record.RemoteAddr,
-			ClientID:   req.clientID,
+			ClientID:   record.ClientID,
 		}
 	}
 	decisions, err := authz.AuthorizeBatch(ctx, s.config.Authorizer, requests)
@@ -143,61 +126,32 @@ func (s *Server) authorize(
 		return nil, reply.Unavailable("the request cannot be decided at the moment", err)
 	}
 	granted := make([]scope.Scope, 0, len(scopes))
-	record.Decisions = make([]ScopeDecision, len(scopes))
 	for i, asked := range scopes {
-		allowed, decision := decide(asked, decisions[i], subject.Limit)
-		record.Decisions[i] = decision
-		if len(allowed.Actions) > 0 {
-			granted = append(granted, allowed)
+		decision := decide(asked, decisions[i], record.Subject.Limit)
+		record.Decisions = append(record.Decisions, decision)
+		if asked.Actions = decision.Granted; len(asked.Actions) > 0 {
+			granted = append(granted, asked)
 		}
 	}
 	return granted, nil
 }
 
-// decide returns what is granted of a scope: what was asked for, the authorizer allows, and the
-// limit of the credential allows.
-func decide(
-	asked scope.Scope, d authz.Decision, limit *authn.Limit,
-) (granted scope.Scope, record ScopeDecision) {
+// decide grants those of the requested actions that the authorizer and the credential's limit allow.
+func decide(asked scope.Scope, d authz.Decision, limit *authn.Limit) ScopeDecision {
 	if d.NoMatch {
 		d = authz.Decision{Reason: "no rule matches"}
 	}
 	allowed := asked.Intersect(d.Actions)
-	granted = limit.Allow(allowed)
-	record = ScopeDecision{Asked: asked, Granted: granted.Actions, Reason: d.Reason}
-	if len(granted.Actions) < len(allowed.Actions) {
-		record.Reason = strings.TrimPrefix(d.Reason+", limited by the credential", ", ")
+	decision := ScopeDecision{Asked: asked, Granted: limit.Allow(allowed).Actions, Reason: d.Reason}
+	if len(decision.Granted) < len(allowed.Actions) {
+		decision.Reason += " (limited by the credential)"
 	}
 	for _, action := range d.Actions {
 		if !asked.Has(action) {
-			record.Dropped = append(record.Dropped, action)
+			decision.Dropped = append(decision.Dropped, action)
 		}
 	}
-	return granted, record
-}
-
-// issue signs the token and adds a refresh token if the client asks for one.
-func (s *Server) issue(
-	ctx context.Context, issuer Issuer, req *tokenRequest, granted []scope.Scope,
-	record *AuditRecord,
-) (*tokenBody, error) {
-	issued, err := issuer.Issue(ctx, token.Grant{
-		Subject: record.Subject.Name, Audience: req.service, Access: granted,
-	})
-	if err != nil {
-		return nil, reply.Unavailable("a token cannot be signed at the moment", err)
-	}
-	if size := len(issued.Value); size > maxTokenBytes {
-		s.config.logger().LogAttrs(ctx, slog.LevelWarn,
-			"the token is larger than proxies and registries may accept in a header",
-			slog.Int("bytes", size), slog.String("token_id", issued.ID))
-	}
-	refreshToken, err := s.refreshToken(ctx, req, record)
-	if err != nil {
-		return nil, err
-	}
-	record.TokenID = issued.ID // not earlier: until here, an error keeps the token back
-	return newTokenBody(req, issued, granted, refreshToken), nil
+	return decision
 }
 
 // tokenBody is the JSON of a granted request. Clients of the specification read token, OAuth2
@@ -212,9 +166,28 @@ type tokenBody struct {
 	RefreshToken string  `json:"refresh_token,omitempty"`
 }
 
-func newTokenBody(
-	req *tokenRequest, issued token.Token, granted []scope.Scope, refreshToken authn.Secret,
-) *tokenBody {
+// issue signs the token and adds a refresh token if the client asks for one.
+func (s *Server) issue(
+	ctx context.Context, req *tokenRequest, issuer Issuer, granted []scope.Scope,
+) (*tokenBody, error) {
+	record := req.record
+	issued, err := issuer.Issue(ctx, token.Request{
+		Subject: record.Subject.Name, Audience: record.Service, Access: granted,
+	})
+	if err != nil {
+		return nil, reply.Unavailable("a token cannot be signed at the moment", err)
+	}
+	const maxBytes = 4 << 10 // proxies and registries limit all headers to 8 KiB
+	if size := len(issued.Value); size > maxBytes {
+		reply.Logger(s.config.Logger).LogAttrs(ctx, slog.LevelWarn,
+			"the token is larger than proxies and registries may accept in a header",
+			slog.Int("bytes", size), slog.String("token_id", issued.ID))
+	}
+	refreshToken, err := s.refreshToken(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	record.TokenID = issued.ID // not earlier: until here, an error keeps the token back
 	body := &tokenBody{
 		Token:        string(issued.Value),
 		AccessToken:  string(issued.Value),
@@ -222,9 +195,9 @@ func newTokenBody(
 		IssuedAt:     issued.IssuedAt.UTC().Format(time.RFC3339),
 		RefreshToken: string(refreshToken),
 	}
-	if req.oauth() { // RFC 6749, section 5.1; the scope even when it is empty
+	if req.method == http.MethodPost { // RFC 6749, section 5.1; the scope even when it is empty
 		text := scope.Format(granted)
 		body.TokenType, body.Scope = "Bearer", &text
 	}
-	return body
+	return body, nil
 }

@@ -5,77 +5,73 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// The lifetimes of a key of [AuthorityKeys].
 const (
-	// defaultKeyLifetime is that of [AuthorityKeys] without another.
 	defaultKeyLifetime = 24 * time.Hour
-	// minKeyLifetime is the least that is accepted.
-	minKeyLifetime = 10 * time.Minute
+	minKeyLifetime     = 10 * time.Minute
+	// defaultPublishFirst is several times as long as package auth lets clients cache the JWKS.
+	defaultPublishFirst = 5 * time.Minute
+	// retryInterval is the pause after a renewal that failed.
+	retryInterval = 10 * time.Second
 )
 
-// retryAfter is how long a renewal that failed is not tried again.
-const retryAfter = 10 * time.Second
-
-// An AuthorityKeysConfig configures [AuthorityKeys].
+// An AuthorityKeysConfig configures [AuthorityKeys]. The zero value is a good one.
 type AuthorityKeysConfig struct {
 	// Algorithm is that of the keys. Empty is [ES256].
 	Algorithm Algorithm
-	// Lifetime is how long the certificate of a key is valid: at least [minKeyLifetime], and longer than the tokens and a
-	// minute. Zero is [defaultKeyLifetime].
+	// Lifetime is how long the certificate of a key is valid: at least ten minutes, and longer than
+	// that of the tokens and a minute. Zero is 24 hours.
 	Lifetime time.Duration
-	// PublishFirst is how long a new key is in the JWKS before it signs, for verifiers that fetch it now and then;
-	// registries that know the authority need not wait. It is at most a sixth of Lifetime. Zero is five minutes, or that
-	// sixth; a negative one is none.
+	// PublishFirst is how long a new key is in the JWKS before it signs, for verifiers that fetch
+	// it; registries that know the authority need no time. At most a sixth of Lifetime. Zero is
+	// five minutes, or that sixth if it is less; negative is none.
 	PublishFirst time.Duration
-	// Logger receives a line for each new key, and one when there is none to be had. Nil is slog.Default(), looked up at
-	// each use.
+	// Logger receives a line for each new key, and one when a renewal fails. Nil is
+	// [slog.Default], looked up at each use.
 	Logger *slog.Logger
 	// Now is the clock. Nil is time.Now.
 	Now func() time.Time
 }
 
-// AuthorityKeys are short-lived signing keys below an [Authority], made and renewed by themselves. They live in memory
-// only: each replica and each start of a token server has its own, and registries accept them all.
+// AuthorityKeys are short-lived signing keys below an [Authority] that renew themselves. They live in
+// memory only: each replica of a token server has its own, new ones at each start, and registries
+// accept them all.
 //
-// When two thirds of a key's lifetime are over, the next one is made and published, and some minutes later it signs. The
-// old one verifies until its last token has expired. There is no goroutine: the first use of the set when something is due
-// does it, and all others go on meanwhile with the old key. That costs one request some milliseconds; with RSA keys, or an
-// authority whose key is in a slow device, let a ticker of your own use the set now and then. Requests wait for a new key
-// only when no token can be signed with the old one, as after a night without any.
+// After two thirds of a key's lifetime the next one is made and published, and it signs some minutes
+// later. The old one verifies until its last token has expired. There is no goroutine: the first use
+// of the set when a renewal is due makes the key, which costs that request some milliseconds, while
+// all others use the old key. With RSA keys, or an authority in a slow device, use the set from a
+// ticker of your own. Requests wait for a new key only if the old one can sign no more tokens, as
+// after a night without any.
 //
-// Distribution finds the keys by x5c, and a [Verifier] with the authority in its Roots does too; one with [ParseBundle] of
-// the authority does not, since the authority itself signs no tokens, nor does zot.
+// Distribution finds the keys by x5c, and so does a [Verifier] with the authority in its Roots. A
+// Verifier with [ParseBundle] of the authority does not, since the authority itself signs no tokens,
+// and neither does zot.
 //
-// A token never ends later than a minute before the certificate of its key. When no new key can be made, tokens are issued
-// until that would happen, and then no more.
+// A token expires at least a minute before the certificate of its key. If no new key can be made,
+// tokens are issued as long as that holds.
 //
 // AuthorityKeys are safe for concurrent use.
 type AuthorityKeys struct {
 	authority *Authority
 	config    AuthorityKeysConfig
 	set       *KeySet
-	quiet     atomic.Pointer[interval] // while nothing is to be done
-	err       atomic.Pointer[error]
 
-	mu       sync.Mutex // held by the one that changes keys
-	rotation rotation
-	leaf     *Key // the last that signed, which is the one that does unless another was promoted by hand
+	renewing sync.Mutex // held during a renewal, however slow; guards what follows
+	current  *Key       // signs, unless another key was promoted by hand
+	next     *Key       // published, or nil
+	nextAt   time.Time  // when next signs
+	removeAt map[string]time.Time
 	retryAt  time.Time
+
+	errMu sync.Mutex
+	err   error
 }
 
-// interval is a span of time from begin until before end.
-type interval struct{ begin, end time.Time }
-
-func (i *interval) has(t time.Time) bool { return t.Before(i.end) && !t.Before(i.begin) }
-
-var _ keeper = (*AuthorityKeys)(nil)
-
-// NewKeys returns keys below the authority and makes the first key. The error says which field of the configuration is missing or out of range, or why
-// there is no key.
+// NewKeys makes a first key below the authority. The error says which field of the configuration is
+// out of range, or why there is no key.
 func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) {
 	if config.Lifetime == 0 {
 		config.Lifetime = defaultKeyLifetime
@@ -88,198 +84,195 @@ func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) 
 	}
 	switch {
 	case config.Lifetime < minKeyLifetime:
-		return nil, fmt.Errorf("make keys: a lifetime of %v, less than %v", config.Lifetime, minKeyLifetime)
+		return nil, fmt.Errorf("new authority keys: the lifetime is %v, less than %v",
+			config.Lifetime, minKeyLifetime)
 	case config.PublishFirst > config.Lifetime/6:
-		return nil, fmt.Errorf("make keys: published for %v, more than a sixth of the lifetime of %v", config.PublishFirst, config.Lifetime)
+		return nil, fmt.Errorf("new authority keys: PublishFirst is %v, more than a sixth of %v",
+			config.PublishFirst, config.Lifetime)
 	}
-	k := &AuthorityKeys{authority: a, config: config}
-	first, err := k.generate(config.Now())
-	if err != nil {
+	k := &AuthorityKeys{authority: a, config: config, removeAt: make(map[string]time.Time)}
+	var err error
+	if k.current, err = k.generate(config.Now()); err != nil {
 		return nil, err
 	}
-	if k.set, err = NewKeySet(first); err != nil {
+	if k.set, err = NewKeySet(k.current); err != nil {
 		return nil, err
 	}
-	k.set.keeper, k.leaf = k, first
-	k.rotation = rotation{set: k.set, publishFirst: max(config.PublishFirst, 0)}
-	k.schedule()
+	k.set.renewal = k
 	return k, nil
 }
 
-// KeySet returns the set, for [NewIssuer]. Its [KeySet.BundlePEM] is the certificate of the authority alone.
-func (a *AuthorityKeys) KeySet() *KeySet { return a.set }
+// KeySet returns the set, for [NewIssuer]. Its [KeySet.BundlePEM] is the certificate of the authority
+// alone.
+func (k *AuthorityKeys) KeySet() *KeySet { return k.set }
 
-// Renew makes a new key that signs at once, without being published first: for a key that may have leaked, which is then
-// to be retired by [KeySet.Retire]. Registries accept the tokens of a leaked key until its certificate ends, which they
-// cannot be told; that is why it should be soon.
-func (a *AuthorityKeys) Renew() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	defer a.schedule()
-	return a.replace(a.config.Now())
+// Renew makes a new key that signs at once, without being published first: for a key that may have
+// leaked. Retire that one with [KeySet.Retire]. Registries accept the tokens of a leaked key until
+// its certificate ends; nothing can tell them, which is why Lifetime should be short.
+func (k *AuthorityKeys) Renew() error {
+	k.renewing.Lock()
+	defer k.renewing.Unlock()
+	return k.renew(k.config.Now(), 0)
 }
 
-// Err says why there is no new key although it is time for one, and is nil otherwise: for a readiness check or an alarm.
-// While there is an error, the old key goes on.
-func (a *AuthorityKeys) Err() error {
-	a.keep()
-	return a.lastError()
+// Err returns why there is no new key although a renewal is due, for a readiness check or an alarm.
+// Meanwhile the old key signs.
+func (k *AuthorityKeys) Err() error {
+	k.renewIfDue()
+	return k.lastErr()
 }
 
-func (a *AuthorityKeys) lastError() error {
-	if err := a.err.Load(); err != nil {
-		return *err
-	}
-	return nil
+func (k *AuthorityKeys) lastErr() error {
+	k.errMu.Lock()
+	defer k.errMu.Unlock()
+	return k.err
 }
 
-func (a *AuthorityKeys) keep() {
-	now := a.config.Now()
-	if a.quiet.Load().has(now) || !a.mu.TryLock() { // whoever has the lock is about to do what is due
+// renewIfDue does what is due, unless another request is doing it.
+func (k *AuthorityKeys) renewIfDue() {
+	if !k.renewing.TryLock() {
 		return
 	}
-	defer a.mu.Unlock()
-	if !a.quiet.Load().has(now) {
-		defer a.schedule()
-		a.step(now)
+	defer k.renewing.Unlock()
+	now := k.config.Now()
+	for id, at := range k.removeAt {
+		if !now.Before(at) {
+			_ = k.set.Retire(id) // fails if the set was changed by hand
+			delete(k.removeAt, id)
+		}
 	}
-}
-
-func (a *AuthorityKeys) signUntil(end time.Time) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.set.current.Load().signing.maySign(end) { // since another request has just seen to it
-		return nil
-	}
-	defer a.schedule()
-	now := a.config.Now()
-	if next := a.rotation.next; next != nil && next.maySign(end) {
-		return a.promote(now)
-	}
-	if a.mustWait(now) {
-		return a.lastError()
-	}
-	return a.replace(now)
-}
-
-// step does what is due. An error is logged and tried again later.
-func (a *AuthorityKeys) step(now time.Time) {
-	a.rotation.removeOld(now)
 	switch {
-	case a.rotation.nextIsDue(now):
-		a.report(a.promote(now), now)
-	case a.mustWait(now):
-	case !a.leaf.isValid(now): // after a long idle time, or when the clock was set back
-		_ = a.replace(now)
-	case a.rotation.next == nil && !now.Before(renewalOf(a.leaf)):
-		a.prepare(now)
+	case k.next != nil && !now.Before(k.nextAt):
+		k.report(k.promote(now), now)
+	case k.failedRecently(now):
+	case !k.currentIsValid(now): // after a long idle time, or when the clock was set back
+		_ = k.renew(now, 0)
+	case k.next == nil && !now.Before(k.renewalTime()):
+		_ = k.renew(now, k.config.PublishFirst)
 	}
 }
 
-// prepare makes and publishes the next key.
-func (a *AuthorityKeys) prepare(now time.Time) {
-	key, err := a.generate(now)
-	if err == nil {
-		err = a.set.Add(key)
+// renewFor waits for a renewal, so that there is a key for a token that expires at end.
+func (k *AuthorityKeys) renewFor(end time.Time) error {
+	k.renewing.Lock()
+	defer k.renewing.Unlock()
+	now := k.config.Now()
+	switch {
+	case k.set.load().signing.maySign(end): // another request has renewed it
+		return nil
+	case k.next != nil && k.next.maySign(end):
+		return k.promote(now)
+	case k.failedRecently(now):
+		return k.lastErr()
 	}
-	if err == nil {
-		now = a.config.Now() // to make the key took a while, and it is published for all of its time
-		a.rotation.hold(key, now.Add(a.rotation.publishFirst), now)
-		a.log(slog.LevelInfo, "new token signing key published", slog.Any("key", key), slog.Time("signs", a.rotation.nextAt))
-	}
-	if err == nil && a.rotation.nextIsDue(now) {
-		err = a.promote(now)
-	}
-	a.report(err, now)
+	return k.renew(now, 0)
 }
 
-// replace makes the next key and lets it sign.
-func (a *AuthorityKeys) replace(now time.Time) error {
-	key, err := a.generate(now)
+// renew makes the next key. It signs after it was published for some time, or at once. The next key
+// that there was before has signed nothing.
+func (k *AuthorityKeys) renew(now time.Time, publishFirst time.Duration) error {
+	key, err := k.generate(now)
 	if err == nil {
-		a.rotation.hold(key, time.Time{}, now)
-		err = a.promote(now)
+		err = k.set.Add(key)
 	}
-	a.report(err, now)
+	if err == nil {
+		if k.next != nil {
+			_ = k.set.Retire(k.next.id) // fails if it was promoted by hand
+		}
+		now = k.config.Now() // making the key can take a while
+		k.next, k.nextAt = key, now.Add(publishFirst)
+		if publishFirst > 0 {
+			k.log(slog.LevelInfo, "new token signing key published",
+				slog.Any("key", key), slog.Time("signs", k.nextAt))
+		} else {
+			err = k.promote(now)
+		}
+	}
+	k.report(err, now)
 	return err
 }
 
-func (a *AuthorityKeys) promote(now time.Time) error {
-	old, next := a.leaf, a.rotation.next
-	if err := a.rotation.promote(now); err != nil {
+// promote lets the next key sign, and decides when the ones before are removed.
+func (k *AuthorityKeys) promote(now time.Time) error {
+	before := k.set.load().signing
+	if err := k.set.Add(k.next); err != nil { // again: it may have been retired by hand
 		return err
 	}
-	a.rotation.retire(old, now) // even if it did not sign
-	a.leaf = next
-	a.log(slog.LevelInfo, "token signing key replaced", slog.Any("signing", next), slog.Time("end", next.signsUntil))
+	if err := k.set.Promote(k.next.id); err != nil {
+		return err
+	}
+	for _, old := range []*Key{before, k.current} {
+		if old.id == k.next.id {
+			continue
+		}
+		// Its last token was signed before now.
+		at := now.Add(maxLifetime + defaultLeeway + max(k.config.PublishFirst, 0))
+		if end := old.signsUntil.Add(defaultLeeway); !old.signsUntil.IsZero() && end.Before(at) {
+			at = end
+		}
+		k.removeAt[old.id] = at
+	}
+	k.current, k.next = k.next, nil
+	k.log(slog.LevelInfo, "token signing key replaced",
+		slog.Any("signing", k.current), slog.Time("end", k.current.signsUntil))
 	return nil
 }
 
-func (a *AuthorityKeys) generate(now time.Time) (*Key, error) {
-	authority := a.authority
-	if a.leaf != nil {
-		// A new key would end as soon, and be renewed sooner and sooner.
-		if leaf := a.leaf.chain[0]; !leaf.NotAfter.Before(authority.certificate.NotAfter) && !now.Before(leaf.NotBefore) {
-			return nil, fmt.Errorf("generate key: %w: the authority %q ends at %s, and with it the keys that it certified",
-				errBadCertificate, authority.certificate.Subject, authority.certificate.NotAfter.UTC().Format(time.RFC3339))
+func (k *AuthorityKeys) generate(now time.Time) (*Key, error) {
+	authority := k.authority.certificate
+	if k.current != nil {
+		// A new key would end at the same time, and the renewals would become ever more frequent.
+		leaf := k.current.chain[0]
+		if !leaf.NotAfter.Before(authority.NotAfter) && !now.Before(leaf.NotBefore) {
+			return nil, fmt.Errorf("generate key: %w: the authority %q ends at %s, as do its keys",
+				errBadCertificate, authority.Subject, timestamp(authority.NotAfter))
 		}
 	}
-	key, err := authority.generateKey(a.config.Algorithm, a.config.Lifetime, now)
+	key, err := k.authority.generateKey(k.config.Algorithm, k.config.Lifetime, now)
 	if err != nil {
 		return nil, err
 	}
-	key.authority = authority.certificate
+	key.authority = authority
 	key.signsUntil = key.chain[0].NotAfter.Add(-defaultLeeway)
 	return key, nil
 }
 
-// report remembers what became of an attempt, and logs a failure once, however often it is repeated.
-func (a *AuthorityKeys) report(err error, now time.Time) {
-	before := a.err.Load()
+// report records the outcome of a renewal. It logs an error once, however often it occurs.
+func (k *AuthorityKeys) report(err error, now time.Time) {
+	k.errMu.Lock()
+	before := k.err
+	k.err = err
+	k.errMu.Unlock()
 	if err == nil {
-		a.retryAt = time.Time{}
-		a.err.Store(nil)
+		k.retryAt = time.Time{}
 		return
 	}
-	a.retryAt = now.Add(retryAfter)
-	a.err.Store(&err)
-	if before == nil || (*before).Error() != err.Error() {
-		a.log(slog.LevelError, "token signing key not renewed, the earlier one goes on until its end",
-			slog.Any("error", err), slog.Time("end", a.leaf.signsUntil))
+	k.retryAt = now.Add(retryInterval)
+	if before == nil || before.Error() != err.Error() {
+		k.log(slog.LevelError, "token signing key not renewed, the old one signs until its end",
+			slog.Any("error", err), slog.Time("end", k.current.signsUntil))
 	}
 }
 
-// mustWait reports whether an attempt has just failed.
-func (a *AuthorityKeys) mustWait(now time.Time) bool {
-	return (&interval{a.retryAt.Add(-retryAfter), a.retryAt}).has(now)
+// failedRecently reports whether it is too early for another attempt.
+func (k *AuthorityKeys) failedRecently(now time.Time) bool {
+	return now.Before(k.retryAt) && !now.Before(k.retryAt.Add(-retryInterval))
 }
 
-// schedule works out when something is to be done next, or when the clock is seen to be set back.
-func (a *AuthorityKeys) schedule() {
-	due := a.rotation.due()
-	if a.rotation.next == nil {
-		due = earlier(due, renewalOf(a.leaf))
-	}
-	if !a.retryAt.IsZero() && due.Before(a.retryAt) {
-		due = a.retryAt
-	}
-	a.quiet.Store(&interval{a.leaf.chain[0].NotBefore, due})
+// currentIsValid reports whether registries accept the certificate of the current key.
+func (k *AuthorityKeys) currentIsValid(now time.Time) bool {
+	return !now.Before(k.current.chain[0].NotBefore) && !now.After(k.current.signsUntil)
 }
 
-// isValid reports whether registries accept the certificate of a key of AuthorityKeys.
-func (k *Key) isValid(now time.Time) bool {
-	return !now.Before(k.chain[0].NotBefore) && !now.After(k.signsUntil)
-}
-
-// renewalOf returns when two thirds of a key's lifetime are over.
-func renewalOf(key *Key) time.Time {
-	certificate := key.chain[0]
+// renewalTime returns when two thirds of the lifetime of the current key are over.
+func (k *AuthorityKeys) renewalTime() time.Time {
+	certificate := k.current.chain[0]
 	made := certificate.NotBefore.Add(clockDifference)
-	return made.Add(certificate.NotAfter.Sub(made) * 2 / 3)
+	return made.Add(certificate.NotAfter.Sub(made) / 3 * 2) // cannot overflow in this order
 }
 
-func (a *AuthorityKeys) log(level slog.Level, message string, attrs ...slog.Attr) {
-	logger := a.config.Logger
+func (k *AuthorityKeys) log(level slog.Level, message string, attrs ...slog.Attr) {
+	logger := k.config.Logger
 	if logger == nil {
 		logger = slog.Default()
 	}

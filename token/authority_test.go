@@ -107,7 +107,7 @@ func TestAnAuthorityIsKeptInPEM(t *testing.T) {
 	}
 }
 
-func TestAnAuthorityWarnsOfAFileThatEverybodyMayRead(t *testing.T) {
+func TestAnAuthorityWarnsOfAFileThatAllUsersCanRead(t *testing.T) {
 	authority := generateAuthority(t)
 	keyPEM, err := authority.PrivateKeyPEM()
 	if err != nil {
@@ -126,7 +126,7 @@ func TestAnAuthorityWarnsOfAFileThatEverybodyMayRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if warnings := loaded.Warnings(); len(warnings) != 1 || !strings.Contains(warnings[0], "read by everybody") {
+	if warnings := loaded.Warnings(); len(warnings) != 1 || !strings.Contains(warnings[0], "all users") {
 		t.Errorf("warnings %q", warnings)
 	}
 }

@@ -2,6 +2,7 @@ package token
 
 import (
 	"crypto"
+	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -9,87 +10,98 @@ import (
 	"time"
 )
 
-// The validity of the certificate that [GenerateKey] makes. It begins an hour back for registries whose clock is behind.
 const (
+	// defaultValidity is that of a generated certificate.
 	defaultValidity = 10 * 365 * 24 * time.Hour
+	// clockDifference is how far back it begins, for registries whose clock is behind.
 	clockDifference = time.Hour
 )
 
-// SelfSigned returns the same key with a fresh self-signed certificate, valid from an hour ago until validFor from now. It
-// renews a certificate without a change of key: registries that have the old one in their bundle need the new one too,
-// and find both by the same kid. An empty commonName stands for one that names the key.
-//
-// The certificate is not a CA: nothing but this key is trusted by trusting it.
+// SelfSigned returns the same key with a new self-signed certificate, valid from an hour ago until
+// validFor from now. It renews a certificate and keeps the key: registries that have the old one in
+// their bundle need the new one too, and find both by the same kid. An empty commonName stands for a
+// generated one. The certificate is not a CA, so trusting it trusts nothing but this key.
 func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error) {
-	if !k.CanSign() {
-		return nil, fmt.Errorf("make certificate: %w", errPublicOnly)
-	}
-	if validFor <= 0 {
-		return nil, fmt.Errorf("make certificate: a validity of %v", validFor)
-	}
-	if commonName == "" {
-		commonName = "registry token signing key " + k.id[:8]
-	}
 	now := time.Now()
-	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: commonName},
-		NotBefore:             now.Add(-clockDifference),
-		NotAfter:              now.Add(validFor),
-		KeyUsage:              x509.KeyUsageDigitalSignature,
-		BasicConstraintsValid: true,
+	return k.certified(nil, &x509.Certificate{
+		Subject:   pkix.Name{CommonName: commonName},
+		NotBefore: now.Add(-clockDifference),
+		NotAfter:  now.Add(validFor),
+		KeyUsage:  x509.KeyUsageDigitalSignature,
+	})
+}
+
+// certified returns the same key with a new certificate, which the parent signs, or the key itself.
+func (k *Key) certified(parent *Key, template *x509.Certificate) (certified *Key, err error) {
+	if !k.CanSign() {
+		return nil, fmt.Errorf("create certificate: %w", errPublicOnly)
 	}
-	certificate, err := createCertificate(template, template, k.public, k.signer)
+	if !template.NotAfter.After(template.NotBefore.Add(clockDifference)) {
+		return nil, fmt.Errorf("create certificate: the validity is not positive")
+	}
+	defer func() {
+		if r := recover(); r != nil { // as when a token is signed
+			certified, err = nil, fmt.Errorf("create certificate: the signer panicked: %v", r)
+		}
+	}()
+	template.BasicConstraintsValid = true
+	if template.Subject.CommonName == "" {
+		template.Subject.CommonName = "registry token signing key " + k.id[:8]
+	}
+	issuer, signer := template, k.signer
+	renewed := &Key{algorithm: k.algorithm, public: k.public, id: k.id, libtrustID: k.libtrustID}
+	if parent != nil {
+		issuer, signer, renewed.chain = parent.chain[0], parent.signer, parent.chain
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, k.public, signer)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("create certificate: %w", err)
 	}
-	renewed := *k
-	renewed.chain = []*x509.Certificate{certificate}
-	renewed.authority, renewed.signsUntil = nil, time.Time{}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("create certificate: %w", err)
+	}
+	renewed.chain = append([]*x509.Certificate{certificate}, renewed.chain...)
 	return renewed.withSigner(k.signer) // the x5c header has changed
 }
 
-// CertificatePEM returns the certificates of the key as PEM, its own first, or nothing when it has none.
-func (k *Key) CertificatePEM() []byte {
-	var out []byte
-	for _, certificate := range k.chain {
-		out = append(out, encodeCertificate(certificate)...)
+// CertificatePEM returns the certificates of the key as PEM, its own first, or nothing.
+func (k *Key) CertificatePEM() []byte { return encodeCertificates(k.chain) }
+
+func encodeCertificates(chain []*x509.Certificate) (out []byte) {
+	for _, c := range chain {
+		block := &pem.Block{Type: blockCertificate, Bytes: c.Raw}
+		out = append(out, pem.EncodeToMemory(block)...)
 	}
 	return out
 }
 
-func encodeCertificate(certificate *x509.Certificate) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: blockCertificate, Bytes: certificate.Raw})
-}
-
-// checkChain checks that the first certificate is that of the key and that each is signed by the next.
+// checkChain checks that the first certificate is of the key and that each is signed by the next.
 func checkChain(public crypto.PublicKey, chain []*x509.Certificate) error {
-	for i, certificate := range chain {
-		if certificate == nil {
+	for i, c := range chain {
+		if c == nil {
 			return fmt.Errorf("%w: certificate %d is nil", errBadCertificate, i+1)
 		}
 		if i == 0 {
 			continue
 		}
-		if err := chain[i-1].CheckSignatureFrom(certificate); err != nil {
-			return fmt.Errorf("%w: certificate %d is not signed by the one after it: %w", errBadCertificate, i, err)
+		if err := chain[i-1].CheckSignatureFrom(c); err != nil {
+			return fmt.Errorf("%w: certificate %d is not signed by the next one: %w",
+				errBadCertificate, i, err)
 		}
 	}
 	if len(chain) > 0 && !sameKey(public, chain[0].PublicKey) {
-		return fmt.Errorf("%w: the first certificate, %q, is of another key", errKeyMismatch, chain[0].Subject)
+		return fmt.Errorf("%w: the certificate %q is of another key", errKeyMismatch, chain[0].Subject)
 	}
 	return nil
 }
 
-// checkValidity checks that all certificates are valid now: registries check it for every token.
+// checkValidity checks that all certificates are valid now, as registries do for every token.
 func checkValidity(chain []*x509.Certificate, now time.Time) error {
-	for _, certificate := range chain {
-		if now.After(certificate.NotAfter) {
-			return fmt.Errorf("%w: %q expired at %s", errBadCertificate,
-				certificate.Subject, certificate.NotAfter.UTC().Format(time.RFC3339))
-		}
-		if now.Before(certificate.NotBefore) {
-			return fmt.Errorf("%w: %q is not valid before %s", errBadCertificate,
-				certificate.Subject, certificate.NotBefore.UTC().Format(time.RFC3339))
+	for _, c := range chain {
+		if now.Before(c.NotBefore) || now.After(c.NotAfter) {
+			return fmt.Errorf("%w: %q is valid from %s to %s", errBadCertificate,
+				c.Subject, timestamp(c.NotBefore), timestamp(c.NotAfter))
 		}
 	}
 	return nil
@@ -100,3 +112,5 @@ func sameKey(a, b crypto.PublicKey) bool {
 	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && key.Equal(b)
 }
+
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

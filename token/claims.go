@@ -10,29 +10,29 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// Claims are what a verified token says. The zero value says nothing and allows nothing.
+// Claims are the content of a verified token. The zero value allows nothing.
 type Claims struct {
-	// Issuer is "iss": who issued the token.
+	// Issuer is "iss", the issuer of the token.
 	Issuer string
-	// Subject is "sub": who may use it. Empty is the anonymous subject.
+	// Subject is "sub", the user of the token. Empty is the anonymous subject.
 	Subject string
-	// Audience is the one of the token's audiences that the verifier was made for.
+	// Audience is the verifier's own one of the audiences in "aud".
 	Audience string
 	// ExpiresAt is "exp", in UTC.
 	ExpiresAt time.Time
-	// NotBefore is "nbf", or the zero time when the token does not say.
+	// NotBefore is "nbf", or the zero time if the token has none.
 	NotBefore time.Time
-	// IssuedAt is "iat", or the zero time when the token does not say.
+	// IssuedAt is "iat", or the zero time if the token has none.
 	IssuedAt time.Time
 	// ID is "jti".
 	ID string
-	// Access is "access": what the token allows.
+	// Access is "access", the scopes that the token allows.
 	Access []scope.Scope
 }
 
-// Allows reports whether the token allows all of the scope's actions on its resource. Type and name are compared
-// exactly; "*" in the token is every action, as for distribution. A scope without an action is never allowed, since a
-// check that asks for nothing is a mistake.
+// Allows reports whether the token allows all of the scope's actions on its resource. Type and name
+// are compared exactly; "*" in the token is every action, as for distribution. A scope without an
+// action is never allowed, since a check for nothing is a mistake.
 func (c Claims) Allows(s scope.Scope) bool {
 	return len(s.Actions) > 0 && len(c.Missing(s)) == 0
 }
@@ -51,8 +51,8 @@ func (c Claims) Missing(s scope.Scope) []string {
 	return missing
 }
 
-// receivedClaims is the payload of any issuer's token. The decoder of go-jose compares names exactly and refuses an object
-// that has one twice, unlike that of the standard library.
+// receivedClaims is the payload of any issuer's token. The decoder of go-jose compares names exactly
+// and refuses duplicates, unlike that of the standard library.
 type receivedClaims struct {
 	Issuer    string           `json:"iss"`
 	Subject   string           `json:"sub"`
@@ -64,32 +64,26 @@ type receivedClaims struct {
 	Access    []scope.Scope    `json:"access"`
 }
 
+// maxDate is the end of the year 9999. Later times could overflow.
+const maxDate = 253402300799
+
 func parseClaims(payload []byte) (*receivedClaims, error) {
 	var claims *receivedClaims // a pointer, to tell null from {}
 	if err := json.Unmarshal(payload, &claims); err != nil {
-		return nil, malformed("the claims are not what they should be")
+		return nil, malformed("the claims have another form")
 	}
 	switch {
 	case claims == nil:
-		return nil, malformed("no claims")
+		return nil, malformed("it has no claims")
 	case claims.ExpiresAt == nil:
-		return nil, malformed("no exp")
+		return nil, malformed("it has no exp")
+	}
+	for _, date := range []*jwt.NumericDate{claims.ExpiresAt, claims.NotBefore, claims.IssuedAt} {
+		if date != nil && (*date < -maxDate || *date > maxDate) {
+			return nil, malformed("a time is out of range")
+		}
 	}
 	return claims, nil
-}
-
-// verified returns the claims for those who asked, after all checks.
-func (c *receivedClaims) verified(audience string) Claims {
-	return Claims{
-		Issuer:    c.Issuer,
-		Subject:   c.Subject,
-		Audience:  audience,
-		ExpiresAt: timeOf(c.ExpiresAt),
-		NotBefore: timeOf(c.NotBefore),
-		IssuedAt:  timeOf(c.IssuedAt),
-		ID:        c.ID,
-		Access:    c.Access,
-	}
 }
 
 func timeOf(date *jwt.NumericDate) time.Time {

@@ -10,23 +10,39 @@ import (
 	"fmt"
 )
 
-// generatedRSABits is enough for the ten years of the certificate (NIST SP 800-57, part 1, table 4).
+// generatedRSABits suffice for the ten years of the certificate (NIST SP 800-57, part 1, table 4).
 const generatedRSABits = 3072
 
-// GenerateKey makes a key with a self-signed certificate that is valid for ten years. An empty algorithm is [ES256].
+// GenerateKey makes a key with a self-signed certificate that is valid for ten years. An empty
+// algorithm is [ES256].
 //
-// Elliptic keys with a coordinate that begins with a zero byte are thrown away and made again, because distribution up to
-// 3.1 computes another kid for them.
+// Elliptic curve keys with a coordinate that starts with a zero byte are discarded, because
+// distribution up to 3.1 computes another kid for them.
 func GenerateKey(algorithm Algorithm) (*Key, error) {
+	key, err := generateBare(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	return key.SelfSigned("", defaultValidity)
+}
+
+// GenerateKeySet returns a set with one key that [GenerateKey] makes, for tests and trials. The key
+// is lost when the process ends; [LoadOrGenerateKey] keeps it in files.
+func GenerateKeySet(algorithm Algorithm) (*KeySet, error) {
+	key, err := GenerateKey(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	return NewKeySet(key)
+}
+
+// generateBare makes a key without a certificate.
+func generateBare(algorithm Algorithm) (*Key, error) {
 	signer, err := generate(algorithm)
 	if err != nil {
 		return nil, fmt.Errorf("generate key: %w", err)
 	}
-	key, err := NewKey(signer)
-	if err != nil {
-		return nil, fmt.Errorf("generate key: %w", err)
-	}
-	return key.SelfSigned("", defaultValidity)
+	return NewKey(signer)
 }
 
 func generate(algorithm Algorithm) (crypto.Signer, error) {
@@ -59,12 +75,13 @@ func generateECDSA(curve elliptic.Curve) (crypto.Signer, error) {
 	}
 }
 
-// GenerateKeySet returns a set with one generated key, as [GenerateKey] makes it. An empty algorithm is
-// [ES256]. The key is lost when the process ends: see [LoadOrGenerateKey].
-func GenerateKeySet(algorithm Algorithm) (*KeySet, error) {
-	key, err := GenerateKey(algorithm)
-	if err != nil {
-		return nil, err
+// startsWithZero reports whether a coordinate of an ECDSA key starts with a zero byte: one P-256 key
+// in 128, and three P-521 keys in four, whose coordinates are 521 bits in 66 bytes.
+func startsWithZero(public crypto.PublicKey) bool {
+	key, ok := public.(*ecdsa.PublicKey)
+	if !ok {
+		return false
 	}
-	return NewKeySet(key)
+	point, err := key.Bytes() // 4 || X || Y (SEC 1, section 2.3.3)
+	return err == nil && (point[1] == 0 || point[1+len(point)/2] == 0)
 }

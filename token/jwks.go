@@ -14,28 +14,29 @@ import (
 // use is the "use" of a key that signs (RFC 7517, section 4.2).
 const use = "sig"
 
-// JWKS returns the public keys of the set as a JWK Set (RFC 7517, section 5), with the id, the algorithm and the
-// certificates of each. Distribution 3.x reads it from a file, other services from an address.
-func (s *KeySet) JWKS() []byte { return bytes.Clone(s.load().jwks) }
+// JWKS returns the public keys of the set as a JWK Set (RFC 7517, section 5), with the id, the
+// algorithm and the certificates of each. Distribution 3.x reads it from a file, other services over
+// HTTP.
+func (s *KeySet) JWKS() []byte { return bytes.Clone(s.current().jwks) }
 
-// BundlePEM returns the certificates of the set's keys, as the rootcertbundle of distribution wants them. Only the
-// certificates of the keys themselves are in it, not those above: a CA in the bundle would let whatever it certifies sign
-// tokens. A key without a certificate is left out. The set of [AuthorityKeys] is the exception: it has the certificate of the
-// authority in the place of its keys', which registries need not know.
-func (s *KeySet) BundlePEM() []byte { return bytes.Clone(s.load().bundle) }
+// BundlePEM returns the certificates of the keys, for the rootcertbundle of distribution. It leaves
+// out the certificates above those: a CA in the bundle would allow everything that it certified to
+// sign tokens. It has no entry for a key without a certificate, and only the certificate of the
+// authority for [AuthorityKeys], which registries need not know.
+func (s *KeySet) BundlePEM() []byte { return bytes.Clone(s.current().bundle) }
 
-// ParseJWKS reads a JWK Set into a set that only verifies. Keys that this package does not know (their type, algorithm,
-// curve or size, or a use other than signatures) are skipped, as RFC 7517 asks. A kid that is not the thumbprint is
-// remembered, so that tokens of other issuers are verified as well.
+// ParseJWKS reads a JWK Set into a set that only verifies. It skips keys of an unknown or weak type,
+// algorithm, curve or size and keys with another use than signatures, as RFC 7517 asks. A kid that is
+// not the thumbprint is remembered, so that tokens of other issuers are verified as well.
 //
-// A symmetric or private key is an error: whoever published it has to know, and its tokens prove nothing. So is a set in
-// which no key is left.
+// A symmetric or private key is an error: it was published by mistake, and its tokens prove nothing.
+// So is a set in which no key is left.
 func ParseJWKS(data []byte) (*KeySet, error) {
 	var raw struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(data, &raw); err != nil {
-		return nil, fmt.Errorf("read JWK set: %w", err)
+		return nil, fmt.Errorf("parse JWK set: %w: %w", ErrKey, err)
 	}
 	var list []*Key
 	for i, one := range raw.Keys {
@@ -44,14 +45,14 @@ func ParseJWKS(data []byte) (*KeySet, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read JWK set: key %d: %w", i+1, err)
+			return nil, fmt.Errorf("parse JWK set: key %d: %w", i+1, err)
 		}
 		list = addNewer(list, key)
 	}
 	return NewKeySet(nil, list...)
 }
 
-// errSkipped is the error for a key that this package does not know.
+// errSkipped means that a key is unknown to this package.
 var errSkipped = errors.New("skipped")
 
 func parseJWK(data []byte) (*Key, error) {
@@ -60,7 +61,8 @@ func parseJWK(data []byte) (*Key, error) {
 		Symmetric json.RawMessage `json:"k"`
 		Private   json.RawMessage `json:"d"`
 	}
-	if json.Unmarshal(data, &secret) == nil && (secret.Type == "oct" || secret.Symmetric != nil || secret.Private != nil) {
+	if json.Unmarshal(data, &secret) == nil &&
+		(secret.Type == "oct" || secret.Symmetric != nil || secret.Private != nil) {
 		return nil, fmt.Errorf("%w: a secret key in a set of public keys", errUnsupportedKey)
 	}
 	var jwk jose.JSONWebKey
@@ -75,41 +77,37 @@ func parseJWK(data []byte) (*Key, error) {
 	return key, nil
 }
 
-// ParseBundle reads PEM certificates, such as distribution's rootcertbundle, into a set that only verifies: the key of
-// each certificate, whatever its dates. Anything else in the data is an error, and so is a certificate of a weak key. Of
-// two certificates of one key, the one that is valid for longer counts.
+// ParseBundle reads PEM certificates, such as the rootcertbundle of distribution, into a set that only
+// verifies: the key of each certificate, whatever its dates. Anything else in the data is an error,
+// and so is the certificate of a weak key. Of two certificates of one key, the one that is valid for
+// longer counts.
 func ParseBundle(data []byte) (*KeySet, error) {
 	certificates, err := parseCertificates(data)
 	if err != nil {
-		return nil, fmt.Errorf("read certificate bundle: %w", err)
+		return nil, fmt.Errorf("parse certificate bundle: %w", err)
 	}
 	var list []*Key
 	for i, certificate := range certificates {
 		key, err := newPublicKey(certificate.PublicKey, certificate)
 		if err != nil {
-			return nil, fmt.Errorf("read certificate bundle: certificate %d: %w", i+1, err)
+			return nil, fmt.Errorf("parse certificate bundle: certificate %d: %w", i+1, err)
 		}
 		list = addNewer(list, key)
 	}
 	return NewKeySet(nil, list...)
 }
 
-// addNewer appends key. If it is there already, the one whose certificate is valid for longer stays.
+// addNewer appends key, or replaces one with the same id whose certificate ends earlier.
 func addNewer(list []*Key, key *Key) []*Key {
-	for i, other := range list {
-		if other.id != key.id {
-			continue
-		}
-		if validLonger(key.chain, other.chain) {
-			list[i] = key
-		}
-		return list
+	i := slices.IndexFunc(list, func(other *Key) bool { return other.id == key.id })
+	switch {
+	case i < 0:
+		return append(list, key)
+	case len(key.chain) > 0 &&
+		(len(list[i].chain) == 0 || key.chain[0].NotAfter.After(list[i].chain[0].NotAfter)):
+		list[i] = key
 	}
-	return append(list, key)
-}
-
-func validLonger(a, b []*x509.Certificate) bool {
-	return len(a) > 0 && (len(b) == 0 || a[0].NotAfter.After(b[0].NotAfter))
+	return list
 }
 
 func encodeJWKS(list []*Key) ([]byte, error) {
@@ -136,9 +134,5 @@ func encodeBundle(list []*Key) []byte {
 			certificates = append(certificates, key.chain[0])
 		}
 	}
-	var bundle []byte
-	for _, certificate := range certificates {
-		bundle = append(bundle, encodeCertificate(certificate)...)
-	}
-	return bundle
+	return encodeCertificates(certificates)
 }

@@ -166,7 +166,7 @@ func TestAFaultySignerFailsAtStart(t *testing.T) {
 	if _, err := token.NewKey(fakeSigner{one.Public(), one.Sign}); err != nil {
 		t.Errorf("a signer without fault: %v", err)
 	}
-	if _, err := token.NewKey(nil); !errors.Is(err, token.ErrPublicOnly) {
+	if _, err := token.NewKey(nil); !errors.Is(err, token.ErrBadSigner) {
 		t.Errorf("no signer: error %v", err)
 	}
 }

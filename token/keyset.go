@@ -4,48 +4,35 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// A KeySet holds the key that signs now and the keys whose tokens are still accepted.
+// A KeySet holds the key that signs and the keys whose tokens are still accepted.
 //
-// To change the signing key, Add the next one, wait until every registry knows it, Promote it, wait until the last token
-// of the old key has expired (the lifetime, and a minute of leeway), and Retire the old one. Every method is safe for
-// concurrent use, at any time: a token that is issued or verified meanwhile sees the set before the change or after it,
-// and readers never wait.
-//
-// The set of [AuthorityKeys] or of a [KeyFile] does all that by itself, whenever it is used; it may be changed by hand as
-// well.
+// To change the signing key, Add the next one, wait until every registry knows it, Promote it, wait
+// until the last token of the old key has expired (the lifetime, and a minute of leeway), and Retire
+// the old one. The set of [AuthorityKeys] does this by itself, and can be changed by hand as well. All
+// methods are safe for concurrent use; a token that is issued or verified during a change sees the
+// set before or after it.
 type KeySet struct {
-	mu      sync.Mutex // held by writers
-	current atomic.Pointer[keys]
-	keeper  keeper // or nil
+	mu      sync.Mutex
+	keys    *keys          // replaced, never changed
+	renewal *AuthorityKeys // or nil
 }
 
-// A keeper changes the keys of a set when it is time to. Its methods are safe for concurrent use.
-type keeper interface {
-	// keep is called before each use of the set. Almost always it compares times and returns. It may be slow for the one
-	// call that has something to do, and never makes the others wait.
-	keep()
-	// signUntil waits for a signing key that may sign a token which ends then.
-	signUntil(end time.Time) error
-}
-
-// keys is one state of a KeySet. It never changes.
+// keys is one state of a KeySet.
 type keys struct {
-	signing    *Key // nil in a set that only verifies
-	list       []*Key
-	byID       map[string]*Key
-	byKeyID    map[string]*Key // every kid by which a token may name a key
-	jwks       []byte
-	bundle     []byte
-	algorithms []Algorithm
+	signing *Key // nil if the set only verifies
+	list    []*Key
+	byID    map[string]*Key
+	byKeyID map[string]*Key // by every kid that a token may have
+	jwks    []byte
+	bundle  []byte
 }
 
-// NewKeySet returns a set in which signing signs, and others are accepted as well. A set with a nil signing key and at
-// least one other only verifies; [NewIssuer] refuses it. The error wraps [errPublicOnly] when signing cannot sign, and
-// [errNotInSet] when there is no key at all.
+// NewKeySet returns a set in which signing signs, and others are accepted as well. A set without a
+// signing key only verifies; [NewIssuer] refuses it. The error wraps [ErrKey]: signing cannot sign, a
+// key is nil or there twice, or there is none at all.
 func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 	list := others
 	if signing != nil {
@@ -55,140 +42,133 @@ func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := &KeySet{}
-	set.current.Store(first)
-	return set, nil
+	return &KeySet{keys: first}, nil
 }
 
-// Signing returns the key that signs now, or nil when the set only verifies.
-func (s *KeySet) Signing() *Key { return s.load().signing }
+// Signing returns the key that signs, or nil if the set only verifies.
+func (s *KeySet) Signing() *Key { return s.current().signing }
 
 // Keys returns all keys, in the order in which they were added.
-func (s *KeySet) Keys() []*Key { return slices.Clone(s.load().list) }
+func (s *KeySet) Keys() []*Key { return slices.Clone(s.current().list) }
 
-// Add adds a key that verifies and does not sign yet. A key with the id of one in the set takes its place: so a
-// certificate is renewed under the same key. The error wraps [errPublicOnly] when that one signs and the new one cannot.
+// Add adds a key that verifies and does not sign yet. It replaces a key with the same id, which is how
+// a certificate is renewed; a key that signs cannot be replaced by one that cannot. The error wraps
+// [ErrKey].
 func (s *KeySet) Add(key *Key) error {
 	if key == nil {
-		return fmt.Errorf("add key: %w: nil", errNotInSet)
+		return fmt.Errorf("add key: %w: nil", ErrKey)
 	}
-	return s.update("add key", func(now *keys) (*keys, error) {
-		list, signing := slices.Clone(now.list), now.signing
-		old := now.byID[key.id]
-		if old == nil {
-			return newKeys(signing, append(list, key))
-		}
-		if old == signing {
-			signing = key
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list, signing := slices.Clone(s.keys.list), s.keys.signing
+	old := s.keys.byID[key.id]
+	switch {
+	case old == nil:
+		list = append(list, key)
+	case old == signing:
+		signing = key
+		fallthrough
+	default:
 		list[slices.Index(list, old)] = key
-		return newKeys(signing, list)
-	})
-}
-
-// Promote lets the key with this id sign from now on; the one that signed is kept. The error wraps [errNotInSet], or
-// [errPublicOnly] when the key cannot sign.
-func (s *KeySet) Promote(id string) error {
-	return s.update("promote key", func(now *keys) (*keys, error) {
-		key := now.byID[id]
-		if key == nil {
-			return nil, fmt.Errorf("%w: %q", errNotInSet, id)
-		}
-		return newKeys(key, now.list)
-	})
-}
-
-// Retire removes the key with this id: its tokens are refused from now on. The error wraps [errNotInSet], or
-// [errKeyInUse] when it is the one that signs, or the last one.
-func (s *KeySet) Retire(id string) error {
-	return s.update("retire key", func(now *keys) (*keys, error) {
-		key := now.byID[id]
-		switch {
-		case key == nil:
-			return nil, fmt.Errorf("%w: %q", errNotInSet, id)
-		case key == now.signing || len(now.list) == 1:
-			return nil, fmt.Errorf("%w: %q", errKeyInUse, id)
-		}
-		return newKeys(now.signing, slices.DeleteFunc(slices.Clone(now.list), func(k *Key) bool { return k == key }))
-	})
-}
-
-// load returns the present state of the set.
-func (s *KeySet) load() *keys {
-	if s.keeper != nil {
-		s.keeper.keep()
 	}
-	return s.current.Load()
+	return s.replace(signing, list)
 }
 
-// signingUntil returns the key that signs a token which ends then. The error wraps errBadCertificate when registries would
-// refuse the token before its end, or says why there is no other key.
+// Promote makes the key with this id the signing key; the one before stays in the set. The error wraps
+// [ErrKey]: there is no such key, or it cannot sign.
+func (s *KeySet) Promote(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := s.keys.byID[id]
+	if key == nil {
+		return fmt.Errorf("promote key: %w: %q", errNotInSet, id)
+	}
+	return s.replace(key, s.keys.list)
+}
+
+// Retire removes the key with this id, so that its tokens are refused. The error wraps [ErrKey]: there
+// is no such key, or it is the one that signs, or the last one.
+func (s *KeySet) Retire(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := s.keys.byID[id]
+	switch {
+	case key == nil:
+		return fmt.Errorf("retire key: %w: %q", errNotInSet, id)
+	case key == s.keys.signing || len(s.keys.list) == 1:
+		return fmt.Errorf("retire key: %w: %q", errKeyInUse, id)
+	}
+	isKey := func(other *Key) bool { return other == key }
+	return s.replace(s.keys.signing, slices.DeleteFunc(slices.Clone(s.keys.list), isKey))
+}
+
+// replace sets the keys, unless there is something wrong with them. The caller has locked the set.
+func (s *KeySet) replace(signing *Key, list []*Key) error {
+	next, err := newKeys(signing, list)
+	if err == nil {
+		s.keys = next
+	}
+	return err
+}
+
+// current returns the state of the set, after a renewal that is due.
+func (s *KeySet) current() *keys {
+	if s.renewal != nil {
+		s.renewal.renewIfDue()
+	}
+	return s.load()
+}
+
+func (s *KeySet) load() *keys {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keys
+}
+
+// signingUntil returns the key for a token that expires at end. It is an error if registries would
+// refuse the token earlier, because the certificate of the key ends.
 func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
-	if key := s.load().signing; key.maySign(end) {
+	if key := s.current().signing; key.maySign(end) {
 		return key, nil
 	}
-	if s.keeper != nil {
-		if err := s.keeper.signUntil(end); err != nil {
+	if s.renewal != nil {
+		if err := s.renewal.renewFor(end); err != nil {
 			return nil, err
 		}
 	}
-	key := s.current.Load().signing
+	key := s.load().signing
 	if !key.maySign(end) {
-		return nil, fmt.Errorf("%w: that of the signing key ends before the token would", errBadCertificate)
+		return nil, fmt.Errorf("%w: that of the signing key ends before the token", errBadCertificate)
 	}
 	return key, nil
 }
 
-func (s *KeySet) update(doing string, change func(*keys) (*keys, error)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next, err := change(s.current.Load())
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	s.current.Store(next)
-	return nil
-}
-
 func newKeys(signing *Key, list []*Key) (*keys, error) {
 	if len(list) == 0 {
-		return nil, fmt.Errorf("make key set: %w: no key", errNotInSet)
+		return nil, fmt.Errorf("%w: the key set is empty", ErrKey)
 	}
 	if signing != nil && !signing.CanSign() {
-		return nil, fmt.Errorf("make key set: %w: %v", errPublicOnly, signing)
+		return nil, fmt.Errorf("key set: %w: %v", errPublicOnly, signing)
 	}
-	k := &keys{signing: signing, list: slices.Clone(list), byID: make(map[string]*Key, len(list))}
+	k := &keys{
+		signing: signing, list: slices.Clone(list),
+		byID: make(map[string]*Key), byKeyID: make(map[string]*Key),
+	}
 	for _, key := range list {
-		if key == nil {
-			return nil, fmt.Errorf("make key set: %w: nil", errNotInSet)
-		}
-		if k.byID[key.id] != nil {
-			return nil, fmt.Errorf("make key set: %v is there twice", key)
+		if key == nil || k.byID[key.id] != nil {
+			return nil, fmt.Errorf("%w: a key of the set is nil or there twice", ErrKey)
 		}
 		k.byID[key.id] = key
-		k.algorithms = append(k.algorithms, key.algorithm)
+		k.byKeyID[key.id] = key
+		k.byKeyID[key.libtrustID] = key
 	}
-	k.byKeyID = indexKeyIDs(list)
-	var err error
-	if k.jwks, err = encodeJWKS(list); err != nil {
-		return nil, fmt.Errorf("make key set: %w", err)
-	}
-	k.bundle = encodeBundle(list)
-	return k, nil
-}
-
-// indexKeyIDs maps every kid to its key. The ids that are computed from the keys come first: a name that somebody gave to
-// a key in a JWKS never hides one.
-func indexKeyIDs(list []*Key) map[string]*Key {
-	index := make(map[string]*Key, 2*len(list))
-	for _, key := range list {
-		index[key.id] = key
-		index[key.libtrustID] = key
-	}
-	for _, key := range list {
-		if _, taken := index[key.name]; key.name != "" && !taken {
-			index[key.name] = key
+	for _, key := range list { // a name from a JWKS never hides the computed id of another key
+		if _, taken := k.byKeyID[key.name]; key.name != "" && !taken {
+			k.byKeyID[key.name] = key
 		}
 	}
-	return index
+	var err error
+	k.jwks, err = encodeJWKS(list)
+	k.bundle = encodeBundle(list)
+	return k, err
 }

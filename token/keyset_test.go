@@ -34,7 +34,7 @@ func TestKeysAreAddedPromotedAndRetired(t *testing.T) {
 	}{
 		{"add b", func() error { return keys.Add(b) }, nil, a, []*token.Key{a, b}},
 		{"add c, that only verifies", func() error { return keys.Add(unknown) }, nil, a, []*token.Key{a, b, unknown}},
-		{"add nil", func() error { return keys.Add(nil) }, token.ErrNotInSet, a, []*token.Key{a, b, unknown}},
+		{"add nil", func() error { return keys.Add(nil) }, token.ErrKey, a, []*token.Key{a, b, unknown}},
 		{"promote a key that only verifies", func() error { return keys.Promote(c.ID()) }, token.ErrPublicOnly, a, []*token.Key{a, b, unknown}},
 		{"promote an unknown key", func() error { return keys.Promote("x") }, token.ErrNotInSet, a, []*token.Key{a, b, unknown}},
 		{"retire the signing key", func() error { return keys.Retire(a.ID()) }, token.ErrKeyInUse, a, []*token.Key{a, b, unknown}},

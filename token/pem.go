@@ -8,14 +8,13 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"runtime"
 )
 
-// The types of PEM block (RFC 7468, and what openssl wrote before it).
+// The types of PEM block (RFC 7468, and the older ones of openssl).
 const (
 	blockCertificate  = "CERTIFICATE"
 	blockPKCS8        = "PRIVATE KEY"
@@ -25,40 +24,44 @@ const (
 	blockECParameters = "EC PARAMETERS"
 )
 
-// LoadKey reads a private key and its certificates from PEM files, as [ParseKey] does. An empty certFile means that the
-// certificates are in keyFile, or that there are none. A file that everybody may read is worth a warning, see
-// [Key.Warnings].
+// LoadKey reads a private key and its certificates from PEM files, as [ParseKey] does. An empty
+// certFile means that the certificates are in keyFile, or that there are none. [Key.Warnings] mentions
+// a key file that all users can read.
 func LoadKey(keyFile, certFile string) (*Key, error) {
-	keyPEM, err := os.ReadFile(keyFile) //nolint:gosec // the file that the operator names
+	keyPEM, err := os.ReadFile(keyFile) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, fmt.Errorf("load key: %w", err)
 	}
 	var certPEM []byte
 	if certFile != "" {
-		if certPEM, err = os.ReadFile(certFile); err != nil { //nolint:gosec // the same
+		certPEM, err = os.ReadFile(certFile) //nolint:gosec // likewise
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("load certificate: %w", err)
-		}
-		if len(certPEM) == 0 {
-			return nil, fmt.Errorf("load certificate: %s is empty", certFile)
+		case len(certPEM) == 0:
+			return nil, fmt.Errorf("load certificate: %w: %s is empty", errPEM, certFile)
 		}
 	}
 	key, err := ParseKey(keyPEM, certPEM)
 	if err != nil {
 		return nil, fmt.Errorf("load key %s: %w", keyFile, err)
 	}
-	if readableByAll(keyFile) {
-		key.warnings = append(key.warnings, fmt.Sprintf("the key file %s may be read by everybody on this machine", keyFile))
+	// On Windows the permission bits mean nothing.
+	const others fs.FileMode = 0o004
+	info, err := os.Stat(keyFile)
+	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&others != 0 {
+		key.warnings = append(key.warnings, "all users of this machine can read the key file "+keyFile)
 	}
 	return key, nil
 }
 
-// ParseKey reads one private key from PEM: PKCS #8, PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY", which "EC
-// PARAMETERS" may precede), without a passphrase. The certificates follow it in keyPEM or are in certPEM, that of the key
-// first. Without any the key works, but only with the registries that [Key.Warnings] does not name.
+// ParseKey reads one private key from PEM: PKCS #8, PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC PRIVATE
+// KEY", after optional "EC PARAMETERS"), without a passphrase. The certificates follow it in keyPEM or
+// are in certPEM, that of the key first. A key without any works with the registries that
+// [Key.Warnings] does not name.
 //
-// Anything else in the input is refused, and so is a block that is cut off: a file may be read while it is written. The
-// error wraps [errEncryptedKey], [errUnsupportedKey], [errKeyMismatch] or [errBadCertificate] where one of them fits. It
-// never contains a part of the input.
+// Anything else in the input is an error, and so is a truncated block, since a file can be read while
+// it is written. The error wraps [ErrKey] and never contains a part of the input.
 func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	blocks, err := decodePEM(keyPEM)
 	if err != nil {
@@ -69,11 +72,12 @@ func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 		return nil, err
 	}
 	if signer == nil {
-		return nil, errors.New("no private key in the PEM data")
+		return nil, fmt.Errorf("%w: no private key", errPEM)
 	}
 	if len(certPEM) > 0 {
 		if len(chain) > 0 {
-			return nil, errors.New("certificates beside the private key and in the certificate file: one place only")
+			return nil, fmt.Errorf("%w: certificates beside the private key and in the certificate file",
+				errPEM)
 		}
 		if chain, err = parseCertificates(certPEM); err != nil {
 			return nil, err
@@ -82,8 +86,8 @@ func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	return NewKey(signer, chain...)
 }
 
-// PrivateKeyPEM returns the private key as PKCS #8 in PEM. For a key that is not held in memory the error wraps
-// [errPublicOnly].
+// PrivateKeyPEM returns the private key as PKCS #8 in PEM. The error wraps [ErrKey] if the key is not
+// in memory.
 func (k *Key) PrivateKeyPEM() ([]byte, error) {
 	switch k.signer.(type) {
 	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
@@ -103,7 +107,7 @@ func readBlocks(blocks []*pem.Block) (crypto.Signer, []*x509.Certificate, error)
 	var chain []*x509.Certificate
 	for _, block := range blocks {
 		switch block.Type {
-		case blockECParameters: // the curve, which the key names again
+		case blockECParameters: // the key repeats the curve
 		case blockCertificate:
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
@@ -112,7 +116,7 @@ func readBlocks(blocks []*pem.Block) (crypto.Signer, []*x509.Certificate, error)
 			chain = append(chain, certificate)
 		default:
 			if signer != nil {
-				return nil, nil, errors.New("more than one private key in the PEM data")
+				return nil, nil, fmt.Errorf("%w: more than one private key", errPEM)
 			}
 			var err error
 			if signer, err = parsePrivateKey(block); err != nil {
@@ -137,10 +141,10 @@ func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
 	case blockSEC1:
 		private, err = x509.ParseECPrivateKey(block.Bytes)
 	default:
-		return nil, fmt.Errorf("unexpected PEM block %q", block.Type)
+		return nil, fmt.Errorf("%w: unexpected block %q", errPEM, block.Type)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read private key: %w", err)
+		return nil, fmt.Errorf("%w: parse private key: %w", errPEM, err)
 	}
 	signer, ok := private.(crypto.Signer)
 	if !ok {
@@ -149,7 +153,7 @@ func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// parseCertificates reads certificates and refuses anything else, above all a private key where public things belong.
+// parseCertificates reads certificates and nothing else: a private key must not be in a public file.
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	blocks, err := decodePEM(data)
 	if err != nil {
@@ -157,40 +161,24 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	}
 	for _, block := range blocks {
 		if block.Type != blockCertificate {
-			return nil, fmt.Errorf("unexpected PEM block %q among certificates", block.Type)
+			return nil, fmt.Errorf("%w: block %q among certificates", errPEM, block.Type)
 		}
 	}
 	_, chain, err := readBlocks(blocks)
 	return chain, err
 }
 
-// decodePEM returns all blocks. Package pem skips what it cannot read, so the blocks that begin are counted.
+// decodePEM returns all blocks. It counts where blocks begin, since package pem skips bad ones.
 func decodePEM(data []byte) ([]*pem.Block, error) {
 	var blocks []*pem.Block
-	for rest := data; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		blocks = append(blocks, block)
 	}
 	switch begun := bytes.Count(data, []byte("-----BEGIN ")); {
 	case begun == 0:
-		return nil, errors.New("no PEM data")
+		return nil, fmt.Errorf("%w: no PEM data", errPEM)
 	case begun != len(blocks):
-		return nil, errors.New("a PEM block is damaged or cut off")
+		return nil, fmt.Errorf("%w: a block is damaged or truncated", errPEM)
 	}
 	return blocks, nil
-}
-
-// readableByAll reports whether everybody may read a file. That it exists was seen before.
-func readableByAll(file string) bool {
-	info, err := os.Stat(file)
-	return err == nil && readableByOthers(info)
-}
-
-// readableByOthers looks at the permission bits, which mean nothing on Windows.
-func readableByOthers(info fs.FileInfo) bool {
-	const others fs.FileMode = 0o004
-	return runtime.GOOS != "windows" && info.Mode().Perm()&others != 0
 }

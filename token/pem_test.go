@@ -88,15 +88,15 @@ func TestParseKeyRefuses(t *testing.T) {
 		{"the same private key twice", join(key, key), nil, nil, "more than one private key"},
 		{"a certificate and no key", certificate, nil, nil, "no private key"},
 		{"the parameters and no key", bytes.SplitAfter(testdata(t, "p256-sec1-parameters.pem"), []byte("PARAMETERS-----\n"))[0], nil, nil, ""},
-		{"a key that is cut off", key[:len(key)-30], nil, nil, "cut off"},
+		{"a key that is cut off", key[:len(key)-30], nil, token.ErrPEM, "truncated"},
 		{"a damaged block before the key", join([]byte("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"), key), nil, nil, "damaged"},
-		{"junk in the block", []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), nil, nil, "read private key"},
+		{"junk in the block", []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), nil, nil, "parse private key"},
 		{"junk in the certificate", join(key, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), nil, token.ErrBadCertificate, ""},
 		{"a certificate of another key", other, certificate, token.ErrKeyMismatch, "another key"},
 		{"a private key among the certificates", key, join(certificate, key), nil, "among certificates"},
-		{"certificates in both places", join(key, certificate), certificate, nil, "one place only"},
+		{"certificates in both places", join(key, certificate), certificate, nil, "and in the certificate file"},
 		{"a certificate file without PEM", key, []byte("hello"), nil, "no PEM data"},
-		{"a public key", []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), nil, nil, "unexpected PEM block"},
+		{"a public key", []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), nil, nil, "unexpected block"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestLoadKey(t *testing.T) {
 	}
 	write(testdata(t, "p256-pkcs8.pem"), 0o644)
 	key, err = token.LoadKey(keyFile, certFile)
-	if err != nil || len(key.Warnings()) != 1 || !strings.Contains(key.Warnings()[0], "everybody") {
+	if err != nil || len(key.Warnings()) != 1 || !strings.Contains(key.Warnings()[0], "all users") {
 		t.Errorf("readable by all: %v, warnings %q", err, key.Warnings())
 	}
 	write(nil, 0o600)

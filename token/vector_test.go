@@ -116,11 +116,7 @@ func TestECDSASignaturesNeedNoRandomness(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			signer := *key.byThumbprint
-			if signer.hashed, err = key.algorithm.hashOf("sam"); err != nil {
-				t.Fatal(err)
-			}
-			signature, err := signer.signature([]byte("ple"))
+			signature, err := key.byThumbprint.signature([]byte("sample"))
 			if got := strings.ToUpper(hex.EncodeToString(signature)); err != nil || got != test.want {
 				t.Errorf("%s, error %v; want %s", got, err, test.want)
 			}

@@ -10,21 +10,22 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// defaultLeeway is how far the clocks of issuer and verifier may differ, as in distribution.
+// defaultLeeway is that of distribution.
 const defaultLeeway = time.Minute
 
 // A VerifierConfig configures a [Verifier].
 type VerifierConfig struct {
-	// Issuer is the only "iss" that is accepted. Required.
+	// Issuer is the only accepted "iss". Required.
 	Issuer string
 	// Audience is the service that tokens must be for. Required.
 	Audience string
 	// Keys are the keys whose tokens are accepted. Required, unless there are Roots.
 	Keys *KeySet
-	// Roots, if any, are CAs: a token with an x5c chain that leads to one of them is accepted too. Any certificate below
-	// these CAs can then sign tokens, whatever it was made for, so they should certify nothing else.
+	// Roots, if any, are CAs: a token whose x5c chain leads to one of them is accepted too. Every
+	// certificate below these CAs, whatever its purpose, can then sign tokens, so they should
+	// certify nothing else.
 	Roots *x509.CertPool
-	// Leeway is how far the clocks may differ. Zero is [defaultLeeway], a negative one is none.
+	// Leeway is how far the clocks may differ. Zero is a minute, as in distribution; negative is none.
 	Leeway time.Duration
 	// Now is the clock. Nil is time.Now.
 	Now func() time.Time
@@ -43,11 +44,11 @@ type Verifier struct {
 func NewVerifier(config VerifierConfig) (*Verifier, error) {
 	switch {
 	case config.Issuer == "":
-		return nil, errors.New("make verifier: no issuer")
+		return nil, errors.New("new verifier: the issuer is missing")
 	case config.Audience == "":
-		return nil, errors.New("make verifier: no audience")
+		return nil, errors.New("new verifier: the audience is missing")
 	case config.Keys == nil && config.Roots == nil:
-		return nil, errors.New("make verifier: no keys")
+		return nil, errors.New("new verifier: the keys are missing")
 	}
 	if config.Leeway == 0 {
 		config.Leeway = defaultLeeway
@@ -65,12 +66,12 @@ func NewVerifier(config VerifierConfig) (*Verifier, error) {
 	}, nil
 }
 
-// Verify checks a token in compact form, without the word Bearer. With an error the Claims are the zero value; the error
-// wraps one of the sentinels of this package and contains nothing of the token.
+// Verify checks a token in compact form, without the word Bearer. An error comes with the zero Claims,
+// wraps [ErrInvalid] and contains nothing of the token.
 //
-// The key is found by kid in the set; failing that, by the first x5c certificate when its key is in the set; failing
-// that, by the x5c chain when there are roots. The header's alg must be the algorithm of that key. A critical extension
-// is refused, since none is known.
+// The key is found by kid in the set; else by the first x5c certificate if its key is in the set;
+// else, if there are roots, by the x5c chain. The alg must be that of the key. A critical extension is
+// refused.
 func (v *Verifier) Verify(raw string) (Claims, error) {
 	header, err := parseHeader(raw)
 	if err != nil {
@@ -91,15 +92,23 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	if err := v.checkClaims(claims); err != nil {
 		return Claims{}, err
 	}
-	return claims.verified(v.audience), nil
+	return Claims{
+		Issuer:    claims.Issuer,
+		Subject:   claims.Subject,
+		Audience:  v.audience,
+		ExpiresAt: timeOf(claims.ExpiresAt),
+		NotBefore: timeOf(claims.NotBefore),
+		IssuedAt:  timeOf(claims.IssuedAt),
+		ID:        claims.ID,
+		Access:    claims.Access,
+	}, nil
 }
 
-// findKey chooses by what the header names, and never takes a key out of the header: only from the set, or from a
-// certificate that the roots vouch for.
+// findKey returns the key that the header names: from the set, or from a certificate below the roots.
 func (v *Verifier) findKey(h *header) (*Key, error) {
 	var trusted *keys
 	if v.keys != nil {
-		trusted = v.keys.load()
+		trusted = v.keys.current()
 		if key := trusted.byKeyID[h.KeyID]; key != nil {
 			return key, nil
 		}
@@ -113,7 +122,7 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 	}
 	leaf, err := newPublicKey(chain[0].PublicKey)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the x5c certificate is of no key that is accepted", errUnknownKey)
+		return nil, fmt.Errorf("%w: the x5c certificate is of an unsupported key", errUnknownKey)
 	}
 	if trusted != nil {
 		if key := trusted.byID[leaf.id]; key != nil {
@@ -129,7 +138,7 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) bool {
 	intermediates := x509.NewCertPool()
 	for _, certificate := range chain[1:] {
-		if _, err := algorithmOf(certificate.PublicKey); err != nil { // before it is used, see maxRSABits
+		if _, err := algorithmOf(certificate.PublicKey); err != nil { // see maxRSABits
 			return false
 		}
 		intermediates.AddCert(certificate)
@@ -145,11 +154,12 @@ func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time)
 
 func checkSignature(raw string, h *header, key *Key) (payload []byte, err error) {
 	if h.Algorithm != string(key.algorithm) {
-		return nil, fmt.Errorf("%w: the alg is not %s, that of the key", errSignature, key.algorithm)
+		return nil, fmt.Errorf("%w: the alg is not %s as that of the key", errSignature, key.algorithm)
 	}
-	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.algorithm)})
+	algorithms := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.algorithm)}
+	signed, err := jose.ParseSignedCompact(raw, algorithms)
 	if err != nil {
-		return nil, malformed("not a JWS in compact form") // the library's errors quote the token
+		return nil, malformed("it is not a compact JWS") // the errors of go-jose quote the token
 	}
 	if payload, err = signed.Verify(key.public); err != nil {
 		return nil, errSignature
@@ -166,7 +176,8 @@ func (v *Verifier) checkClaims(claims *receivedClaims) error {
 		return errAudience
 	case !now.Before(timeOf(claims.ExpiresAt).Add(v.leeway)):
 		return errExpired
-	case now.Add(v.leeway).Before(timeOf(claims.NotBefore)), now.Add(v.leeway).Before(timeOf(claims.IssuedAt)):
+	case now.Add(v.leeway).Before(timeOf(claims.NotBefore)),
+		now.Add(v.leeway).Before(timeOf(claims.IssuedAt)):
 		return errNotYetValid
 	}
 	return nil

@@ -78,10 +78,7 @@ type handler struct {
 const timeout = 10 * time.Second
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	logger := h.config.Logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := reply.Logger(h.config.Logger)
 	record := Record{Time: time.Now(), Method: reply.Clip(r.Method), Status: http.StatusOK}
 	answer := func(ctx context.Context) (any, error) {
 		return h.answer(r.WithContext(ctx), &record)
@@ -107,7 +104,7 @@ func (h *handler) answer(r *http.Request, record *Record) (body any, err error) 
 		return nil, notAllowed(err)
 	}
 	if record.By == "" {
-		return nil, reply.Internal(errors.New("Allow returned no name"))
+		return nil, errors.New("allow: no error and no name")
 	}
 	if err := h.sameOrigin.Check(r); err != nil {
 		return nil, denied("another site's page may not do this", err)
@@ -189,8 +186,7 @@ func notAllowed(err error) *reply.Problem {
 }
 
 func denied(message string, cause error) *reply.Problem {
-	return &reply.Problem{
-		Status: http.StatusForbidden, Code: "DENIED", OAuth: "access_denied",
-		Message: message, Cause: cause,
-	}
+	p := reply.New(http.StatusForbidden, "DENIED", "access_denied", message)
+	p.Cause = cause
+	return p
 }

@@ -68,13 +68,10 @@ func recovered(ctx context.Context, logger *slog.Logger, do func() error) (p *Pr
 			logger.LogAttrs(ctx, slog.LevelError, "panic while answering a request",
 				slog.String("panic", Visible(fmt.Sprint(cause))),
 				slog.String("stack", string(debug.Stack())))
-			p = Internal(fmt.Errorf("panic: %v", cause))
+			p = From(fmt.Errorf("panic: %v", cause))
 		}
 	}()
-	if err := do(); err != nil {
-		return From(err)
-	}
-	return nil
+	return From(do())
 }
 
 // LimitBody lets reading the request's body fail at the deadline of ctx. Package net/http reads the
@@ -84,6 +81,14 @@ func LimitBody(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	if deadline, ok := ctx.Deadline(); ok && r.ContentLength != 0 {
 		_ = http.NewResponseController(w).SetReadDeadline(deadline)
 	}
+}
+
+// Logger returns the logger, or the default one of this moment.
+func Logger(configured *slog.Logger) *slog.Logger {
+	if configured != nil {
+		return configured
+	}
+	return slog.Default()
 }
 
 // PeerAddr returns the address of the connection's peer, or the zero Addr for a connection without

@@ -5,6 +5,7 @@ package reply
 import (
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -33,48 +34,40 @@ func (p *Problem) Error() string {
 
 func (p *Problem) Unwrap() error { return p.Cause }
 
+// New returns a problem without a cause.
+func New(status int, code, oauth, message string) *Problem {
+	return &Problem{Status: status, Code: code, OAuth: oauth, Message: message}
+}
+
 // Invalid is a request that its client has to change.
 func Invalid(message string) *Problem {
-	return &Problem{
-		Status: http.StatusBadRequest, Code: "INVALID_REQUEST", OAuth: "invalid_request",
-		Message: message,
-	}
+	return New(http.StatusBadRequest, "INVALID_REQUEST", "invalid_request", message)
 }
 
 // MethodNotAllowed is a request with a method that is not in allow, such as "GET, POST".
 func MethodNotAllowed(allow string) *Problem {
-	return &Problem{
-		Status: http.StatusMethodNotAllowed, Code: "UNSUPPORTED", OAuth: "invalid_request",
-		Message: "the method is not one of " + allow, Allow: allow,
-	}
+	p := New(http.StatusMethodNotAllowed, "UNSUPPORTED", "invalid_request",
+		"the method is not one of "+allow)
+	p.Allow = allow
+	return p
 }
-
-// RetryAfter is how long a client waits for a broken back end. It is short because a person waits
-// with it.
-const RetryAfter = 5 * time.Second
 
 // Unavailable is a failure of something that the request needs. Clients keep their credentials.
 func Unavailable(message string, cause error) *Problem {
-	return &Problem{
-		Status: http.StatusServiceUnavailable, Code: "UNAVAILABLE", OAuth: "temporarily_unavailable",
-		Message: message + ", try again later", Cause: cause, RetryAfter: RetryAfter,
-	}
+	p := New(http.StatusServiceUnavailable, "UNAVAILABLE", "temporarily_unavailable",
+		message+", try again later")
+	p.Cause, p.RetryAfter = cause, 5*time.Second // short, because a person may wait
+	return p
 }
 
-// Internal is a bug.
-func Internal(cause error) *Problem {
-	return &Problem{
-		Status: http.StatusInternalServerError, Code: "UNKNOWN", OAuth: "server_error",
-		Message: "internal error", Cause: cause,
-	}
-}
-
-// From returns the problem in err, or an internal error.
+// From returns the problem in err. Any other error is a bug of ours and becomes a 500.
 func From(err error) *Problem {
-	if p := (*Problem)(nil); errors.As(err, &p) {
+	if p := (*Problem)(nil); err == nil || errors.As(err, &p) {
 		return p
 	}
-	return Internal(err)
+	p := New(http.StatusInternalServerError, "UNKNOWN", "server_error", "internal error")
+	p.Cause = err
+	return p
 }
 
 // Level returns the log level of a request with this status.
@@ -111,15 +104,8 @@ func (p *Problem) Write(w http.ResponseWriter) {
 		w.Header().Set("WWW-Authenticate", p.Challenge)
 	}
 	if p.RetryAfter > 0 {
-		seconds := p.RetryAfter / time.Second
-		if p.RetryAfter%time.Second > 0 {
-			seconds++ // rounded up, or the client comes too early
-		}
-		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+		seconds := int64(math.Ceil(p.RetryAfter.Seconds())) // or the client comes too early
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	JSON(w, p.Status, problemBody{
-		Errors:           []registryError{{Code: p.Code, Message: p.Message}},
-		Error:            p.OAuth,
-		ErrorDescription: p.Message,
-	})
+	JSON(w, p.Status, problemBody{[]registryError{{p.Code, p.Message}}, p.OAuth, p.Message})
 }
