@@ -57,7 +57,8 @@ func TestDockerIdentityToken(t *testing.T) {
 	if strings.TrimSpace(got) != digestOf(t, image) {
 		t.Errorf("got digest %s, want %s", got, digestOf(t, image))
 	}
-	if len(records) != 1 || records[0].Credentials != "refresh_token" || !records.granted(bob, "bob/app", "pull") {
+	if len(records) != 1 || records[0].Credentials != "refresh_token" ||
+		!records.granted(bob, "bob/app", "pull") {
 		t.Errorf("want one request with the refresh token, got:%s", records)
 	}
 }

@@ -205,7 +205,9 @@ type rotatingServer struct {
 func startRotatingServer(t *testing.T, keys *token.KeySet) *rotatingServer {
 	t.Helper()
 	// Tokens of a minute, so that the keys may be short-lived as well.
-	issuer := must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: time.Minute}))(t)
+	issuer := must(token.NewIssuer(token.IssuerConfig{
+		Name: issuerName, Keys: keys, Lifetime: time.Minute,
+	}))(t)
 	audit := new(auditLog)
 	server := httptest.NewServer(must(auth.NewServer(auth.Config{
 		Services:         map[string]auth.Issuer{serviceName: issuer},
@@ -235,7 +237,8 @@ func (s *rotatingServer) publish(t *testing.T, keys *token.KeySet) {
 // pullToken returns a token that allows to pull.
 func (s *rotatingServer) pullToken(t *testing.T) string {
 	t.Helper()
-	return string(must(s.issuer.Issue(t.Context(), token.Request{Audience: serviceName, Access: mayPullHello()}))(t).Value)
+	request := token.Request{Audience: serviceName, Access: mayPullHello()}
+	return string(must(s.issuer.Issue(t.Context(), request))(t).Value)
 }
 
 func mayPullHello() []scope.Scope {
@@ -367,7 +370,8 @@ func signByHand(t *testing.T, private *ecdsa.PrivateKey, chain []*x509.Certifica
 	for i, certificate := range chain {
 		x5c[i] = base64.StdEncoding.EncodeToString(certificate.Raw)
 	}
-	header := map[string]any{"typ": "JWT", "alg": "ES256", "kid": must(token.NewKey(private))(t).ID()}
+	kid := must(token.NewKey(private))(t).ID()
+	header := map[string]any{"typ": "JWT", "alg": "ES256", "kid": kid}
 	if len(x5c) > 0 {
 		header["x5c"] = x5c
 	}

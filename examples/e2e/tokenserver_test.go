@@ -61,9 +61,10 @@ type tokenServer struct {
 func startTokenServer(t *testing.T) *tokenServer {
 	t.Helper()
 	keys := must(token.GenerateKeySet(token.ES256))(t)
+	issuer := must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys}))(t)
 	audit := new(auditLog)
 	handler := must(auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{serviceName: must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys}))(t)},
+		Services:         map[string]auth.Issuer{serviceName: issuer},
 		Authenticator:    users(t),
 		AnonymousAllowed: true,
 		Authorizer:       policy(),
@@ -86,7 +87,8 @@ func users(t *testing.T) authn.Authenticator {
 	t.Helper()
 	var list []static.User
 	for _, u := range []user{alice, bob, carol} {
-		list = append(list, static.User{Name: u.name, PasswordHash: must(password.NewHash(authn.Secret(u.password)))(t)})
+		hash := must(password.NewHash(authn.Secret(u.password)))(t)
+		list = append(list, static.User{Name: u.name, PasswordHash: hash})
 	}
 	return authn.Cache(must(static.New(static.Config{Users: list}))(t), authn.CacheConfig{})
 }

@@ -47,9 +47,10 @@ func newHandler(keys *token.KeySet) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	users := authn.Cache(portalUsers{portal}, authn.CacheConfig{})
 	tokens, err := auth.NewServer(auth.Config{
 		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
-		Authenticator: throttle.New(authn.Cache(portalUsers{portal}, authn.CacheConfig{}), throttle.Config{}),
+		Authenticator: throttle.New(users, throttle.Config{}),
 		Authorizer:    authz.First(teamNamespaces(), authz.OwnNamespace(), authz.DenyAll()),
 	})
 	if err != nil {

@@ -174,7 +174,9 @@ func TestUserFile(t *testing.T) {
 			}
 			check(t, os.WriteFile(path, []byte(entry("alice", "wonderland")+entry("bob", "builder")), 0o600))
 			log := new(lockedBuffer)
-			file := must(htpasswd.Open(htpasswd.Config{File: path, Logger: slog.New(slog.NewTextHandler(log, nil))}))(t)
+			file := must(htpasswd.Open(htpasswd.Config{
+				File: path, Logger: slog.New(slog.NewTextHandler(log, nil)),
+			}))(t)
 			f := newFixture(t, file, policy())
 			f.get(alice, "").want(http.StatusOK, "")
 

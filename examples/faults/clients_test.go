@@ -96,7 +96,9 @@ func (u *waitingUsers) Authenticate(ctx context.Context, r authn.Request) (authn
 // check is not sent away.
 func TestClientDisappearsDuringItsCheck(t *testing.T) {
 	t.Parallel()
-	users := &waitingUsers{Users: newUsers(t), entered: make(chan context.Context), release: make(chan struct{})}
+	users := &waitingUsers{
+		Users: newUsers(t), entered: make(chan context.Context), release: make(chan struct{}),
+	}
 	f := newFixture(t, users, policy())
 
 	leaving, leave := context.WithCancel(t.Context())
@@ -135,9 +137,15 @@ func TestClientDisappearsDuringItsCheck(t *testing.T) {
 func TestManyClientsDisappear(t *testing.T) {
 	// Not parallel: it counts goroutines.
 	const clients = 80 // fewer than an address may have wrong
-	users := &waitingUsers{Users: newUsers(t), entered: make(chan context.Context, clients), release: make(chan struct{})}
+	users := &waitingUsers{
+		Users:   newUsers(t),
+		entered: make(chan context.Context, clients),
+		release: make(chan struct{}),
+	}
 	f := newFixture(t, users, policy(), func(cfg *auth.Config) {
-		cfg.Authenticator = throttle.New(users, throttle.Config{RefusalDelay: -1, ChecksPerNetwork: clients})
+		cfg.Authenticator = throttle.New(users, throttle.Config{
+			RefusalDelay: -1, ChecksPerNetwork: clients,
+		})
 	})
 	before := runtime.NumGoroutine()
 	connections := make([]net.Conn, clients)

@@ -30,8 +30,8 @@ func (c *clock) now() time.Time       { return time.Unix(0, c.Load()).UTC() }
 func (c *clock) skew() time.Duration  { return c.now().Sub(clockStart) }
 func (c *clock) step(d time.Duration) { c.Add(int64(d)) }
 
-// newClockFixture has everything in it that looks at a clock, with one that can be set. The cache of
-// passwords is no such thing: it measures how long something takes, which no setting changes.
+// newClockFixture has everything in it that looks at a clock, with one that can be set. The cache
+// measures durations, which setting a clock does not change.
 func newClockFixture(t *testing.T) (*fixture, *clock) {
 	t.Helper()
 	c, users := newClock(), newUsers(t)
@@ -86,8 +86,8 @@ func TestClockSteps(t *testing.T) {
 	}
 }
 
-// TestClockStepsWhileThrottled: nobody waits for an hour. A step back of a minute may be the clock of
-// another server, so the wait is longer by that minute.
+// TestClockStepsWhileThrottled: nobody waits for an hour. A step back of a minute looks like the
+// clock of another server, so the wait is longer by that minute.
 func TestClockStepsWhileThrottled(t *testing.T) {
 	t.Parallel()
 	for name, step := range map[string]time.Duration{
@@ -102,7 +102,8 @@ func TestClockStepsWhileThrottled(t *testing.T) {
 				f.get("bob:wrong"+strconv.Itoa(i), "").want(http.StatusUnauthorized, "UNAUTHORIZED")
 			}
 			throttled := f.get(bob, "").want(http.StatusTooManyRequests, "TOOMANYREQUESTS")
-			f.wantAudit(http.StatusTooManyRequests, (&throttle.Error{RetryAfter: time.Second}).Error())
+			refused := &throttle.Error{RetryAfter: time.Second}
+			f.wantAudit(http.StatusTooManyRequests, refused.Error())
 			if throttled.retryAfter != "1" {
 				t.Errorf("Retry-After is %q", throttled.retryAfter)
 			}

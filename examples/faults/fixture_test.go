@@ -90,8 +90,9 @@ type fixture struct {
 func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer, change ...func(*auth.Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, audit: new(auditLog), log: new(lockedBuffer)}
+	cached := authn.Cache(users, authn.CacheConfig{})
 	f.config = auth.Config{
-		Authenticator:    throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{RefusalDelay: -1}),
+		Authenticator:    throttle.New(cached, throttle.Config{RefusalDelay: -1}),
 		AnonymousAllowed: true,
 		Authorizer:       policy,
 		RefreshTokens:    must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}))(t),

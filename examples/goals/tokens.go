@@ -90,7 +90,8 @@ func measureRefresh(ctx context.Context, b *bench) (checks []check, err error) {
 	}
 	g := &report.Groups[0]
 	return []check{
-		rate(fmt.Sprintf("refresh tokens issued, of %d", users), users/issued.Seconds(), 300).noted("8 clients, with a bcrypt hash of cost %d each", cheap),
+		rate(fmt.Sprintf("refresh tokens issued, of %d", users), users/issued.Seconds(), 300).
+			noted("8 clients, with a bcrypt hash of cost %d each", cheap),
 		rate("tokens for refresh tokens", g.Rate, 2000),
 		within("their p99", p99(g), 50*time.Millisecond),
 		none("requests without a token", failures(g)), some("tokens verified by distribution", g.Verified),

@@ -99,7 +99,9 @@ func (s *server) config() (auth.Config, error) {
 	if err != nil {
 		return auth.Config{}, err
 	}
-	refreshTokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore(), MaxPerSubject: refreshTokensEach})
+	refreshTokens, err := refresh.New(refresh.Config{
+		Store: refresh.NewMemoryStore(), MaxPerSubject: refreshTokensEach,
+	})
 	if err != nil {
 		return auth.Config{}, err
 	}

@@ -247,7 +247,8 @@ func TestTokensAreSharedWhereItIsSaid(t *testing.T) {
 			issuer := newFixture(t, text+"users: {}\nacl: []\n").mustLoad().Token.Issuer("registry.test")
 			var ids [2]string
 			for i := range ids {
-				issued, err := issuer.Issue(t.Context(), token.Request{Subject: "alice", Audience: "registry.test"})
+				request := token.Request{Subject: "alice", Audience: "registry.test"}
+				issued, err := issuer.Issue(t.Context(), request)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -139,7 +139,9 @@ func TestServicesHaveTheirRules(t *testing.T) {
 		"an own rule, the other's name":   {"common.test", "repository:own/a:pull", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			authztest.Run(t, decides, []authztest.Case{authztest.As(authn.Subject{}, authztest.Grants{test.asked: test.granted})}, forService(test.service))
+			authztest.Run(t, decides, []authztest.Case{
+				authztest.As(authn.Subject{}, authztest.Grants{test.asked: test.granted}),
+			}, forService(test.service))
 		})
 	}
 }

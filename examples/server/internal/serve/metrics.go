@@ -49,7 +49,8 @@ func newMetrics(checker *password.Checker) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "requests_total", Help: "Token requests, by the credentials and by the status of the answer.",
+			Namespace: namespace, Name: "requests_total",
+			Help: "Token requests, by the credentials and by the status of the answer.",
 		}, []string{"credentials", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "request_duration_seconds", Help: "Time until the answer was ready.",

@@ -43,7 +43,10 @@ func New(ctx context.Context, cfg *config.Config, getenv func(string) string, lo
 		return nil, err
 	}
 	checker := &password.Checker{}
-	s := &Server{start: lasting(cfg), getenv: getenv, logger: logger, checker: checker, failures: newFailureCount(), refresh: refreshTokens, metrics: newMetrics(checker)}
+	s := &Server{
+		start: lasting(cfg), getenv: getenv, logger: logger, checker: checker,
+		failures: newFailureCount(), refresh: refreshTokens, metrics: newMetrics(checker),
+	}
 	s.metrics.registerRenewal(func() bool { return s.current.Load().renewalFails() })
 	s.internal = s.newInternal()
 	g, err := s.newGeneration(ctx, cfg)

@@ -15,7 +15,7 @@ type failureCount struct {
 	key   authn.Secret
 }
 
-// failureCounts bounds the memory of the counts: of pairs of an account and a network, and of networks.
+// failureCounts bounds the memory of the counts of pairs and networks.
 const failureCounts = 60_000
 
 func newFailureCount() failureCount {
