@@ -172,13 +172,11 @@ func TestLargeListsAreCheap(t *testing.T) {
 
 // rulesTried counts the rules that a decision looks at.
 func rulesTried(l *List, r authz.Request) int {
-	q := newQuestion(r)
-	candidates := l.index.candidates(&q, nil)
+	q := newRequest(r)
+	candidates := l.index.candidates(q)
 	for tried := 1; ; tried++ {
-		number := candidates.lowest()
-		if number == 0 || l.rule(number).matches(&q) {
+		if rule := candidates.next(); rule == nil || rule.matches(q) {
 			return tried
 		}
-		candidates.advance(number, l.index.next)
 	}
 }

@@ -53,7 +53,7 @@ func ExampleList_Explain() {
 	alice := authn.Subject{Name: "alice", Labels: map[string][]string{"group": {"ops"}}}
 	fmt.Print(list.Explain(authz.Request{Subject: alice, Scope: asked}))
 	// Output:
-	// user "alice" asks "repository:team/app:push"
+	// user "alice" requests "repository:team/app:push"
 	// no rule matches, so nothing is granted
 	// close: rule 2 (the team's own): the label "group" is "ops", not "devs"
 }
