@@ -94,9 +94,6 @@ func (a AuditRecord) LogValue() slog.Value {
 	}
 	attrs = reply.Text(attrs, "service", a.Service)
 	attrs = reply.Text(attrs, "client_id", a.ClientID)
-	if a.RemoteAddr.IsValid() {
-		attrs = reply.Text(attrs, "remote_addr", a.RemoteAddr.String())
-	}
 	attrs = reply.Text(attrs, "token_id", a.TokenID)
 	attrs = reply.Text(attrs, "refresh_token_id", a.RefreshTokenID)
 	if a.RefreshTokenIssued {
@@ -114,10 +111,7 @@ func (a AuditRecord) LogValue() slog.Value {
 	if len(a.Malformed) > 0 {
 		attrs = append(attrs, slog.Any("malformed", logMalformed(a.Malformed)))
 	}
-	if a.Err != nil {
-		attrs = reply.Text(attrs, "error", a.Err.Error())
-	}
-	return slog.GroupValue(attrs...)
+	return reply.Group(attrs, a.RemoteAddr, a.Err)
 }
 
 // loggedDecision is a decision in the log: short, and the same in text and JSON.

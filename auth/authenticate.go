@@ -5,17 +5,26 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/berthpass/registry-auth/auth/internal/reply"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
 // The longest credentials that an authenticator is asked about.
 const (
 	maxUsernameBytes = 255
 	maxPasswordBytes = 8 << 10 // a JWT or a cloud's JSON key can be the password
+)
+
+// No message depends on whether the user exists.
+const (
+	messageWrong    = "incorrect username or password"
+	messageRequired = "authentication required"
+	messageAccount  = "the account parameter is not the user who authenticates"
 )
 
 // readBasic reads HTTP Basic credentials (RFC 7617). A request without any is anonymous.
@@ -34,7 +43,7 @@ func (req *tokenRequest) readBasic(r *http.Request) error {
 	req.record.Credentials = credentialsBasic
 	username, password, ok := r.BasicAuth()
 	if !ok {
-		return unauthorized(messageUnreadable, nil)
+		return unauthorized("the Authorization header is not well-formed HTTP Basic", nil)
 	}
 	req.record.Username, req.password = username, authn.Secret(password)
 	return nil
@@ -91,4 +100,26 @@ func (s *Server) authenticate(
 		return authn.Subject{}, reply.Invalid(messageAccount)
 	}
 	return subject, nil
+}
+
+func unauthorized(message string, cause error) *reply.Problem {
+	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", "invalid_grant", message)
+	p.Cause = cause
+	return p
+}
+
+// authenticationProblem tells wrong credentials from credentials that were not checked. Only the
+// former is 401: clients that read 401 discard their credentials. A throttled login is not 401
+// either, which containerd would answer with a second attempt.
+func authenticationProblem(err error) error {
+	if throttled := (*throttle.Error)(nil); errors.As(err, &throttled) {
+		p := reply.New(http.StatusTooManyRequests, "TOOMANYREQUESTS", "temporarily_unavailable",
+			"too many failed logins, try again later")
+		p.Cause, p.RetryAfter = err, max(throttled.RetryAfter, time.Second)
+		return p
+	}
+	if errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected) {
+		return unauthorized(messageWrong, err)
+	}
+	return reply.Unavailable("the credentials cannot be checked at the moment", err)
 }

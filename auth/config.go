@@ -32,19 +32,17 @@ type Issuer interface {
 // in, and anonymous requests are refused unless they are allowed.
 type Config struct {
 	// Services are the registries that tokens are issued for. The key is the "service" of a
-	// registry's challenge and becomes the "aud" of the token; it is compared exactly. At least one
-	// is required, unless InsecureAnyService is set.
-	//
-	// Each service needs an issuer with keys of its own: zot checks neither issuer nor audience, so
-	// a token for one registry opens every zot that trusts the same key.
+	// registry's challenge, compared exactly, and becomes the "aud" of the token. At least one is
+	// required, unless InsecureAnyService is set. Each needs an issuer with keys of its own: zot
+	// checks neither issuer nor audience, so a token for one registry opens every zot that trusts
+	// the same key.
 	Services map[string]Issuer
-	// SharedKeysAllowed permits services with a key in common. A token for one of them is then good
-	// for another wherever the registry does not compare the audience. NewServer compares the keys
-	// of issuers that have a KeySet method, as [token.Issuer] does.
+	// SharedKeysAllowed permits services with a key in common. NewServer compares the keys of
+	// issuers that have a KeySet method, as [token.Issuer] does.
 	SharedKeysAllowed bool
-	// InsecureAnyService, if set, issues tokens for every service that is not among Services, with
-	// the name that the client chose as "aud". That is only safe where a single registry trusts the
-	// key, or where all that trust it may share their tokens. A service is still required.
+	// InsecureAnyService, if set, issues tokens for every other service, with the name that the
+	// client chose as "aud". That is only safe if a single registry trusts the key, or if all that
+	// trust it may share their tokens.
 	InsecureAnyService Issuer
 
 	// Authenticator finds out who asks. When it is nil, every request with credentials is refused.
@@ -154,33 +152,21 @@ func confirms(a authn.Authenticator) bool {
 }
 
 func (c *Config) checkKeysNotShared() error {
+	issuers := map[string]Issuer{"(any other)": c.InsecureAnyService}
+	maps.Copy(issuers, c.Services)
 	owner := make(map[string]string)
-	claim := func(service string, issuer Issuer) error {
-		for _, id := range keyIDs(issuer) {
-			if other, taken := owner[id]; taken {
+	for _, service := range slices.Sorted(maps.Keys(issuers)) {
+		i, ok := issuers[service].(interface{ KeySet() *token.KeySet })
+		if !ok || i.KeySet() == nil {
+			continue
+		}
+		for _, key := range i.KeySet().Keys() {
+			if other, taken := owner[key.ID()]; taken {
 				return fmt.Errorf("services %q and %q share the key %s:"+
-					" give each its own, or set SharedKeysAllowed", other, service, id)
+					" give each its own, or set SharedKeysAllowed", other, service, key.ID())
 			}
-			owner[id] = service
-		}
-		return nil
-	}
-	for _, service := range slices.Sorted(maps.Keys(c.Services)) {
-		if err := claim(service, c.Services[service]); err != nil {
-			return err
+			owner[key.ID()] = service
 		}
 	}
-	return claim("any other", c.InsecureAnyService)
-}
-
-// keyIDs returns the keys of an issuer, or nil if it does not say which it has.
-func keyIDs(issuer Issuer) (ids []string) {
-	i, ok := issuer.(interface{ KeySet() *token.KeySet })
-	if !ok || i.KeySet() == nil {
-		return nil
-	}
-	for _, key := range i.KeySet().Keys() {
-		ids = append(ids, key.ID())
-	}
-	return ids
+	return nil
 }

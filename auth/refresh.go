@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -39,15 +40,13 @@ func (s *Server) refreshToken(ctx context.Context, req *tokenRequest) (refresh.S
 	if !req.offline || s.config.RefreshTokens == nil || record.Subject.Anonymous() {
 		return "", nil
 	}
-	issued, id, err := s.issueRefreshToken(ctx, record)
+	issued, err := s.issueRefreshToken(ctx, record)
 	if err != nil {
 		record.RefreshTokenErr = err
 		reply.Logger(s.config.Logger).LogAttrs(ctx, slog.LevelWarn, "no refresh token",
 			slog.String("subject", reply.Visible(record.Subject.Name)),
 			slog.String("error", reply.Visible(err.Error())))
-		return "", nil
 	}
-	record.RefreshTokenIssued, record.RefreshTokenID = true, id
 	return issued, nil
 }
 
@@ -67,12 +66,27 @@ func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (refre
 
 // issueRefreshToken makes a refresh token for a subject that can be confirmed when it is used. Any
 // other would be useless, and the client would discard the password for it.
-func (s *Server) issueRefreshToken(
-	ctx context.Context, a *AuditRecord,
-) (issued refresh.Secret, id string, err error) {
+func (s *Server) issueRefreshToken(ctx context.Context, a *AuditRecord) (refresh.Secret, error) {
 	if _, err := authn.Confirm(ctx, s.config.Authenticator, a.Subject); err != nil {
-		return "", "", fmt.Errorf("confirm the subject: %w", err)
+		return "", fmt.Errorf("confirm the subject: %w", err)
 	}
 	issued, record, err := s.config.RefreshTokens.Issue(ctx, a.Subject, a.Service, a.ClientID)
-	return issued, record.ID, err
+	if err != nil {
+		return "", err
+	}
+	a.RefreshTokenIssued, a.RefreshTokenID = true, record.ID
+	return issued, nil
+}
+
+// refreshProblem is authenticationProblem for a refresh token and its subject. A subject that can
+// no longer be confirmed is gone.
+func refreshProblem(err error) error {
+	for _, gone := range []error{
+		refresh.ErrInvalid, authn.ErrNoMatch, authn.ErrRejected, authn.ErrNoLookup,
+	} {
+		if errors.Is(err, gone) {
+			return unauthorized("the refresh token is not valid (any more), log in again", err)
+		}
+	}
+	return reply.Unavailable("the refresh token cannot be checked at the moment", err)
 }

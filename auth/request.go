@@ -17,10 +17,9 @@ import (
 
 // The limits of a request. Real ones need a hundredth of it.
 const (
-	maxRequestBytes  = 32 << 10 // of a query or a body
-	maxParameters    = 400      // each scope may be one, and unknown ones are ignored
-	maxScopes        = 100
-	maxClientIDBytes = 255
+	maxRequestBytes = 32 << 10 // of a query or a body
+	maxParameters   = 400      // each scope may be one, and unknown ones are ignored
+	maxScopes       = 100
 )
 
 // The values of [AuditRecord.Credentials].
@@ -34,7 +33,6 @@ const (
 
 // A tokenRequest is what a client asks for, by either method.
 type tokenRequest struct {
-	method string
 	record *AuditRecord  // with the kind of credentials, the user name, the service and the client
 	scopes []scope.Scope // at most maxScopes
 
@@ -42,19 +40,7 @@ type tokenRequest struct {
 	refreshToken authn.Secret
 	account      string
 	offline      bool // the client asks for a refresh token
-}
-
-// parse reads a token request. Before an error, it stores what it has read for the audit.
-func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
-	req.method = r.Method
-	switch r.Method {
-	case http.MethodGet:
-		return req.parseGet(r)
-	case http.MethodPost:
-		return req.parsePost(w, r)
-	default:
-		return reply.MethodNotAllowed("GET, POST")
-	}
+	oauth        bool // a POST
 }
 
 // parseGet reads the form of distribution's specification: parameters in the query, credentials by
@@ -88,7 +74,7 @@ func (req *tokenRequest) parsePost(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	req.readCommon(p)
-	req.offline = p.choice("access_type", "offline", "online")
+	req.oauth, req.offline = true, p.choice("access_type", "offline", "online")
 	if len(r.Header.Values("Authorization")) > 0 {
 		p.fail(reply.Invalid("credentials in the Authorization header and in the form"))
 	}
@@ -131,7 +117,7 @@ func (req *tokenRequest) readCommon(p *parameters) {
 		p.fail(reply.Invalid("the parameter service is empty"))
 	}
 	values := p.values["scope"]
-	if moreScopesThan(maxScopes, values) {
+	if strings.Count(strings.Join(values, " "), " ") >= maxScopes {
 		p.fail(invalidScope(fmt.Sprintf("more than %d scopes are asked for", maxScopes)))
 		return
 	}
@@ -144,22 +130,6 @@ func (req *tokenRequest) readCommon(p *parameters) {
 	}
 }
 
-// moreScopesThan counts without allocating: a hostile list holds thousands.
-func moreScopesThan(most int, values []string) bool {
-	count := 0
-	for _, value := range values {
-		for s := range strings.SplitSeq(value, " ") {
-			if s != "" {
-				count++
-			}
-			if count > most {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // parameters reads the values of a query or a form and keeps the first error.
 type parameters struct {
 	values url.Values
@@ -170,8 +140,8 @@ type parameters struct {
 // become another request.
 func parseParameters(text, where string) (*parameters, error) {
 	if strings.Count(text, "&") >= maxParameters {
-		return nil, reply.Invalid(
-			fmt.Sprintf("the %s has more than %d parameters", where, maxParameters))
+		message := fmt.Sprintf("the %s has more than %d parameters", where, maxParameters)
+		return nil, reply.Invalid(message)
 	}
 	values, err := url.ParseQuery(text)
 	if err != nil {
@@ -213,11 +183,31 @@ func (p *parameters) choice(name, yes, no string) bool {
 
 // clientID returns the client's name for itself, VSCHAR only (RFC 6749, appendix A.1).
 func (p *parameters) clientID() string {
+	const maxBytes = 255
 	id := p.single("client_id")
 	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
-	if len(id) > maxClientIDBytes || strings.ContainsFunc(id, unprintable) {
+	if len(id) > maxBytes || strings.ContainsFunc(id, unprintable) {
 		p.fail(reply.Invalid("the parameter client_id is too long or not printable ASCII"))
 		return ""
 	}
 	return id
+}
+
+func tooLarge(status int, what string) error {
+	return reply.New(status, "INVALID_REQUEST", "invalid_request",
+		fmt.Sprintf("the %s is larger than %d bytes", what, maxRequestBytes))
+}
+
+func invalidScope(message string) error {
+	return reply.New(http.StatusBadRequest, "INVALID_REQUEST", "invalid_scope", message)
+}
+
+func unsupportedGrantType() error {
+	return reply.New(http.StatusBadRequest, "UNSUPPORTED", "unsupported_grant_type",
+		"the grant type is not supported")
+}
+
+func unsupportedMediaType() error {
+	return reply.New(http.StatusUnsupportedMediaType, "UNSUPPORTED", "invalid_request",
+		"the body must be application/x-www-form-urlencoded, without a content encoding")
 }

@@ -30,9 +30,8 @@ type Challenge struct {
 
 // Require protects next with the tokens that a [Server] issues. It is the registry's side of the
 // flow, for registries without token authentication and for other handlers. A request passes if it
-// carries a bearer token that v accepts and that grants every scope the request needs. Any other is
-// answered with 401 and the challenge. That includes a token that grants too little: clients then
-// fetch another.
+// carries a bearer token that v accepts and that grants every scope the request needs. Otherwise
+// the answer is 401 and the challenge, with which clients fetch another token.
 //
 // Scopes are about repositories, so a registry must not show one repository's content under the
 // name of another. Some simple registries keep all blobs in one place: there, a client that may
@@ -52,55 +51,52 @@ func Require(v *token.Verifier, challenge Challenge, next http.Handler) (http.Ha
 	if challenge.Scopes == nil {
 		challenge.Scopes = RegistryScopes
 	}
-	return &guard{verifier: v, challenge: challenge, next: next}, nil
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims, problem := challenge.check(v, r)
+		if problem != nil {
+			problem.Write(w)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims)))
+	}), nil
 }
 
-type guard struct {
-	verifier  *token.Verifier
-	challenge Challenge
-	next      http.Handler
-}
-
-func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	needed, err := g.challenge.Scopes(r)
+// check returns the claims of the request's token, or why the request may not pass.
+func (c *Challenge) check(v *token.Verifier, r *http.Request) (token.Claims, *reply.Problem) {
+	needed, err := c.Scopes(r)
 	if err != nil {
-		scopesProblem(err).Write(w)
-		return
+		return token.Claims{}, scopesProblem(err)
 	}
 	text, ok := bearerToken(r.Header)
 	if !ok {
-		g.refuse(w, needed, "", messageRequired)
-		return
+		return token.Claims{}, c.problem(needed, "", messageRequired)
 	}
-	claims, err := g.verifier.Verify(text)
+	claims, err := v.Verify(text)
 	if err != nil {
-		g.refuse(w, needed, "invalid_token", "the token is not valid for this service")
-		return
+		return token.Claims{}, c.problem(needed, "invalid_token",
+			"the token is not valid for this service")
 	}
 	for _, s := range needed {
 		if !claims.Allows(s) {
-			g.refuse(w, needed, "insufficient_scope",
+			return token.Claims{}, c.problem(needed, "insufficient_scope",
 				"requested access to the resource is denied")
-			return
 		}
 	}
-	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims)))
+	return claims, nil
 }
 
-// refuse sends the challenge. The reason is one of RFC 6750, section 3.1, or empty for a request
-// without a token.
-func (g *guard) refuse(w http.ResponseWriter, needed []scope.Scope, reason, message string) {
-	challenge := "Bearer realm=" + reply.Quote(g.challenge.Realm) +
-		",service=" + reply.Quote(g.challenge.Service)
+// problem is a 401 with the challenge. The reason is one of RFC 6750, section 3.1, or empty for a
+// request without a token.
+func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply.Problem {
+	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", reason, message)
+	p.Challenge = "Bearer realm=" + reply.Quote(c.Realm) + ",service=" + reply.Quote(c.Service)
 	if len(needed) > 0 {
-		challenge += ",scope=" + reply.Quote(scope.Format(needed))
+		p.Challenge += ",scope=" + reply.Quote(scope.Format(needed))
 	}
 	if reason != "" {
-		challenge += ",error=" + reply.Quote(reason)
+		p.Challenge += ",error=" + reply.Quote(reason)
 	}
-	p := unauthorized(message, nil)
-	p.OAuth, p.Challenge = reason, challenge
-	p.Write(w)
+	return p
 }
 
 // scopesProblem tells a malformed request, whose client reads why, from one that could not be

@@ -61,7 +61,16 @@ func (s *Server) answer(
 ) (*tokenBody, error) {
 	record.RemoteAddr = s.config.RemoteAddr(r)
 	req := &tokenRequest{record: record}
-	if err := req.parse(w, r); err != nil {
+	var err error
+	switch r.Method {
+	case http.MethodGet:
+		err = req.parseGet(r)
+	case http.MethodPost:
+		err = req.parsePost(w, r)
+	default:
+		err = reply.MethodNotAllowed("GET, POST")
+	}
+	if err != nil { // the record has what was read before it
 		return nil, err
 	}
 	issuer, err := s.issuer(r.Method, record)
@@ -87,24 +96,19 @@ func (s *Server) issuer(method string, record *AuditRecord) (Issuer, error) {
 			record.Service = name
 		}
 	}
-	if record.Service == "" {
+	const maxBytes = 255 // of a name that is not configured, and would make the token large
+	issuer, name := s.config.Services[record.Service], record.Service
+	if issuer == nil && len(name) <= maxBytes && utf8.ValidString(name) &&
+		!strings.ContainsFunc(name, unicode.IsControl) {
+		issuer = s.config.InsecureAnyService
+	}
+	switch {
+	case name == "":
 		return nil, reply.Invalid("the parameter service is missing")
+	case issuer == nil:
+		return nil, reply.Invalid("the service is not one that this server issues tokens for")
 	}
-	if issuer := s.config.Services[record.Service]; issuer != nil {
-		return issuer, nil
-	}
-	if s.config.InsecureAnyService != nil && acceptableService(record.Service) {
-		return s.config.InsecureAnyService, nil
-	}
-	return nil, reply.Invalid("the service is not one that this server issues tokens for")
-}
-
-// acceptableService reports whether a token may name this service, which is not configured. It
-// keeps tokens at a reasonable size and free of text that is no registry's name.
-func acceptableService(name string) bool {
-	const maxBytes = 255
-	return len(name) <= maxBytes && utf8.ValidString(name) &&
-		!strings.ContainsFunc(name, unicode.IsControl)
+	return issuer, nil
 }
 
 // authorize asks for a decision about each requested scope and returns what is granted.
@@ -195,7 +199,7 @@ func (s *Server) issue(
 		IssuedAt:     issued.IssuedAt.UTC().Format(time.RFC3339),
 		RefreshToken: string(refreshToken),
 	}
-	if req.method == http.MethodPost { // RFC 6749, section 5.1; the scope even when it is empty
+	if req.oauth { // RFC 6749, section 5.1; the scope even when it is empty
 		text := scope.Format(granted)
 		body.TokenType, body.Scope = "Bearer", &text
 	}

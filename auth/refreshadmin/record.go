@@ -11,22 +11,15 @@ import (
 
 // A Record says what somebody did, or tried to do, with refresh tokens. It holds no secret.
 type Record struct {
-	Time time.Time
-	// Method is GET for a list and DELETE for a revocation. Any other was refused.
-	Method string
-	// By is the name that Allow returned. With Status 403 or 503 it may be unproved.
-	By string
+	Time   time.Time
+	Method string         // GET for a list, DELETE for a revocation; any other was refused
+	By     string         // the name that Allow returned, unproved with Status 403 or 503
+	Filter refresh.Filter // what was listed or revoked
+	Count  int            // how many tokens were listed or revoked
+	Status int            // of the answer
+	Err    error          // why nothing was done, with causes that the client did not read
 	// RemoteAddr is the client's address, or the zero Addr when it is not known.
 	RemoteAddr netip.Addr
-	// Filter selects what was listed or revoked.
-	Filter refresh.Filter
-	// Count is how many tokens were listed or revoked.
-	Count int
-	// Status is the HTTP status of the answer.
-	Status int
-	// Err is why nothing was done, with causes that the client did not read. It is nil for Status
-	// 200.
-	Err error
 }
 
 // LogValue implements [slog.LogValuer]. Empty fields are left out.
@@ -43,11 +36,5 @@ func (a Record) LogValue() slog.Value {
 	if a.Filter.All {
 		attrs = append(attrs, slog.Bool("all", true))
 	}
-	if a.RemoteAddr.IsValid() {
-		attrs = reply.Text(attrs, "remote_addr", a.RemoteAddr.String())
-	}
-	if a.Err != nil {
-		attrs = reply.Text(attrs, "error", a.Err.Error())
-	}
-	return slog.GroupValue(attrs...)
+	return reply.Group(attrs, a.RemoteAddr, a.Err)
 }

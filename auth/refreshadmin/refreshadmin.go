@@ -1,24 +1,22 @@
-// Package refreshadmin serves the administration of refresh tokens over HTTP: listing and revoking
-// them, for the programs and people that [Config].Allow admits.
+// Package refreshadmin serves the administration of refresh tokens over HTTP, for the programs and
+// people that [Config].Allow admits.
 //
 //	GET    ?subject=alice                 lists the tokens of alice, without the tokens themselves
 //	DELETE ?id=K3T…                       revokes one
-//	DELETE ?subject=alice&kind=user       revokes all of a subject
+//	DELETE ?subject=alice&kind=user       revokes all of a user or, by another kind, of an account
 //	DELETE ?service=registry.example.com  revokes all for a service
 //
 // Several parameters select the tokens that have all of the values; all=true selects every token.
-// The kind is "user" or "service account". A parameter that is unknown, empty or sent twice is an
-// error, so that a typing mistake does not select more than was meant.
+// A parameter that is unknown, empty or sent twice is an error, so that a typing mistake does not
+// select more than was meant.
 //
-// A list is answered in pages of up to limit tokens, by default 100 and at most 1000. The answer is
-// {"refresh_tokens":[…],"next":"K3T…"}, and the next page is at after=K3T…; the last page has no
-// next. A revocation is answered with {"revoked":3}. Errors have the form of the token endpoint's.
+// A list comes in pages of up to limit tokens, by default 100 and at most 1000. The answer is
+// {"refresh_tokens":[…],"next":"K3T…"}, and after=K3T… is the next page; the last one has no next.
+// A revocation is answered with {"revoked":3}: none of the tokens is redeemed any more. Access
+// tokens that were issued before live until they expire.
 //
-// Once a revocation is answered, none of the tokens is redeemed any more. Access tokens that were
-// issued before live until they expire.
-//
-// Mount the handler under a path of its own, best at an address that is not public. Other sites'
-// pages cannot use it through a browser.
+// Mount the handler under a path of its own, best at an address that is not public. Pages of other
+// sites cannot use it through a browser.
 package refreshadmin
 
 import (
@@ -39,16 +37,14 @@ import (
 type Config struct {
 	// Tokens are the refresh tokens of the token server. Required.
 	Tokens *refresh.Tokens
-	// Allow finds out who asks, and whether they may, for every request. It returns the name for
-	// the audit, which may be empty beside an error. An error that wraps [authn.ErrNoMatch] or
-	// [authn.ErrRejected] is answered with 403, any other with 503. It is called concurrently.
-	// Required: there is no handler without protection.
+	// Allow finds out who asks and whether they may. It is called concurrently and returns the name
+	// for the audit, which may be empty beside an error. An error that wraps [authn.ErrNoMatch] or
+	// [authn.ErrRejected] is answered with 403, any other with 503. Required: there is no handler
+	// without protection.
 	Allow func(r *http.Request) (name string, err error)
-	// RemoteAddr returns the client's address for the audit. The default is the address of the
-	// connection's peer.
+	// RemoteAddr returns the client's address for the audit. The default is the connection's peer.
 	RemoteAddr func(r *http.Request) netip.Addr
-	// Logger receives faults, and the audit unless Audit is set. The default is slog.Default(),
-	// looked up at each use.
+	// Logger receives faults, and the audit unless Audit is set. The default is slog.Default().
 	Logger *slog.Logger
 	// Audit receives one record for each request before the answer is sent. It is called
 	// concurrently. The default writes the record to Logger.
@@ -57,11 +53,8 @@ type Config struct {
 
 // New returns the handler, or an error that says which field of the configuration is missing.
 func New(config Config) (http.Handler, error) {
-	if config.Tokens == nil {
-		return nil, errors.New("new refresh token administration: Tokens is missing")
-	}
-	if config.Allow == nil {
-		return nil, errors.New("new refresh token administration: Allow is missing")
+	if config.Tokens == nil || config.Allow == nil {
+		return nil, errors.New("new refresh token administration: Tokens or Allow is missing")
 	}
 	if config.RemoteAddr == nil {
 		config.RemoteAddr = reply.PeerAddr
@@ -107,7 +100,7 @@ func (h *handler) answer(r *http.Request, record *Record) (body any, err error) 
 		return nil, errors.New("allow: no error and no name")
 	}
 	if err := h.sameOrigin.Check(r); err != nil {
-		return nil, denied("another site's page may not do this", err)
+		return nil, denied("a page of another site may not do this", err)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodDelete {
 		return nil, reply.MethodNotAllowed("GET, DELETE")
@@ -117,67 +110,17 @@ func (h *handler) answer(r *http.Request, record *Record) (body any, err error) 
 		return nil, err
 	}
 	record.Filter = q.filter
-	if r.Method == http.MethodDelete {
-		return h.revoke(r.Context(), q, record)
+	if r.Method == http.MethodGet {
+		return h.list(r.Context(), q, record)
 	}
-	return h.list(r.Context(), q, record)
-}
-
-type revokedBody struct {
-	Revoked int `json:"revoked"`
-}
-
-func (h *handler) revoke(ctx context.Context, q query, record *Record) (body any, err error) {
-	if record.Count, err = h.config.Tokens.Revoke(ctx, q.filter); err != nil {
+	if record.Count, err = h.config.Tokens.Revoke(r.Context(), q.filter); err != nil {
 		return nil, reply.Unavailable("it is not certain that the tokens are revoked", err)
 	}
-	return revokedBody{record.Count}, nil
-}
-
-type listBody struct {
-	RefreshTokens []listedToken `json:"refresh_tokens"`
-	Next          string        `json:"next,omitempty"`
-}
-
-// listedToken is a record without its hash and the subject's stamp.
-type listedToken struct {
-	ID        string       `json:"id"`
-	Subject   string       `json:"subject"`
-	Kind      string       `json:"kind"`
-	Limit     *authn.Limit `json:"limit,omitempty"`
-	Service   string       `json:"service"`
-	ClientID  string       `json:"client_id"` // as the client said
-	IssuedAt  time.Time    `json:"issued_at"`
-	LastUsed  time.Time    `json:"last_used"`
-	ExpiresAt time.Time    `json:"expires_at"`
-	IdleAt    time.Time    `json:"idle_at"` // the end unless it is used before
-}
-
-func (h *handler) list(ctx context.Context, q query, record *Record) (any, error) {
-	page, err := h.config.Tokens.List(ctx, q.filter, q.after, q.limit+1)
-	if err != nil {
-		return nil, reply.Unavailable("the tokens cannot be listed at the moment", err)
-	}
-	var body listBody
-	if len(page) > q.limit { // the extra one shows that there is another page
-		page = page[:q.limit]
-		body.Next = page[q.limit-1].ID
-	}
-	record.Count = len(page)
-	body.RefreshTokens = make([]listedToken, len(page))
-	for i, r := range page {
-		body.RefreshTokens[i] = listedToken{
-			ID: r.ID, Subject: r.Subject.Name, Kind: r.Subject.Kind.String(),
-			Limit: r.Subject.Limit, Service: r.Service, ClientID: r.ClientID,
-			IssuedAt: r.IssuedAt.UTC(), LastUsed: r.LastUsed.UTC(),
-			ExpiresAt: r.ExpiresAt.UTC(), IdleAt: r.IdleAt.UTC(),
-		}
-	}
-	return body, nil
+	return map[string]int{"revoked": record.Count}, nil
 }
 
 // notAllowed tells a refusal from a failure to decide.
-func notAllowed(err error) *reply.Problem {
+func notAllowed(err error) error {
 	if errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected) {
 		return denied("you may not administer refresh tokens", err)
 	}
@@ -185,7 +128,7 @@ func notAllowed(err error) *reply.Problem {
 		fmt.Errorf("allow: %w", err))
 }
 
-func denied(message string, cause error) *reply.Problem {
+func denied(message string, cause error) error {
 	p := reply.New(http.StatusForbidden, "DENIED", "access_denied", message)
 	p.Cause = cause
 	return p

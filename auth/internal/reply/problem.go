@@ -82,20 +82,8 @@ func Level(status int) slog.Level {
 	}
 }
 
-// problemBody serves clients that read "errors" (docker, containerd, oras, regclient) and those
-// that read "error" (OAuth2, RFC 6749, section 5.2).
-type problemBody struct {
-	Errors           []registryError `json:"errors"`
-	Error            string          `json:"error"`
-	ErrorDescription string          `json:"error_description"`
-}
-
-type registryError struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
-// Write sends the answer.
+// Write sends the answer. Its body serves clients that read "errors" (docker, containerd, oras,
+// regclient) and those that read "error" (OAuth2, RFC 6749, section 5.2).
 func (p *Problem) Write(w http.ResponseWriter) {
 	if p.Allow != "" {
 		w.Header().Set("Allow", p.Allow)
@@ -107,5 +95,9 @@ func (p *Problem) Write(w http.ResponseWriter) {
 		seconds := int64(math.Ceil(p.RetryAfter.Seconds())) // or the client comes too early
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	JSON(w, p.Status, problemBody{[]registryError{{p.Code, p.Message}}, p.OAuth, p.Message})
+	JSON(w, p.Status, map[string]any{
+		"errors":            []map[string]string{{"code": p.Code, "message": p.Message}},
+		"error":             p.OAuth,
+		"error_description": p.Message,
+	})
 }

@@ -2,6 +2,7 @@ package reply
 
 import (
 	"log/slog"
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode"
@@ -34,4 +35,15 @@ func Text(attrs []slog.Attr, key, value string) []slog.Attr {
 		return attrs
 	}
 	return append(attrs, slog.String(key, Visible(value)))
+}
+
+// Group ends the attributes of a request with the client's address and the error, if there are any.
+func Group(attrs []slog.Attr, remote netip.Addr, err error) slog.Value {
+	if remote.IsValid() {
+		attrs = Text(attrs, "remote_addr", remote.String())
+	}
+	if err != nil {
+		attrs = Text(attrs, "error", err.Error())
+	}
+	return slog.GroupValue(attrs...)
 }
