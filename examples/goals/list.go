@@ -49,7 +49,7 @@ func goals() []goal {
 		{id: "R13", about: "hostile requests", tests: []string{"auth.TestHostileRequests", "auth.FuzzGet", "auth.FuzzPost", "auth.FuzzPolicies"}, command: "go test -run ^$ -fuzz FuzzGet -fuzztime 10000000x ./auth, and so for each target"},
 		{id: "R14", about: "hours of everything at once, weekly", command: "go run ./examples/soak -for 8h", tests: []string{"soak.TestSoak"}},
 		{id: "R15", about: "one refresh token many times at once", tests: []string{
-			"token.TestRefreshMemoryKeepsTheContract", "auth.TestARevocationOvertakesARefresh",
+			"refresh.TestMemoryStore", "auth.TestARevocationOvertakesARefresh",
 		}},
 		{id: "R16", about: "a configuration that is reloaded under load", tests: []string{"serve.TestThousandReloads"}},
 		{id: "R17", about: "SIGTERM under load", tests: []string{"faults.TestProgram", "server.TestShutdownUnderLoad"}},
