@@ -46,7 +46,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -99,7 +98,7 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 		keys: keyring{
 			mac:       secret.NewMAC(config.Key),
 			directory: directory,
-			accounts:  lru.New[string, account](5000),
+			known:     lru.New[origin, knownKeys](10_000),
 			rules: []Rule{
 				config.Pair.withDefaults(10, 1), config.Network.withDefaults(100, 1),
 				config.Network.withDefaults(100, 4), config.Network.withDefaults(100, 16),
@@ -118,7 +117,7 @@ type throttle struct {
 	config  Config
 	counts  fallback
 	keys    keyring
-	calls   call.Group[[sha256.Size]byte, result]
+	calls   call.Group[identity, result]
 	asking  *lru.Cache[[16]byte, int]           // attempts by key
 	checks  *lru.Cache[[16]byte, chan struct{}] // semaphores by network
 	guesses *lru.Cache[[16]byte, guesses]       // by pair
@@ -129,9 +128,11 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 	if r.Username == "" {
 		return t.source.Authenticate(ctx, r)
 	}
-	arrived := time.Now()
-	result, err := t.calls.Do(ctx, t.keys.call(r), func() (result, bool) {
-		result := t.login(ctx, r)
+	arrived, id := time.Now(), t.keys.identify(r)
+	result, err := t.calls.Do(ctx, id, func() (result, bool) {
+		a := &attempt{request: r, proof: [8]byte(id.credentials[:])}
+		a.keys = t.keys.find(ctx, id, r.RemoteAddr)
+		result := t.login(ctx, a)
 		return result, result.unchecked && ctx.Err() != nil
 	})
 	if err != nil {
@@ -161,8 +162,7 @@ type attempt struct {
 
 const rightFor = 24 * time.Hour
 
-func (t *throttle) login(ctx context.Context, r authn.Request) result {
-	a := &attempt{request: r, proof: t.keys.proof(r), keys: t.keys.counts(ctx, r)}
+func (t *throttle) login(ctx context.Context, a *attempt) result {
 	err := t.refusal(ctx, a, make([]int, len(a.keys)))
 	if a.pair.Right != [8]byte{} && time.Since(a.pair.RightAt) < rightFor {
 		a.right = t.compare(a)
