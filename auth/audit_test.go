@@ -21,7 +21,7 @@ func TestAuditRecord(t *testing.T) {
 		"&scope=repository:alice/app:pull,push,delete&scope=repository:bob/app:pull&scope=repository:Bad:pull", "alice:wonderland").wantStatus(200)
 
 	record := f.lastRecord()
-	if record.Status != 200 || record.Err != nil || record.Grant != auth.GrantBasic || record.Username != "alice" ||
+	if record.Status != 200 || record.Err != nil || record.Credentials != "basic" || record.Username != "alice" ||
 		record.Subject.Name != "alice" || record.Service != service || record.ClientID != "docker" || !record.RefreshTokenIssued {
 		t.Errorf("the record is not complete: %+v", record)
 	}
@@ -69,24 +69,24 @@ func TestEveryRequestIsAudited(t *testing.T) {
 		status int
 		grant  string
 	}{
-		{func() *reply { return f.get("service=registry.test", "") }, 200, auth.GrantAnonymous},
-		{func() *reply { return f.get("service=registry.test", "alice:wrong") }, 401, auth.GrantBasic},
-		{func() *reply { return f.get("service=other.test", "alice:wonderland") }, 400, auth.GrantBasic},
-		{func() *reply { return f.get("service=registry.test&scope=%zz", "") }, 400, auth.GrantAnonymous},
-		{func() *reply { return f.post(passwordForm()) }, 200, auth.GrantPassword},
-		{func() *reply { return f.post(refreshForm("junk")) }, 401, auth.GrantRefreshToken},
+		{func() *reply { return f.get("service=registry.test", "") }, 200, "none"},
+		{func() *reply { return f.get("service=registry.test", "alice:wrong") }, 401, "basic"},
+		{func() *reply { return f.get("service=other.test", "alice:wonderland") }, 400, "basic"},
+		{func() *reply { return f.get("service=registry.test&scope=%zz", "") }, 400, "none"},
+		{func() *reply { return f.post(passwordForm()) }, 200, "password"},
+		{func() *reply { return f.post(refreshForm("junk")) }, 401, "refresh_token"},
 		{func() *reply { return f.post(form("grant_type", "made\nup")) }, 400, ""},
-		{func() *reply { return f.get("service=registry.test", "broken:x") }, 503, auth.GrantBasic},
+		{func() *reply { return f.get("service=registry.test", "broken:x") }, 503, "basic"},
 		{func() *reply {
 			return f.get("service=registry.test&scope=repository:test/panic:pull", "alice:wonderland")
-		}, 500, auth.GrantBasic},
+		}, 500, "basic"},
 	} {
 		test.send().wantStatus(test.status)
 		if n := len(f.records()); n != i+1 {
 			t.Fatalf("%d records after %d requests", n, i+1)
 		}
 		record := f.lastRecord()
-		if record.Status != test.status || record.Grant != test.grant || (record.Err == nil) != (test.status == 200) {
+		if record.Status != test.status || record.Credentials != test.grant || (record.Err == nil) != (test.status == 200) {
 			t.Errorf("request %d: %+v, want status %d and grant %q", i, record, test.status, test.grant)
 		}
 	}
@@ -200,7 +200,7 @@ func TestAuditRecordLeavesEmptyFieldsOut(t *testing.T) {
 		return a
 	}}))
 	logger.Info("x", "r", auth.AuditRecord{
-		Status: 200, Grant: auth.GrantAnonymous, Service: service, RemoteAddr: netip.MustParseAddr("192.0.2.1"),
+		Status: 200, Credentials: "none", Service: service, RemoteAddr: netip.MustParseAddr("192.0.2.1"),
 		Decisions: []auth.ScopeDecision{{Asked: scope.Scope{Type: "repository", Name: "a", Actions: []string{"pull"}}, Granted: []string{}, Reason: "no"}},
 	})
 	want := `level=INFO msg=x r.status=200 r.duration=0s r.grant=anonymous r.service=registry.test r.remote_addr=192.0.2.1 ` +

@@ -128,15 +128,15 @@ func timedServer(b *testing.B) http.Handler {
 		for i := range list {
 			list[i].PasswordHash = authn.Secret(hash)
 		}
-		users, err := static.Config{Logger: discardLogger()}.New(list...)
+		users, err := static.New(static.Config{Users: list, Logger: discardLogger()})
 		if err != nil {
 			b.Fatal(err)
 		}
 		sources = append(sources, users)
 	}
 	cached := authn.Cache(authn.Chain(sources...), authn.CacheConfig{})
-	free := authn.ThrottleRule{Free: math.MaxInt}
-	return benchServer(b, authn.Throttle(cached, authn.ThrottleConfig{AccountAddress: free, Account: free, Address: free}), benchConfig{})
+	free := throttle.Rule{Free: math.MaxInt}
+	return benchServer(b, throttle.New(cached, throttle.Config{AccountAddress: free, Account: free, Address: free}), benchConfig{})
 }
 
 // mannWhitney returns the two-sided p of the Mann-Whitney U test, by the normal approximation, which is good for twenty values and

@@ -203,7 +203,7 @@ func TestAuthenticatorSeesTheWholeRequest(t *testing.T) {
 		t.Errorf("the authenticator saw %+v", seen)
 	}
 	f.get("service=registry.test&account=node-1", "").wantStatus(200)
-	if record := f.lastRecord(); record.Grant != auth.GrantConnection || record.Subject.Name != "node-1" {
+	if record := f.lastRecord(); record.Credentials != "connection" || record.Subject.Name != "node-1" {
 		t.Errorf("audited as %+v", record)
 	}
 	f.get("service=registry.test&account=alice", "").wantError(400, "INVALID_REQUEST", "invalid_request")

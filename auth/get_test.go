@@ -11,6 +11,7 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 func TestGetGrantsWhatIsAskedAndAllowed(t *testing.T) {
@@ -279,12 +280,12 @@ func TestLargeTokenIsReported(t *testing.T) {
 
 func TestConfigIsCheckedAtStart(t *testing.T) {
 	issuer := newIssuer(t)
-	refresh, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
+	refresh, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sound := func() auth.Config {
-		return auth.Config{Services: map[string]*token.Issuer{service: issuer}, Authorizer: policy(), Authenticator: users{}}
+		return auth.Config{Services: map[string]auth.Issuer{service: issuer}, Authorizer: policy(), Authenticator: users{}}
 	}
 	for name, test := range map[string]struct {
 		change func(*auth.Config)

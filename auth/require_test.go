@@ -40,7 +40,7 @@ func issue(t *testing.T, issuer *token.Issuer, audience, access string) string {
 	if len(malformed) > 0 {
 		t.Fatal(malformed[0])
 	}
-	issued, err := issuer.Issue(t.Context(), token.Grant{Subject: "alice", Audience: audience, Access: list})
+	issued, err := issuer.Issue(t.Context(), token.Request{Subject: "alice", Audience: audience, Access: list})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestChallengeQuotes(t *testing.T) {
 
 func TestRequireRefusesAnExpiredToken(t *testing.T) {
 	now := time.Now()
-	keys := newIssuer(t).Keys()
+	keys := newIssuer(t).KeySet()
 	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +228,7 @@ func TestMountByFormIsRefused(t *testing.T) {
 
 func TestJWKS(t *testing.T) {
 	issuer := newIssuer(t)
-	handler := auth.JWKS(issuer.Keys())
+	handler := auth.JWKS(issuer.KeySet())
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/jwks.json", nil))
 	if w.Code != 200 || w.Header().Get("Content-Type") != "application/jwk-set+json" || w.Header().Get("Cache-Control") != "public, max-age=60" {

@@ -11,6 +11,7 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/token"
 )
@@ -31,7 +32,7 @@ func TestAGroupThatWasLeftAllowsNothing(t *testing.T) {
 		source.set(authn.Subject{Name: "alice", Stamp: "1", Labels: map[string][]string{"group": groups}}, nil)
 	}
 	f := newFixture(t, func(cfg *auth.Config) {
-		cfg.Authenticator = authn.Throttle(authn.Cache(source, authn.CacheConfig{}), authn.ThrottleConfig{})
+		cfg.Authenticator = throttle.New(authn.Cache(source, authn.CacheConfig{}), throttle.Config{})
 		cfg.Authorizer = authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
 			for _, group := range r.Subject.Labels["group"] {
 				if r.Scope.Name == group+"/app" {
@@ -82,7 +83,7 @@ func TestWhoIsDisabledGetsNothing(t *testing.T) {
 	}
 	alice := static.User{Name: "alice", PasswordHash: authn.Secret(hash)}
 	list := func(users ...static.User) *static.Users {
-		made, err := static.Config{Logger: discardLogger()}.New(users...)
+		made, err := static.New(static.Config{Users: users, Logger: discardLogger()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +124,7 @@ func TestAServiceThatIsGoneGetsNoTokens(t *testing.T) {
 		ask().wantStatus(200)
 	}
 	after := newFixture(t, func(cfg *auth.Config) {
-		cfg.Services = map[string]*token.Issuer{"other.test": newIssuer(t)}
+		cfg.Services = map[string]auth.Issuer{"other.test": newIssuer(t)}
 		cfg.RefreshTokens = before.refresh
 	})
 	for way, ask := range waysIn(after, refreshToken, "") {

@@ -19,6 +19,7 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -49,7 +50,7 @@ func throttledFixture(t *testing.T, clock *setClock, source authn.Authenticator)
 		if source == nil {
 			source = cfg.Authenticator
 		}
-		cfg.Authenticator = authn.Throttle(authn.Cache(source, authn.CacheConfig{}), authn.ThrottleConfig{Now: clock.now, Hold: -1})
+		cfg.Authenticator = throttle.New(authn.Cache(source, authn.CacheConfig{}), throttle.Config{Now: clock.now, Hold: -1})
 		cfg.RemoteAddr = testAddr
 	})
 }
@@ -146,12 +147,12 @@ func TestThrottledByAnAuthenticatorOfOnesOwn(t *testing.T) {
 		err     error
 		seconds string
 	}{
-		"with a time":              {&authn.ThrottledError{RetryAfter: 90 * time.Second}, "90"},
-		"with a part of a second":  {fmt.Errorf("bind: %w", &authn.ThrottledError{RetryAfter: time.Nanosecond}), "1"},
+		"with a time":              {&throttle.Error{RetryAfter: 90 * time.Second}, "90"},
+		"with a part of a second":  {fmt.Errorf("bind: %w", &throttle.Error{RetryAfter: time.Nanosecond}), "1"},
 		"without a time":           {authn.ErrThrottled, "5"},
 		"called a rejection too":   {errors.Join(authn.ErrRejected, authn.ErrThrottled), "5"},
-		"with a time that is none": {&authn.ThrottledError{}, "1"},
-		"with a time in the past":  {&authn.ThrottledError{RetryAfter: -time.Hour}, "1"},
+		"with a time that is none": {&throttle.Error{}, "1"},
+		"with a time in the past":  {&throttle.Error{RetryAfter: -time.Hour}, "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, func(cfg *auth.Config) {
@@ -174,7 +175,7 @@ func hashed(t *testing.T, list ...static.User) (*static.Users, *password.Checker
 		}
 		list[i].PasswordHash = authn.Secret(hash)
 	}
-	users, err := static.Config{Checker: checker, Logger: discardLogger()}.New(list...)
+	users, err := static.New(static.Config{Users: list, Checker: checker, Logger: discardLogger()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,8 +189,8 @@ func TestAHundredThousandGuesses(t *testing.T) {
 	users, checker := hashed(t, static.User{Name: "alice"}, static.User{Name: "bob"})
 	clock := newSetClock()
 	server, err := auth.NewServer(auth.Config{
-		Services:      map[string]*token.Issuer{service: newIssuer(t)},
-		Authenticator: authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{Now: clock.now, Hold: -1}),
+		Services:      map[string]auth.Issuer{service: newIssuer(t)},
+		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{Now: clock.now, Hold: -1}),
 		Authorizer:    policy(),
 		RemoteAddr:    testAddr,
 		Logger:        discardLogger(),

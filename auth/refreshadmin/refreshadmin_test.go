@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/token/refresh"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/token"
 	"github.com/berthpass/registry-auth/token/refreshfile"
@@ -24,10 +25,10 @@ import (
 type admin struct {
 	t      *testing.T
 	url    string
-	tokens *token.RefreshTokens
+	tokens *refresh.Tokens
 	log    *lockedBuffer
 	text   map[string]token.Secret
-	record map[string]token.RefreshRecord
+	record map[string]refresh.Record
 }
 
 // allowRoot lets those through whose header says so, as a proxy in front may have set it.
@@ -46,9 +47,9 @@ func allowRoot(r *http.Request) (string, error) {
 
 func newAdmin(t *testing.T, change ...func(*auth.RefreshAdminConfig)) *admin {
 	t.Helper()
-	a := &admin{t: t, log: &lockedBuffer{}, text: map[string]token.Secret{}, record: map[string]token.RefreshRecord{}}
+	a := &admin{t: t, log: &lockedBuffer{}, text: map[string]token.Secret{}, record: map[string]refresh.Record{}}
 	var err error
-	if a.tokens, err = token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()}); err != nil {
+	if a.tokens, err = refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}); err != nil {
 		t.Fatal(err)
 	}
 	for name, grant := range map[string]token.RefreshGrant{
@@ -126,7 +127,7 @@ func (a *admin) alive() string {
 		_, err := a.tokens.Redeem(a.t.Context(), a.text[name], a.record[name].Service)
 		if err == nil {
 			alive = append(alive, name)
-		} else if !errors.Is(err, token.ErrRefreshInvalid) {
+		} else if !errors.Is(err, refresh.ErrInvalid) {
 			a.t.Error(err)
 		}
 	}
@@ -243,7 +244,7 @@ func TestRefreshAdminRefuses(t *testing.T) {
 }
 
 func TestRefreshAdminIsNotMountedUnprotected(t *testing.T) {
-	tokens, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
+	tokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +298,7 @@ func TestRefreshAdminWithABrokenStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := newAdmin(t, func(cfg *auth.RefreshAdminConfig) {
-		if cfg.Tokens, err = token.NewRefreshTokens(token.RefreshConfig{Store: store}); err != nil {
+		if cfg.Tokens, err = refresh.New(refresh.Config{Store: store}); err != nil {
 			t.Fatal(err)
 		}
 	})
