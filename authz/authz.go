@@ -8,36 +8,36 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// A Request is one question: may this subject do this?
+// A Request asks whether a subject may do something.
 type Request struct {
-	// Subject is who asks; it may be the anonymous subject. Authorizers must not change its Labels.
-	Subject authn.Subject
+	// Subject may be the anonymous subject. Authorizers must not change its Labels or its Limit.
+	Subject authn.Subject `json:"subject"`
 	// Service is the registry that the token is for.
-	Service string
-	// Scope is the resource and what the subject wants to do with it. Authorizers must not change its Actions.
-	Scope scope.Scope
-	// RemoteAddr is the client's address. The zero Addr means that it is not known.
-	RemoteAddr netip.Addr
+	Service string `json:"service"`
+	// Scope is the resource with the requested actions. Authorizers must not change its Actions.
+	Scope scope.Scope `json:"scope"`
+	// RemoteAddr is the client's address. The zero Addr means that it is unknown.
+	RemoteAddr netip.Addr `json:"remote_addr,omitzero"`
 	// ClientID names the client's software. The client chooses it, so it proves nothing.
-	ClientID string
+	ClientID string `json:"client_id,omitempty"`
 }
 
 // A Decision is the answer to a [Request]. Its zero value refuses.
 type Decision struct {
-	// Actions are those of the requested actions that are granted: never one that was not asked for, which
-	// [scope.Scope.Intersect] sees to. The token server drops others, and package authztest complains of them. "*" is an
-	// action like others, granted only where it was asked for.
-	Actions []string
-	// Reason names the rule or the cause, for the audit log and for failing tests. It is not shown to the client.
-	Reason string
-	// NoMatch says that the authorizer has nothing to say about the request. Actions is ignored then.
-	NoMatch bool
+	// Actions are the granted actions. They must be a subset of the requested ones, which
+	// [scope.Scope.Intersect] ensures; the token server drops others. "*" is an action like any
+	// other, and is granted only if it was requested.
+	Actions []string `json:"actions"`
+	// Reason names the rule or the cause, for the audit log and for tests. Clients do not see it.
+	Reason string `json:"reason,omitempty"`
+	// NoMatch means that the authorizer has no rule for the request. Actions is then ignored.
+	NoMatch bool `json:"no_match,omitempty"`
 }
 
 // An Authorizer decides which of the requested actions a subject may do.
 //
-// Authorize returns a [Decision], or an error when none could be made; a refusal is not an error. Implementations are
-// safe for concurrent use and return soon after ctx is done.
+// Authorize returns a [Decision], or an error if none could be made. A refusal is not an error.
+// Implementations are safe for concurrent use and return soon after ctx is done.
 type Authorizer interface {
 	Authorize(ctx context.Context, r Request) (Decision, error)
 }
@@ -48,10 +48,9 @@ type Func func(ctx context.Context, r Request) (Decision, error)
 // Authorize calls f.
 func (f Func) Authorize(ctx context.Context, r Request) (Decision, error) { return f(ctx, r) }
 
-// grant returns the decision that allows those of the requested actions that are in allowed.
+// grant returns the decision that grants the requested actions that are in allowed.
 func grant(r Request, reason string, allowed ...string) Decision {
 	return Decision{Actions: r.Scope.Intersect(allowed).Actions, Reason: reason}
 }
 
-// noMatch is the decision of an authorizer that has nothing to say.
 func noMatch() Decision { return Decision{NoMatch: true} }

@@ -2,8 +2,10 @@ package authz_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"slices"
+	"net/netip"
+	"reflect"
 	"testing"
 
 	"github.com/berthpass/registry-auth/authn"
@@ -26,7 +28,8 @@ func request(t *testing.T, subject authn.Subject, text string) authz.Request {
 	return authz.Request{Subject: subject, Service: "registry.test", Scope: s}
 }
 
-// decided is a decision as the tables write it: the granted actions and the reason, "no match", or an error.
+// decided formats a decision for the tables: the granted actions and the reason, "no match", or an
+// error.
 func decided(t *testing.T, a authz.Authorizer, r authz.Request) string {
 	t.Helper()
 	d, err := a.Authorize(t.Context(), r)
@@ -36,7 +39,9 @@ func decided(t *testing.T, a authz.Authorizer, r authz.Request) string {
 	case d.NoMatch:
 		return "no match"
 	default:
-		return scope.Scope{Type: r.Scope.Type, Name: r.Scope.Name, Actions: d.Actions}.String() + " (" + d.Reason + ")"
+		granted := r.Scope
+		granted.Actions = d.Actions
+		return granted.String() + " (" + d.Reason + ")"
 	}
 }
 
@@ -47,7 +52,7 @@ func says(reason string, actions ...string) authz.Authorizer {
 	})
 }
 
-func silent() authz.Authorizer {
+func noMatch() authz.Authorizer {
 	return authz.Func(func(context.Context, authz.Request) (authz.Decision, error) {
 		return authz.Decision{NoMatch: true}, nil
 	})
@@ -62,35 +67,114 @@ func broken() authz.Authorizer {
 }
 
 func TestCombinators(t *testing.T) {
-	for name, test := range map[string]struct {
+	const pull, both = "repository:a:pull", "repository:a:pull,push"
+	for _, test := range []struct {
+		name   string
 		policy authz.Authorizer
 		asked  string
 		want   string
 	}{
-		"First takes the first that matches":     {authz.First(silent(), says("two", "pull"), says("three", "push")), "repository:a:pull,push", "repository:a:pull (two)"},
-		"First stops at a refusal":               {authz.First(says("refused"), says("two", "pull")), "repository:a:pull", "repository:a: (refused)"},
-		"First stops at an error":                {authz.First(broken(), says("two", "pull")), "repository:a:pull", "error: engine is down"},
-		"First does not ask after a match":       {authz.First(says("one", "pull"), broken()), "repository:a:pull", "repository:a:pull (one)"},
-		"First of silent ones is silent":         {authz.First(silent(), silent()), "repository:a:pull", "no match"},
-		"First of nothing is silent":             {authz.First(), "repository:a:pull", "no match"},
-		"Any joins what is granted":              {authz.Any(says("one", "pull"), silent(), says("two", "push")), "repository:a:pull,push", "repository:a:pull,push (one; two)"},
-		"Any keeps to what was asked":            {authz.Any(says("one", "delete", "pull"), says("two", "*")), "repository:a:pull", "repository:a:pull (one)"},
-		"Any refuses when all refuse":            {authz.Any(says("one"), says("two", "push")), "repository:a:pull", "repository:a: (one; two)"},
-		"Any of silent ones is silent":           {authz.Any(silent(), silent()), "repository:a:pull", "no match"},
-		"Any stops at an error":                  {authz.Any(says("one", "pull"), broken()), "repository:a:pull", "error: engine is down"},
-		"All keeps what everybody grants":        {authz.All(says("one", "pull", "push"), says("two", "pull")), "repository:a:pull,push", "repository:a:pull (two)"},
-		"All names everybody who agrees":         {authz.All(says("one", "pull"), says("two", "pull")), "repository:a:pull", "repository:a:pull (one; two)"},
-		"All refuses when one is silent":         {authz.All(says("one", "pull"), silent()), "repository:a:pull", "repository:a: (no match)"},
-		"All of nothing refuses":                 {authz.All(), "repository:a:pull", "repository:a: (no authorizer)"},
-		"All stops at an error":                  {authz.All(says("one"), broken()), "repository:a:pull", "error: engine is down"},
-		"ByType asks the type's authorizer":      {authz.ByType{"repository": says("repo", "pull"), "registry": says("reg", "*")}, "registry:catalog:*", "registry:catalog:* (reg)"},
-		"ByType sends zot's catalog to registry": {authz.ByType{"repository": says("repo", "pull"), "registry": says("reg", "pull")}, "repository::pull", "repository::pull (reg)"},
-		"ByType is silent about other types":     {authz.ByType{"repository": says("repo", "pull")}, "artifact-repository:a:pull", "no match"},
-		"ByType is silent about a missing one":   {authz.ByType{"repository": says("repo", "pull")}, "repository::pull", "no match"},
-		"ByService asks the service's":           {authz.ByService{"registry.test": says("here", "pull")}, "repository:a:pull", "repository:a:pull (here)"},
-		"ByService is silent about others":       {authz.ByService{"other.test": says("there", "pull")}, "repository:a:pull", "no match"},
+		{
+			"First takes the first match",
+			authz.First(noMatch(), says("two", "pull"), says("three", "push")),
+			both, "repository:a:pull (two)",
+		},
+		{
+			"First stops at a refusal",
+			authz.First(says("one"), says("two", "pull")), pull, "repository:a: (one)",
+		},
+		{
+			"First stops at an error",
+			authz.First(broken(), says("two", "pull")), pull, "error: engine is down",
+		},
+		{
+			"First does not ask after a match",
+			authz.First(says("one", "pull"), broken()), pull, "repository:a:pull (one)",
+		},
+		{
+			"First has no match when none has",
+			authz.First(noMatch(), noMatch()), pull, "no match",
+		},
+		{
+			"First of nothing has no match",
+			authz.First(), pull, "no match",
+		},
+		{
+			"Any joins the grants",
+			authz.Any(says("one", "pull"), noMatch(), says("two", "push")),
+			both, "repository:a:pull,push (one; two)",
+		},
+		{
+			"Any grants no more than requested",
+			authz.Any(says("one", "delete", "pull"), says("two", "*")),
+			pull, "repository:a:pull (one)",
+		},
+		{
+			"Any refuses when all refuse",
+			authz.Any(says("one"), says("two", "push")), pull, "repository:a: (one; two)",
+		},
+		{
+			"Any has no match when none has",
+			authz.Any(noMatch(), noMatch()), pull, "no match",
+		},
+		{
+			"Any stops at an error",
+			authz.Any(says("one", "pull"), broken()), pull, "error: engine is down",
+		},
+		{
+			"All grants what everyone grants",
+			authz.All(says("one", "pull", "push"), says("two", "pull")),
+			both, "repository:a:pull (two)",
+		},
+		{
+			"All names everyone who agrees",
+			authz.All(says("one", "pull"), says("two", "pull")),
+			pull, "repository:a:pull (one; two)",
+		},
+		{
+			"All refuses when one has no match",
+			authz.All(says("one", "pull"), noMatch()), pull, "repository:a: (no match)",
+		},
+		{
+			"All of nothing refuses",
+			authz.All(), pull, "repository:a: (no authorizer)",
+		},
+		{
+			"All stops at an error",
+			authz.All(says("one"), broken()), pull, "error: engine is down",
+		},
+		{
+			"ByType asks the authorizer of the type",
+			authz.ByType{"repository": says("repo", "pull"), "registry": says("reg", "*")},
+			"registry:catalog:*", "registry:catalog:* (reg)",
+		},
+		{
+			"ByType sends zot's catalog to registry",
+			authz.ByType{"repository": says("repo", "pull"), "registry": says("reg", "pull")},
+			"repository::pull", "repository::pull (reg)",
+		},
+		{
+			"ByType has no match for other types",
+			authz.ByType{"repository": says("repo", "pull")},
+			"artifact-repository:a:pull", "no match",
+		},
+		{
+			"ByType has no match for the catalog without the type registry",
+			authz.ByType{"repository": says("repo", "pull")},
+			"repository::pull", "no match",
+		},
+		{
+			"ByService asks the authorizer of the service",
+			authz.ByService{"registry.test": says("here", "pull")},
+			pull, "repository:a:pull (here)",
+		},
+		{
+			"ByService has no match for other services",
+			authz.ByService{"other.test": says("there", "pull")},
+			pull, "no match",
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			if got := decided(t, test.policy, request(t, alice, test.asked)); got != test.want {
 				t.Errorf("%s: got %s, want %s", test.asked, got, test.want)
 			}
@@ -98,104 +182,111 @@ func TestCombinators(t *testing.T) {
 	}
 }
 
-// engine is a remote engine: it counts its round trips.
-type engine struct {
-	batches [][]string
-	answer  func(requests []authz.Request) ([]authz.Decision, error)
-}
-
-func (e *engine) Authorize(context.Context, authz.Request) (authz.Decision, error) {
-	return authz.Decision{}, errors.New("asked about one scope, though it can do many")
-}
-
-func (e *engine) AuthorizeBatch(_ context.Context, requests []authz.Request) ([]authz.Decision, error) {
-	var names []string
-	for _, r := range requests {
-		names = append(names, r.Scope.Name)
-	}
-	e.batches = append(e.batches, names)
-	return e.answer(requests)
-}
-
-func pullAll(requests []authz.Request) ([]authz.Decision, error) {
-	decisions := make([]authz.Decision, len(requests))
-	for i, r := range requests {
-		decisions[i] = authz.Decision{Actions: []string{"pull"}, Reason: "engine on " + r.Scope.Name}
-	}
-	return decisions, nil
-}
-
-func TestCombinatorsPassBatchesOn(t *testing.T) {
-	scopes := []string{"repository:alice/app:pull", "repository:b:pull", "registry:catalog:*", "repository:c:pull"}
-	for name, test := range map[string]struct {
-		policy func(e *engine) authz.Authorizer
-		want   []string // what the engine is asked about, in one batch
-	}{
-		"First asks only about what is open": {func(e *engine) authz.Authorizer { return authz.First(authz.OwnNamespace(), e) }, []string{"b", "catalog", "c"}},
-		"Any asks about everything":          {func(e *engine) authz.Authorizer { return authz.Any(authz.OwnNamespace(), e) }, []string{"alice/app", "b", "catalog", "c"}},
-		"All asks about everything":          {func(e *engine) authz.Authorizer { return authz.All(authz.ReadOnly(), e) }, []string{"alice/app", "b", "catalog", "c"}},
-		"ByType asks about its type":         {func(e *engine) authz.Authorizer { return authz.ByType{"repository": e} }, []string{"alice/app", "b", "c"}},
-		"nested ones still ask once":         {func(e *engine) authz.Authorizer { return authz.ByService{"registry.test": authz.First(silent(), e)} }, []string{"alice/app", "b", "catalog", "c"}},
+func TestCombinatorsRefuseNil(t *testing.T) {
+	for name, combinator := range map[string]func(...authz.Authorizer) authz.BatchAuthorizer{
+		"First": authz.First, "Any": authz.Any, "All": authz.All,
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := &engine{answer: pullAll}
-			var requests []authz.Request
-			for _, s := range scopes {
-				requests = append(requests, request(t, alice, s))
-			}
-			decisions, err := authz.AuthorizeBatch(t.Context(), test.policy(e), requests)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(e.batches) != 1 || !slices.Equal(e.batches[0], test.want) {
-				t.Errorf("the engine was asked %q, want one batch %q", e.batches, test.want)
-			}
-			if len(decisions) != len(scopes) {
-				t.Fatalf("%d decisions for %d requests", len(decisions), len(scopes))
-			}
-			if last := decisions[3]; !slices.Equal(last.Actions, []string{"pull"}) {
-				t.Errorf("the decision about %s is %+v: decisions are out of order", scopes[3], last)
-			}
+			defer func() {
+				if got, want := recover(), "authz."+name+": argument 2 is nil"; got != want {
+					t.Errorf("panic: %v, want %v", got, want)
+				}
+			}()
+			combinator(says("one", "pull"), nil)
 		})
 	}
 }
 
-func TestAuthorizeBatchRefusesAnEngineThatMiscounts(t *testing.T) {
-	e := &engine{answer: func([]authz.Request) ([]authz.Decision, error) { return make([]authz.Decision, 1), nil }}
-	requests := []authz.Request{request(t, alice, "repository:a:pull"), request(t, alice, "repository:b:pull")}
-	decisions, err := authz.AuthorizeBatch(t.Context(), e, requests)
-	if err == nil || decisions != nil {
-		t.Errorf("got %v, %v, want an error", decisions, err)
+func TestCombinatorsCopyTheirArguments(t *testing.T) {
+	members := []authz.Authorizer{says("one", "pull")}
+	policies := []authz.Authorizer{
+		authz.First(members...), authz.Any(members...), authz.All(members...),
 	}
-}
-
-// counted is asked about one request in two ways.
-type counted struct{ alone, batches int }
-
-func (c *counted) Authorize(context.Context, authz.Request) (authz.Decision, error) {
-	c.alone++
-	return authz.Decision{Reason: "alone"}, nil
-}
-
-func (c *counted) AuthorizeBatch(_ context.Context, requests []authz.Request) ([]authz.Decision, error) {
-	c.batches++
-	return make([]authz.Decision, len(requests)), nil
-}
-
-func TestOneRequestIsNoBatch(t *testing.T) {
-	c := &counted{}
-	for name, policy := range map[string]authz.Authorizer{"itself": c, "in a combinator": authz.First(silent(), c)} {
-		*c = counted{}
-		decisions, err := authz.AuthorizeBatch(t.Context(), policy, []authz.Request{request(t, alice, "repository:a:pull")})
-		if err != nil || len(decisions) != 1 || decisions[0].Reason != "alone" || *c != (counted{alone: 1}) {
-			t.Errorf("%s: %v, error %v; asked %+v", name, decisions, err, *c)
+	members[0] = nil
+	for _, policy := range policies {
+		got := decided(t, policy, request(t, alice, "repository:a:pull"))
+		if got != "repository:a:pull (one)" {
+			t.Error(got)
 		}
 	}
 }
 
-func TestAuthorizeBatchOfOneByOneStopsAtAnError(t *testing.T) {
-	decisions, err := authz.AuthorizeBatch(t.Context(), broken(), []authz.Request{request(t, alice, "repository:a:pull")})
-	if !errors.Is(err, errBroken) || decisions != nil {
-		t.Errorf("got %v, %v, want the engine's error alone", decisions, err)
+// A map cannot refuse a nil authorizer when it is built. The error becomes a 503.
+func TestNilInAMapIsAnError(t *testing.T) {
+	for name, policy := range map[string]authz.Authorizer{
+		"ByType":    authz.ByType{"repository": nil, "registry": says("reg", "*")},
+		"ByService": authz.ByService{"registry.test": nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := map[string]string{"ByType": "repository", "ByService": "registry.test"}[name]
+			want := `error: no decision: the authorizer of "` + key + `" is nil`
+			if got := decided(t, policy, request(t, alice, "repository:a:pull")); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			_, err := authz.AuthorizeBatch(t.Context(), policy, []authz.Request{
+				request(t, alice, "registry:catalog:*"), request(t, alice, "repository:a:pull"),
+			})
+			if err == nil {
+				t.Error("a batch is decided without the authorizer")
+			}
+		})
+	}
+	policy := authz.ByType{"repository": nil, "registry": says("reg", "*")}
+	got := decided(t, policy, request(t, alice, "registry:catalog:*"))
+	if got != "registry:catalog:* (reg)" {
+		t.Errorf("a nil authorizer of another type affects the catalog: %s", got)
+	}
+}
+
+func TestRequestJSON(t *testing.T) {
+	subject, err := json.Marshal(alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := request(t, alice, "repository:a:pull")
+	full := least
+	full.RemoteAddr = netip.MustParseAddr("192.0.2.1")
+	full.ClientID = "docker"
+	asked := `{"subject":` + string(subject) + `,"service":"registry.test",` +
+		`"scope":{"type":"repository","name":"a","actions":["pull"]}`
+	for name, test := range map[string]struct {
+		request authz.Request
+		want    string
+	}{
+		"without address and client": {least, asked + `}`},
+		"with both": {
+			full, asked + `,"remote_addr":"192.0.2.1","client_id":"docker"}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) { checkJSON(t, test.request, test.want) })
+	}
+}
+
+func TestDecisionJSON(t *testing.T) {
+	for name, test := range map[string]struct {
+		decision authz.Decision
+		want     string
+	}{
+		"a grant": {
+			authz.Decision{Actions: []string{"pull"}, Reason: "rule 7"},
+			`{"actions":["pull"],"reason":"rule 7"}`,
+		},
+		"a refusal": {authz.Decision{Actions: []string{}}, `{"actions":[]}`},
+		"no match":  {authz.Decision{NoMatch: true}, `{"actions":null,"no_match":true}`},
+	} {
+		t.Run(name, func(t *testing.T) { checkJSON(t, test.decision, test.want) })
+	}
+}
+
+// checkJSON checks the JSON of a value, and that it unmarshals to the value.
+func checkJSON[T any](t *testing.T, value T, want string) {
+	t.Helper()
+	got, err := json.Marshal(value)
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+	var back T
+	if err := json.Unmarshal([]byte(want), &back); err != nil || !reflect.DeepEqual(back, value) {
+		t.Errorf("%s unmarshals to %+v, %v, want %+v", want, back, err, value)
 	}
 }

@@ -5,27 +5,38 @@ import (
 	"fmt"
 )
 
-// A BatchAuthorizer decides about several requests in one go. It is an optional ability, for engines that are a network
-// away: all scopes of a token request then cost one round trip. The combinators of this package pass the ability on.
+// A BatchAuthorizer decides about several requests in one call. It is an optional ability for
+// remote engines: all scopes of a token request then cost one round trip. The combinators of this
+// package pass it on.
 //
-// AuthorizeBatch returns one decision for each request, in the same order. Its decisions are those of Authorize, which is asked when
-// there is just one request; so who wraps a BatchAuthorizer wraps both. An error means that none of them could be made.
+// AuthorizeBatch returns one decision for each request, in the same order, and does not change the
+// requests. An error means that none of the decisions could be made. The token server and the
+// combinators only call AuthorizeBatch, for a single request as well. Authorize must return the
+// same decision, so most engines implement it as
+//
+//	func (e *Engine) Authorize(ctx context.Context, r authz.Request) (authz.Decision, error) {
+//		decisions, err := authz.AuthorizeBatch(ctx, e, []authz.Request{r})
+//		if err != nil {
+//			return authz.Decision{}, err
+//		}
+//		return decisions[0], nil
+//	}
 type BatchAuthorizer interface {
 	Authorizer
 	AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error)
 }
 
-// AuthorizeBatch asks a about all requests: at once when a is a [BatchAuthorizer] and there are several, else one by one. It returns
-// one decision for each request, or an error. A batch authorizer that returns another number of decisions is broken, which is an error.
+// AuthorizeBatch asks a about all requests: in one call if a is a [BatchAuthorizer], otherwise one
+// after the other. It returns one decision for each request, or an error. A BatchAuthorizer that
+// returns a wrong number of decisions is an error.
 func AuthorizeBatch(ctx context.Context, a Authorizer, requests []Request) ([]Decision, error) {
 	if len(requests) == 0 {
 		return nil, nil
 	}
-	// One request, as it mostly is, is asked as such: sorting it into batches costs more than most decisions.
-	if b, ok := a.(BatchAuthorizer); ok && len(requests) > 1 {
+	if b, ok := a.(BatchAuthorizer); ok {
 		decisions, err := b.AuthorizeBatch(ctx, requests)
 		if err == nil && len(decisions) != len(requests) {
-			err = fmt.Errorf("authz: %T returned %d decisions for %d requests", a, len(decisions), len(requests))
+			err = fmt.Errorf("%T: %d decisions for %d requests", a, len(decisions), len(requests))
 		}
 		if err != nil {
 			return nil, err
@@ -34,27 +45,43 @@ func AuthorizeBatch(ctx context.Context, a Authorizer, requests []Request) ([]De
 	}
 	decisions := make([]Decision, len(requests))
 	for i, r := range requests {
-		d, err := a.Authorize(ctx, r)
-		if err != nil {
+		var err error
+		if decisions[i], err = a.Authorize(ctx, r); err != nil {
 			return nil, err
 		}
-		decisions[i] = d
 	}
 	return decisions, nil
 }
 
-// authorizeSome asks a about the requests at the given indexes and hands each decision to use.
-func authorizeSome(ctx context.Context, a Authorizer, requests []Request, indexes []int, use func(i int, d Decision)) error {
-	some := make([]Request, len(indexes))
-	for j, i := range indexes {
-		some[j] = requests[i]
+// batchFunc is a function that is a [BatchAuthorizer]. It returns one decision for each request.
+type batchFunc func(ctx context.Context, requests []Request) ([]Decision, error)
+
+func (f batchFunc) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
+	return f(ctx, requests)
+}
+
+func (f batchFunc) Authorize(ctx context.Context, r Request) (Decision, error) {
+	decisions, err := f(ctx, []Request{r})
+	if err != nil {
+		return Decision{}, err
 	}
-	decisions, err := AuthorizeBatch(ctx, a, some)
+	return decisions[0], nil
+}
+
+// decideSome asks a about the requests at the given indexes and sets their decisions.
+func decideSome(
+	ctx context.Context, a Authorizer, requests []Request, indexes []int, decisions []Decision,
+) error {
+	some := make([]Request, len(indexes))
+	for i, index := range indexes {
+		some[i] = requests[index]
+	}
+	made, err := AuthorizeBatch(ctx, a, some)
 	if err != nil {
 		return err
 	}
-	for j, i := range indexes {
-		use(i, decisions[j])
+	for i, index := range indexes {
+		decisions[index] = made[i]
 	}
 	return nil
 }

@@ -12,7 +12,10 @@ func BenchmarkAuthorize(b *testing.B) {
 		"repository": authz.First(authz.OwnNamespace(), authz.PublicPull("public", "library")),
 		"registry":   authz.Catalog("admin"),
 	}
-	r := authz.Request{Subject: alice, Scope: scope.Scope{Type: "repository", Name: "library/app", Actions: []string{"pull"}}}
+	r := authz.Request{
+		Subject: alice,
+		Scope:   scope.Scope{Type: "repository", Name: "library/app", Actions: []string{"pull"}},
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		if d, err := policy.Authorize(b.Context(), r); err != nil || len(d.Actions) != 1 {

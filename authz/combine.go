@@ -2,78 +2,47 @@ package authz
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 )
 
-// First returns an authorizer that asks the given ones in order; the first that does not answer NoMatch decides, be it to
-// grant or to refuse. When all have nothing to say, neither has First.
-func First(authorizers ...Authorizer) BatchAuthorizer { return first(authorizers) }
-
-type first []Authorizer
-
-func (f first) Authorize(ctx context.Context, r Request) (Decision, error) {
-	for _, a := range f {
-		if d, err := a.Authorize(ctx, r); err != nil || !d.NoMatch {
-			return d, err
+// First returns an authorizer that asks the given ones in order. The first that does not answer
+// NoMatch decides, whether it grants or refuses. If all answer NoMatch, so does First. First panics
+// if an authorizer is nil.
+func First(authorizers ...Authorizer) BatchAuthorizer {
+	authorizers = notNil("First", authorizers)
+	return batchFunc(func(ctx context.Context, requests []Request) ([]Decision, error) {
+		decisions := make([]Decision, len(requests))
+		open := make([]int, len(requests))
+		for i := range open {
+			open[i] = i
 		}
-	}
-	return noMatch(), nil
-}
-
-func (f first) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	decisions := make([]Decision, len(requests))
-	open := allIndexes(requests)
-	for _, a := range f {
-		var next []int
-		err := authorizeSome(ctx, a, requests, open, func(i int, d Decision) {
-			decisions[i] = d
-			if d.NoMatch {
-				next = append(next, i)
+		for _, a := range authorizers {
+			if err := decideSome(ctx, a, requests, open, decisions); err != nil {
+				return nil, err
 			}
-		})
-		if err != nil {
-			return nil, err
+			open = slices.DeleteFunc(open, func(i int) bool { return !decisions[i].NoMatch })
 		}
-		open = next
-	}
-	for _, i := range open {
-		decisions[i] = noMatch()
-	}
-	return decisions, nil
+		for _, i := range open {
+			decisions[i] = noMatch()
+		}
+		return decisions, nil
+	})
 }
 
-// Any returns an authorizer that grants what at least one of the given ones grants. All of them are asked, and an error of
-// one is an error of the whole. The reason joins the reasons of those that grant something, or else of those that refuse.
-// When all have nothing to say, neither has Any.
-func Any(authorizers ...Authorizer) BatchAuthorizer { return anyOf(authorizers) }
-
-type anyOf []Authorizer
-
-func (a anyOf) Authorize(ctx context.Context, r Request) (Decision, error) {
-	answers, err := askEach(ctx, a, r)
-	if err != nil {
-		return Decision{}, err
-	}
-	return union(r, answers), nil
+// Any returns an authorizer that grants what at least one of the given ones grants. It asks all of
+// them, and returns the error of any. The reason joins the reasons of those that grant something,
+// or else of those that refuse. If all answer NoMatch, so does Any. Any panics if an authorizer is
+// nil.
+func Any(authorizers ...Authorizer) BatchAuthorizer {
+	return combine(notNil("Any", authorizers), union)
 }
 
-func (a anyOf) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	answers, err := askAll(ctx, a, requests)
-	if err != nil {
-		return nil, err
-	}
-	decisions := make([]Decision, len(requests))
-	for i, r := range requests {
-		decisions[i] = union(r, answers[i])
-	}
-	return decisions, nil
-}
-
-func union(r Request, answers []Decision) Decision {
-	var granted []string
-	var granting, refusing []string
+func union(r Request, decisions []Decision) Decision {
+	var granted, granting, refusing []string
 	matched := false
-	for _, d := range answers {
+	for _, d := range decisions {
 		if d.NoMatch {
 			continue
 		}
@@ -95,40 +64,21 @@ func union(r Request, answers []Decision) Decision {
 	}
 }
 
-// All returns an authorizer that grants what every one of the given ones grants. One that has nothing to say does not
-// grant, so All refuses then; it always decides. Without any authorizer it refuses. The reason joins the reasons of those
-// that keep something back, or else of all.
-func All(authorizers ...Authorizer) BatchAuthorizer { return allOf(authorizers) }
-
-type allOf []Authorizer
-
-func (a allOf) Authorize(ctx context.Context, r Request) (Decision, error) {
-	answers, err := askEach(ctx, a, r)
-	if err != nil {
-		return Decision{}, err
-	}
-	return intersection(r, answers), nil
+// All returns an authorizer that grants what every one of the given ones grants. It always decides:
+// NoMatch grants nothing, so All then refuses. All also refuses without any authorizer. The reason
+// joins the reasons of those that refuse an action, or else of all. All panics if an authorizer is
+// nil.
+func All(authorizers ...Authorizer) BatchAuthorizer {
+	return combine(notNil("All", authorizers), intersection)
 }
 
-func (a allOf) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {
-	answers, err := askAll(ctx, a, requests)
-	if err != nil {
-		return nil, err
-	}
-	decisions := make([]Decision, len(requests))
-	for i, r := range requests {
-		decisions[i] = intersection(r, answers[i])
-	}
-	return decisions, nil
-}
-
-func intersection(r Request, answers []Decision) Decision {
-	if len(answers) == 0 {
+func intersection(r Request, decisions []Decision) Decision {
+	if len(decisions) == 0 {
 		return Decision{Reason: "no authorizer"}
 	}
 	kept := r.Scope
 	var agreeing, refusing []string
-	for _, d := range answers {
+	for _, d := range decisions {
 		if d.NoMatch {
 			d = Decision{Reason: "no match"}
 		}
@@ -145,47 +95,39 @@ func intersection(r Request, answers []Decision) Decision {
 	return grant(r, joinReasons(agreeing), kept.Actions...)
 }
 
-// askEach returns the answers of all authorizers to one request.
-func askEach(ctx context.Context, authorizers []Authorizer, r Request) ([]Decision, error) {
-	answers := make([]Decision, len(authorizers))
+// combine returns an authorizer that asks all of the given ones and combines their decisions about
+// each request, which are in the order of the authorizers.
+func combine(authorizers []Authorizer, combined func(Request, []Decision) Decision) batchFunc {
+	return func(ctx context.Context, requests []Request) ([]Decision, error) {
+		made := make([][]Decision, len(requests))
+		for _, a := range authorizers {
+			decisions, err := AuthorizeBatch(ctx, a, requests)
+			if err != nil {
+				return nil, err
+			}
+			for i, d := range decisions {
+				made[i] = append(made[i], d)
+			}
+		}
+		decisions := make([]Decision, len(requests))
+		for i, r := range requests {
+			decisions[i] = combined(r, made[i])
+		}
+		return decisions, nil
+	}
+}
+
+// notNil returns a copy of the arguments of a combinator. A nil argument would panic at the first
+// request, so it panics here.
+func notNil(combinator string, authorizers []Authorizer) []Authorizer {
 	for i, a := range authorizers {
-		var err error
-		if answers[i], err = a.Authorize(ctx, r); err != nil {
-			return nil, err
+		if a == nil {
+			panic(fmt.Sprintf("authz.%s: argument %d is nil", combinator, i+1))
 		}
 	}
-	return answers, nil
-}
-
-// askAll returns, for each request, the answers of all authorizers in their order.
-func askAll(ctx context.Context, authorizers []Authorizer, requests []Request) ([][]Decision, error) {
-	answers := make([][]Decision, len(requests))
-	for _, a := range authorizers {
-		decisions, err := AuthorizeBatch(ctx, a, requests)
-		if err != nil {
-			return nil, err
-		}
-		for i, d := range decisions {
-			answers[i] = append(answers[i], d)
-		}
-	}
-	return answers, nil
-}
-
-func allIndexes(requests []Request) []int {
-	indexes := make([]int, len(requests))
-	for i := range indexes {
-		indexes[i] = i
-	}
-	return indexes
+	return slices.Clone(authorizers)
 }
 
 func joinReasons(reasons []string) string {
-	var known []string
-	for _, reason := range reasons {
-		if reason != "" {
-			known = append(known, reason)
-		}
-	}
-	return strings.Join(known, "; ")
+	return strings.Join(slices.DeleteFunc(reasons, func(s string) bool { return s == "" }), "; ")
 }

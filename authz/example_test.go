@@ -12,10 +12,11 @@ import (
 
 func Example() {
 	staff := authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
-		if slices.Contains(r.Subject.Labels["group"], "staff") {
-			return authz.Decision{Actions: r.Scope.Intersect([]string{"pull"}).Actions, Reason: "staff may pull"}, nil
+		if !slices.Contains(r.Subject.Labels["group"], "staff") {
+			return authz.Decision{NoMatch: true}, nil
 		}
-		return authz.Decision{NoMatch: true}, nil
+		allowed := r.Scope.Intersect([]string{"pull"})
+		return authz.Decision{Actions: allowed.Actions, Reason: "staff may pull"}, nil
 	})
 	policy := authz.ByType{
 		"repository": authz.First(authz.PublicPull("public"), authz.OwnNamespace(), staff),
@@ -23,14 +24,17 @@ func Example() {
 	}
 
 	alice := authn.Subject{Name: "alice", Labels: map[string][]string{"group": {"staff"}}}
-	for _, text := range []string{"repository:alice/app:pull,push", "repository:team/app:pull,push", "registry:catalog:*"} {
-		asked, _ := scope.Parse(text)
-		d, err := policy.Authorize(context.Background(), authz.Request{Subject: alice, Scope: asked})
+	asked, _ := scope.ParseList(
+		"repository:alice/app:pull,push", "repository:team/app:pull,push", "registry:catalog:*",
+	)
+	for _, s := range asked {
+		r := authz.Request{Subject: alice, Scope: s}
+		d, err := policy.Authorize(context.Background(), r)
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		fmt.Printf("%s: %v (%s)\n", text, d.Actions, d.Reason)
+		fmt.Printf("%s: %v (%s)\n", s, d.Actions, d.Reason)
 	}
 	// Output:
 	// repository:alice/app:pull,push: [pull push] (own namespace)

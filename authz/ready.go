@@ -9,23 +9,23 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// AllowAll grants whatever is asked, to everybody: "*", the catalog and anonymous subjects included. It is for tests, and for
-// registries in which every authenticated user is trusted with everything.
+// AllowAll grants everything to every subject, including "*", the catalog and anonymous subjects.
+// It is for tests, and for registries that trust every authenticated user with everything.
 func AllowAll() Authorizer {
 	return Func(func(_ context.Context, r Request) (Decision, error) {
 		return grant(r, "everything is allowed", r.Scope.Actions...), nil
 	})
 }
 
-// DenyAll refuses everything. Behind others in [First] it makes explicit that nothing else is granted.
+// DenyAll refuses everything. At the end of [First] it makes explicit that nothing else is granted.
 func DenyAll() Authorizer {
 	return Func(func(_ context.Context, r Request) (Decision, error) {
 		return grant(r, "everything is denied"), nil
 	})
 }
 
-// ReadOnly grants pull on every repository to every subject, anonymous ones included, and has nothing to say about other
-// types of resources. Beside another authorizer in [All] it limits that one to pull.
+// ReadOnly grants pull on every repository to every subject, anonymous ones included. It has no
+// match for other resource types. In [All] it limits another authorizer to pull.
 func ReadOnly() Authorizer {
 	return Func(func(_ context.Context, r Request) (Decision, error) {
 		if !isRepository(r.Scope) {
@@ -35,14 +35,16 @@ func ReadOnly() Authorizer {
 	})
 }
 
-// OwnNamespace grants a user the actions on all repositories below its own name: alice may use alice/app and alice/team/app,
-// and neither the repository alice nor alicex/app. Without actions it grants pull, push and delete.
+// OwnNamespace grants a user the actions on all repositories below the user's name: alice may use
+// alice/app and alice/team/app, but neither the repository alice nor alicex/app. Without arguments
+// it grants pull, push and delete.
 //
-// A namespace that several share has to be decided before: in First(PublicPull("public"), OwnNamespace()) nobody owns public/*, and
-// in the other order a user whose name is public would.
+// Shared namespaces must be decided earlier: in First(PublicPull("public"), OwnNamespace()) nobody
+// owns public/*. In the other order, a user named public would.
 //
-// It has nothing to say about repositories elsewhere, about anonymous subjects, and about service accounts: one of those may
-// have a user's name. The user's name is compared with the first path component as a whole, so a name with a slash owns nothing.
+// It has no match for other repositories, for anonymous subjects, and for service accounts, because
+// a service account may have a user's name. The user's name is compared with the whole first path
+// component, so a name with a slash owns nothing.
 func OwnNamespace(actions ...string) Authorizer {
 	if len(actions) == 0 {
 		actions = []string{scope.ActionPull, scope.ActionPush, scope.ActionDelete}
@@ -56,9 +58,10 @@ func OwnNamespace(actions ...string) Authorizer {
 	})
 }
 
-// PublicPull grants pull on the repositories below each prefix to everybody, anonymous subjects included. A prefix is a path
-// of whole components without a slash at its end: "public" covers public/app and public/team/app, and neither the repository
-// public nor publicity/app. About other repositories it has nothing to say.
+// PublicPull grants pull on the repositories below each prefix to every subject, anonymous ones
+// included. A prefix is a path of whole components without a slash at its end: "public" covers
+// public/app and public/team/app, but neither the repository public nor publicity/app. It has no
+// match for other repositories.
 func PublicPull(prefixes ...string) Authorizer {
 	return Func(func(_ context.Context, r Request) (Decision, error) {
 		if !isRepository(r.Scope) {
@@ -73,30 +76,35 @@ func PublicPull(prefixes ...string) Authorizer {
 	})
 }
 
-// Catalog grants the listed users the list of all repositories, in both of its forms: registry:catalog:*, and repository::pull
-// for zot. Others it refuses the catalog; about anything else it has nothing to say. Service accounts are refused, since one
-// may have a user's name.
+// Catalog grants the listed users the list of all repositories, in both of its forms:
+// registry:catalog:*, and repository::pull for zot. It refuses the catalog to all others, service
+// accounts included, because a service account may have a user's name. It has no match for anything
+// else.
 func Catalog(users ...string) Authorizer {
 	return Func(func(_ context.Context, r Request) (Decision, error) {
 		if !r.Scope.IsCatalog() {
 			return noMatch(), nil
 		}
-		if !slices.ContainsFunc(users, func(name string) bool { return isUser(r.Subject, name) }) {
+		listed := slices.ContainsFunc(users, func(name string) bool {
+			return isUser(r.Subject, name)
+		})
+		switch {
+		case !listed:
 			return grant(r, "the catalog is for listed users"), nil
-		}
-		if r.Scope.Type == scope.TypeRegistry {
+		case r.Scope.Type == scope.TypeRegistry:
 			return grant(r, "listed for the catalog", scope.ActionAll), nil
+		default:
+			return grant(r, "listed for the catalog", scope.ActionPull), nil
 		}
-		return grant(r, "listed for the catalog", scope.ActionPull), nil
 	})
 }
 
-// isUser reports whether s is the user, and not the service account, of that name. No subject has the empty name.
+// isUser reports whether s is the user of that name. No subject has the empty name.
 func isUser(s authn.Subject, name string) bool {
 	return !s.Anonymous() && s.Kind == authn.KindUser && s.Name == name
 }
 
-// isRepository reports whether s is about a repository: zot's catalog, a repository without a name, is not.
+// isRepository reports whether s is about a repository. Zot's catalog, which has no name, is not.
 func isRepository(s scope.Scope) bool {
 	return s.Type == scope.TypeRepository && s.Name != ""
 }

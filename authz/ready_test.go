@@ -12,9 +12,9 @@ func TestReadyMade(t *testing.T) {
 	slashed := authn.Subject{Name: "alice/app"}
 	for name, test := range map[string]struct {
 		policy authz.Authorizer
-		table  authztest.Table
+		cases  []authztest.Case
 	}{
-		"AllowAll grants everything": {authz.AllowAll(), authztest.Table{
+		"AllowAll grants everything": {authz.AllowAll(), []authztest.Case{
 			authztest.As(anonymous, authztest.Grants{
 				"repository:any/app:pull,push,delete": "delete,pull,push",
 				"registry:catalog:*":                  "*",
@@ -23,13 +23,13 @@ func TestReadyMade(t *testing.T) {
 				"unknown:thing:act": "act",
 			}),
 		}},
-		"DenyAll grants nothing": {authz.DenyAll(), authztest.Table{
+		"DenyAll grants nothing": {authz.DenyAll(), []authztest.Case{
 			authztest.As(alice, authztest.Grants{
 				"repository:alice/app:pull": "",
 				"registry:catalog:*":        "",
 			}),
 		}},
-		"ReadOnly grants pull of repositories": {authz.ReadOnly(), authztest.Table{
+		"ReadOnly grants pull of repositories": {authz.ReadOnly(), []authztest.Case{
 			authztest.As(anonymous, authztest.Grants{
 				"repository:any/app:pull,push,delete": "pull",
 				"repository:any/app:*":                "",
@@ -40,13 +40,15 @@ func TestReadyMade(t *testing.T) {
 				"artifact-repository:charts:pull": "",
 			}),
 		}},
-		"ReadOnly in All limits another to pull": {authz.All(authz.OwnNamespace(), authz.ReadOnly()), authztest.Table{
+		"ReadOnly in All limits another to pull": {authz.All(
+			authz.OwnNamespace(), authz.ReadOnly(),
+		), []authztest.Case{
 			authztest.As(alice, authztest.Grants{
 				"repository:alice/app:pull,push": "pull",
 				"repository:bob/app:pull":        "",
 			}),
 		}},
-		"OwnNamespace grants what is below one's name": {authz.OwnNamespace(), authztest.Table{
+		"OwnNamespace is below the user's name": {authz.OwnNamespace(), []authztest.Case{
 			authztest.As(alice, authztest.Grants{
 				"repository:alice/app:pull,push,delete":    "delete,pull,push",
 				"repository:alice/team/app:pull":           "pull",
@@ -69,12 +71,14 @@ func TestReadyMade(t *testing.T) {
 				"repository:alice/app/x:pull": "",
 			}),
 		}},
-		"OwnNamespace grants the actions it is given": {authz.OwnNamespace("pull"), authztest.Table{
+		"OwnNamespace grants given actions": {authz.OwnNamespace("pull"), []authztest.Case{
 			authztest.As(alice, authztest.Grants{
 				"repository:alice/app:pull,push,delete": "pull",
 			}),
 		}},
-		"PublicPull covers whole components": {authz.PublicPull("public", "library/base"), authztest.Table{
+		"PublicPull covers whole components": {authz.PublicPull(
+			"public", "library/base",
+		), []authztest.Case{
 			authztest.As(anonymous, authztest.Grants{
 				"repository:public/app:pull,push": "pull",
 				"repository:public/team/app:pull": "pull",
@@ -91,13 +95,13 @@ func TestReadyMade(t *testing.T) {
 				"artifact-repository:public/app:pull": "",
 			}),
 		}},
-		"PublicPull of an empty prefix covers nothing": {authz.PublicPull(""), authztest.Table{
+		"PublicPull of an empty prefix covers nothing": {authz.PublicPull(""), []authztest.Case{
 			authztest.As(anonymous, authztest.Grants{
 				"repository:app:pull": "",
 				"repository::pull":    "",
 			}),
 		}},
-		"Catalog is for listed users": {authz.Catalog("alice", ""), authztest.Table{
+		"Catalog is for listed users": {authz.Catalog("alice", ""), []authztest.Case{
 			authztest.As(alice, authztest.Grants{
 				"registry:catalog:*":             "*",
 				"registry:catalog:*,pull,delete": "*",
@@ -118,27 +122,40 @@ func TestReadyMade(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			authztest.Run(t, test.policy, test.table)
-			authztest.CheckInvariants(t, test.policy, []authn.Subject{anonymous, alice, robot, slashed})
+			authztest.Run(t, test.policy, test.cases)
+			subjects := []authn.Subject{anonymous, alice, robot, slashed}
+			authztest.CheckInvariants(t, test.policy, subjects)
 		})
 	}
 }
 
-// What one of the ready-made has nothing to say about goes to the next, what it refuses does not.
-func TestReadyMadeRefuseOnlyWhatIsTheirs(t *testing.T) {
-	for name, test := range map[string]struct {
+// First asks the next authorizer about a request without a match, but not about a refused one.
+func TestReadyMadeRefuseOnlyTheirOwn(t *testing.T) {
+	for _, test := range []struct {
+		name   string
 		policy authz.Authorizer
 		asked  string
 		want   string
 	}{
-		"a foreign namespace":           {authz.OwnNamespace(), "repository:bob/app:pull", "no match"},
-		"a star in one's own":           {authz.OwnNamespace(), "repository:alice/app:*", "repository:alice/app: (own namespace)"},
-		"a private repository":          {authz.PublicPull("public"), "repository:bob/app:pull", "no match"},
-		"a push to a public one":        {authz.PublicPull("public"), "repository:public/app:push", "repository:public/app: (public pull of public/)"},
-		"the catalog for others":        {authz.Catalog("bob"), "registry:catalog:*", "registry:catalog: (the catalog is for listed users)"},
-		"a repository, for the catalog": {authz.Catalog("alice"), "repository:alice/app:pull", "no match"},
+		{"another user's namespace", authz.OwnNamespace(), "repository:bob/app:pull", "no match"},
+		{
+			"a star in the own namespace",
+			authz.OwnNamespace(), "repository:alice/app:*", "repository:alice/app: (own namespace)",
+		},
+		{"a private repository", authz.PublicPull("public"), "repository:bob/app:pull", "no match"},
+		{
+			"a push to a public repository",
+			authz.PublicPull("public"), "repository:public/app:push",
+			"repository:public/app: (public pull of public/)",
+		},
+		{
+			"the catalog for an unlisted user",
+			authz.Catalog("bob"), "registry:catalog:*",
+			"registry:catalog: (the catalog is for listed users)",
+		},
+		{"a repository", authz.Catalog("alice"), "repository:alice/app:pull", "no match"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			if got := decided(t, test.policy, request(t, alice, test.asked)); got != test.want {
 				t.Errorf("%s: got %s, want %s", test.asked, got, test.want)
 			}

@@ -9,9 +9,9 @@ import (
 	"fmt"
 )
 
-// An Algorithm is the "alg" of a token (RFC 7518, section 3.1). Type and curve of a key determine its
-// one algorithm; the header of a token never chooses it. [GenerateKey] also knows "ES384" and "ES512",
-// and keys of those curves can be loaded.
+// An Algorithm is the "alg" of a token (RFC 7518, section 3.1). Type and curve of a key determine
+// its one algorithm; the header of a token never chooses it. [GenerateKey] also knows "ES384" and
+// "ES512", and keys of those curves can be loaded.
 type Algorithm string
 
 const (
@@ -26,15 +26,11 @@ const (
 	es512 Algorithm = "ES512"
 )
 
-// The accepted RSA moduli in bits. A verifier checks the upper bound before it uses a key, since a
-// hostile certificate could make one verification take a second.
 const (
-	minRSABits = 2048
-	maxRSABits = 4096
+	minRSABits     = 2048
+	maxRSABits     = 4096      // a larger one in a hostile certificate could take a second to verify
+	minRSAExponent = 1<<16 + 1 // FIPS 186-5, section A.1.1
 )
-
-// minRSAExponent is the smallest public exponent of FIPS 186-5, section A.1.1.
-const minRSAExponent = 1<<16 + 1
 
 // algorithmOf returns the algorithm of a well-formed and strong public key.
 func algorithmOf(public crypto.PublicKey) (Algorithm, error) {
@@ -57,21 +53,19 @@ func algorithmOfECDSA(key *ecdsa.PublicKey) (Algorithm, error) {
 	if key == nil || key.Curve == nil {
 		return "", fmt.Errorf("%w: ECDSA key without a curve", errUnsupportedKey)
 	}
-	var algorithm Algorithm
-	switch key.Curve {
-	case elliptic.P256():
-		algorithm = ES256
-	case elliptic.P384():
-		algorithm = es384
-	case elliptic.P521():
-		algorithm = es512
-	default:
-		return "", fmt.Errorf("%w: curve %s", errUnsupportedKey, key.Params().Name)
-	}
 	if _, err := key.Bytes(); err != nil { // the point is not on the curve
 		return "", fmt.Errorf("%w: %w", errUnsupportedKey, err)
 	}
-	return algorithm, nil
+	switch key.Curve {
+	case elliptic.P256():
+		return ES256, nil
+	case elliptic.P384():
+		return es384, nil
+	case elliptic.P521():
+		return es512, nil
+	default:
+		return "", fmt.Errorf("%w: curve %s", errUnsupportedKey, key.Params().Name)
+	}
 }
 
 func algorithmOfRSA(key *rsa.PublicKey) (Algorithm, error) {
@@ -98,19 +92,5 @@ func (a Algorithm) hash() crypto.Hash {
 		return crypto.SHA512
 	default:
 		return crypto.Hash(0)
-	}
-}
-
-// coordinateSize returns the bytes of each half of an ECDSA signature, or zero for other algorithms.
-func (a Algorithm) coordinateSize() int {
-	switch a {
-	case ES256:
-		return 32
-	case es384:
-		return 48
-	case es512:
-		return 66
-	default:
-		return 0
 	}
 }

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// An Authority is a certificate authority for keys that sign tokens. Registries have its certificate
-// in rootcertbundle for years. Tokens carry [leaf, authority] in x5c, so the signing keys below it
-// change without any change to the registries. [Authority.NewKeys] makes and renews such keys.
+// An Authority is a certificate authority for keys that sign tokens. Registries have its
+// certificate in rootcertbundle for years. Tokens carry [leaf, authority] in x5c, so the signing
+// keys below it change without any change to the registries. [Authority.NewKeys] makes and renews
+// such keys.
 //
-// Registries accept the tokens of every key that the authority certified, for whatever purpose. So it
-// must certify nothing but the token signing keys of one issuer, and its own key needs better
-// protection than those: a device, or a file that only the token server reads. An Authority does not
-// change, and is safe for concurrent use if its signer is.
+// Registries accept the tokens of every key that the authority certified, for whatever purpose. So
+// it must certify nothing but the token signing keys of one issuer, and its own key needs better
+// protection than those: a device, or a file that only the token server reads. An Authority does
+// not change, and is safe for concurrent use if its signer is.
 type Authority struct {
-	key         *Key // never signs a token
-	certificate *x509.Certificate
+	key *Key // has one certificate, and never signs a token
 }
 
-// GenerateAuthority makes an authority with a self-signed certificate that is valid for ten years. An
-// empty algorithm is [ES256]; with [EdDSA], distribution 2.8 does not start. Store it with
+// GenerateAuthority makes an authority with a self-signed certificate that is valid for ten years.
+// An empty algorithm is [ES256]; with [EdDSA], distribution 2.8 does not start. Store it with
 // [Authority.PrivateKeyPEM] and [Authority.CertificatePEM]: another authority at each start would
 // need another bundle in the registries.
 func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
@@ -46,8 +46,9 @@ func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
 }
 
 // NewAuthority returns an authority that certifies with key, whose one certificate is that of a
-// certificate authority. It need not be self-signed, since registries trust it by itself. [LoadKey] or
-// [ParseKey] reads such a key, and [NewKey] takes one in a device. The error wraps [ErrKey].
+// certificate authority. It need not be self-signed, since registries trust it by itself.
+// [LoadKey] or [ParseKey] reads such a key, and [NewKey] takes one in a device. The error wraps
+// [ErrKey].
 func NewAuthority(key *Key) (*Authority, error) {
 	if !key.CanSign() {
 		return nil, fmt.Errorf("new authority: %w", errPublicOnly)
@@ -62,14 +63,14 @@ func NewAuthority(key *Key) (*Authority, error) {
 		return nil, fmt.Errorf("new authority: %w: %q is not a certificate authority",
 			errBadCertificate, c.Subject)
 	}
-	return &Authority{key: key, certificate: c}, nil
+	return &Authority{key}, nil
 }
 
 // Certificate returns the certificate of the authority, for [VerifierConfig.Roots].
-func (a *Authority) Certificate() *x509.Certificate { return a.certificate }
+func (a *Authority) Certificate() *x509.Certificate { return a.key.chain[0] }
 
 // CertificatePEM returns the certificate as PEM, for the rootcertbundle of registries.
-func (a *Authority) CertificatePEM() []byte { return encodeCertificates(a.key.chain) }
+func (a *Authority) CertificatePEM() []byte { return a.key.CertificatePEM() }
 
 // PrivateKeyPEM returns the private key as [Key.PrivateKeyPEM] does.
 func (a *Authority) PrivateKeyPEM() ([]byte, error) { return a.key.PrivateKeyPEM() }
@@ -83,9 +84,9 @@ func (a *Authority) Warnings() []string {
 	return warnings
 }
 
-// GenerateKey makes a key with a certificate of the authority, valid from an hour ago until validFor
-// from now, but no longer than the authority. An empty algorithm is [ES256]. Use it for keys that are
-// distributed as files; [AuthorityKeys] make their own.
+// GenerateKey makes a key with a certificate of the authority, valid from an hour ago until
+// validFor from now, but no longer than the authority. An empty algorithm is [ES256]. Use it for
+// keys that are distributed as files; [AuthorityKeys] make their own.
 func (a *Authority) GenerateKey(algorithm Algorithm, validFor time.Duration) (*Key, error) {
 	return a.generateKey(algorithm, validFor, time.Now())
 }
@@ -99,8 +100,8 @@ func (a *Authority) generateKey(alg Algorithm, validFor time.Duration, now time.
 		return nil, err
 	}
 	end := now.Add(validFor)
-	if a.certificate.NotAfter.Before(end) {
-		end = a.certificate.NotAfter
+	if latest := a.key.chain[0].NotAfter; latest.Before(end) {
+		end = latest
 	}
 	return key.certified(a.key, &x509.Certificate{
 		NotBefore: now.Add(-clockDifference),

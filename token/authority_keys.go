@@ -21,8 +21,8 @@ const (
 type AuthorityKeysConfig struct {
 	// Algorithm is that of the keys. Empty is [ES256].
 	Algorithm Algorithm
-	// Lifetime is how long the certificate of a key is valid: at least ten minutes, and longer than
-	// that of the tokens and a minute. Zero is 24 hours.
+	// Lifetime is how long the certificate of a key is valid: at least ten minutes, and longer
+	// than that of the tokens and a minute. Zero is 24 hours.
 	Lifetime time.Duration
 	// PublishFirst is how long a new key is in the JWKS before it signs, for verifiers that fetch
 	// it; registries that know the authority need no time. At most a sixth of Lifetime. Zero is
@@ -35,25 +35,23 @@ type AuthorityKeysConfig struct {
 	Now func() time.Time
 }
 
-// AuthorityKeys are short-lived signing keys below an [Authority] that renew themselves. They live in
-// memory only: each replica of a token server has its own, new ones at each start, and registries
-// accept them all.
+// AuthorityKeys are short-lived signing keys below an [Authority] that renew themselves. They live
+// in memory only: each replica of a token server has its own, new ones at each start, and
+// registries accept them all. They are safe for concurrent use.
 //
-// After two thirds of a key's lifetime the next one is made and published, and it signs some minutes
-// later. The old one verifies until its last token has expired. There is no goroutine: the first use
-// of the set when a renewal is due makes the key, which costs that request some milliseconds, while
-// all others use the old key. With RSA keys, or an authority in a slow device, use the set from a
-// ticker of your own. Requests wait for a new key only if the old one can sign no more tokens, as
-// after a night without any.
-//
-// Distribution finds the keys by x5c, and so does a [Verifier] with the authority in its Roots. A
-// Verifier with [ParseBundle] of the authority does not, since the authority itself signs no tokens,
-// and neither does zot.
+// After two thirds of a key's lifetime the next one is made and published, and it signs some
+// minutes later. The old one verifies until its last token has expired. There is no goroutine: the
+// first use of the set when a renewal is due makes the key, which costs that request some
+// milliseconds, while all others use the old key. With RSA keys, or an authority in a slow device,
+// use the set from a ticker of your own. Requests wait for a new key only if the old one can sign
+// no more tokens, as after a night without any.
 //
 // A token expires at least a minute before the certificate of its key. If no new key can be made,
 // tokens are issued as long as that holds.
 //
-// AuthorityKeys are safe for concurrent use.
+// Distribution finds the keys by x5c, and so does a [Verifier] with the authority in its Roots. A
+// Verifier with [ParseBundle] of the authority does not, since the authority itself signs no
+// tokens, and neither does zot.
 type AuthorityKeys struct {
 	authority *Authority
 	config    AuthorityKeysConfig
@@ -64,14 +62,14 @@ type AuthorityKeys struct {
 	next     *Key       // published, or nil
 	nextAt   time.Time  // when next signs
 	removeAt map[string]time.Time
-	retryAt  time.Time
+	failedAt time.Time
 
 	errMu sync.Mutex
 	err   error
 }
 
-// NewKeys makes a first key below the authority. The error says which field of the configuration is
-// out of range, or why there is no key.
+// NewKeys makes a first key below the authority. The error says which field of the configuration
+// is out of range, or why there is no key.
 func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) {
 	if config.Lifetime == 0 {
 		config.Lifetime = defaultKeyLifetime
@@ -82,28 +80,26 @@ func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) 
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	switch {
-	case config.Lifetime < minKeyLifetime:
+	if config.Lifetime < minKeyLifetime {
 		return nil, fmt.Errorf("new authority keys: the lifetime is %v, less than %v",
 			config.Lifetime, minKeyLifetime)
-	case config.PublishFirst > config.Lifetime/6:
+	}
+	if config.PublishFirst > config.Lifetime/6 {
 		return nil, fmt.Errorf("new authority keys: PublishFirst is %v, more than a sixth of %v",
 			config.PublishFirst, config.Lifetime)
 	}
+	config.PublishFirst = max(config.PublishFirst, 0)
 	k := &AuthorityKeys{authority: a, config: config, removeAt: make(map[string]time.Time)}
-	var err error
-	if k.current, err = k.generate(config.Now()); err != nil {
+	first, err := k.generate(config.Now())
+	if err != nil {
 		return nil, err
 	}
-	if k.set, err = NewKeySet(k.current); err != nil {
-		return nil, err
-	}
-	k.set.renewal = k
+	k.current, k.set = first, &KeySet{renewal: k, signing: first, list: []*Key{first}}
 	return k, nil
 }
 
-// KeySet returns the set, for [NewIssuer]. Its [KeySet.BundlePEM] is the certificate of the authority
-// alone.
+// KeySet returns the set, for [NewIssuer]. Its [KeySet.BundlePEM] is the certificate of the
+// authority alone.
 func (k *AuthorityKeys) KeySet() *KeySet { return k.set }
 
 // Renew makes a new key that signs at once, without being published first: for a key that may have
@@ -115,14 +111,10 @@ func (k *AuthorityKeys) Renew() error {
 	return k.renew(k.config.Now(), 0)
 }
 
-// Err returns why there is no new key although a renewal is due, for a readiness check or an alarm.
-// Meanwhile the old key signs.
+// Err returns why there is no new key although a renewal is due, for a readiness check or an
+// alarm. Meanwhile the old key signs.
 func (k *AuthorityKeys) Err() error {
 	k.renewIfDue()
-	return k.lastErr()
-}
-
-func (k *AuthorityKeys) lastErr() error {
 	k.errMu.Lock()
 	defer k.errMu.Unlock()
 	return k.err
@@ -141,13 +133,15 @@ func (k *AuthorityKeys) renewIfDue() {
 			delete(k.removeAt, id)
 		}
 	}
+	c := k.current.chain[0]
+	lifetime := c.NotAfter.Sub(c.NotBefore) - clockDifference
 	switch {
 	case k.next != nil && !now.Before(k.nextAt):
-		k.report(k.promote(now), now)
+		_ = k.report(k.promote(now), now)
 	case k.failedRecently(now):
-	case !k.currentIsValid(now): // after a long idle time, or when the clock was set back
-		_ = k.renew(now, 0)
-	case k.next == nil && !now.Before(k.renewalTime()):
+	case now.Before(c.NotBefore), now.After(k.current.signsUntil):
+		_ = k.renew(now, 0) // after a long idle time, or when the clock was set back
+	case k.next == nil && !now.Before(c.NotAfter.Add(-lifetime/3)):
 		_ = k.renew(now, k.config.PublishFirst)
 	}
 }
@@ -157,44 +151,43 @@ func (k *AuthorityKeys) renewFor(end time.Time) error {
 	k.renewing.Lock()
 	defer k.renewing.Unlock()
 	now := k.config.Now()
+	signing, _ := k.set.load()
 	switch {
-	case k.set.load().signing.maySign(end): // another request has renewed it
+	case signing.maySign(end): // another request has renewed it
 		return nil
 	case k.next != nil && k.next.maySign(end):
-		return k.promote(now)
+		return k.report(k.promote(now), now)
 	case k.failedRecently(now):
-		return k.lastErr()
+		return k.err
 	}
 	return k.renew(now, 0)
 }
 
-// renew makes the next key. It signs after it was published for some time, or at once. The next key
-// that there was before has signed nothing.
+// renew makes the next key. It signs after it was published for some time, or at once.
 func (k *AuthorityKeys) renew(now time.Time, publishFirst time.Duration) error {
 	key, err := k.generate(now)
 	if err == nil {
 		err = k.set.Add(key)
 	}
-	if err == nil {
-		if k.next != nil {
-			_ = k.set.Retire(k.next.id) // fails if it was promoted by hand
-		}
-		now = k.config.Now() // making the key can take a while
-		k.next, k.nextAt = key, now.Add(publishFirst)
-		if publishFirst > 0 {
-			k.log(slog.LevelInfo, "new token signing key published",
-				slog.Any("key", key), slog.Time("signs", k.nextAt))
-		} else {
-			err = k.promote(now)
-		}
+	if err != nil {
+		return k.report(err, now)
 	}
-	k.report(err, now)
-	return err
+	if k.next != nil { // it has signed nothing yet, unless it was promoted by hand
+		_ = k.set.Retire(k.next.id)
+	}
+	now = k.config.Now() // making the key can take a while
+	k.next, k.nextAt = key, now.Add(publishFirst)
+	if publishFirst > 0 {
+		k.log(slog.LevelInfo, "new token signing key published",
+			slog.Any("key", key), slog.Time("signs", k.nextAt))
+		return k.report(nil, now)
+	}
+	return k.report(k.promote(now), now)
 }
 
 // promote lets the next key sign, and decides when the ones before are removed.
 func (k *AuthorityKeys) promote(now time.Time) error {
-	before := k.set.load().signing
+	before, _ := k.set.load()
 	if err := k.set.Add(k.next); err != nil { // again: it may have been retired by hand
 		return err
 	}
@@ -206,7 +199,7 @@ func (k *AuthorityKeys) promote(now time.Time) error {
 			continue
 		}
 		// Its last token was signed before now.
-		at := now.Add(maxLifetime + defaultLeeway + max(k.config.PublishFirst, 0))
+		at := now.Add(maxLifetime + defaultLeeway + k.config.PublishFirst)
 		if end := old.signsUntil.Add(defaultLeeway); !old.signsUntil.IsZero() && end.Before(at) {
 			at = end
 		}
@@ -219,11 +212,11 @@ func (k *AuthorityKeys) promote(now time.Time) error {
 }
 
 func (k *AuthorityKeys) generate(now time.Time) (*Key, error) {
-	authority := k.authority.certificate
+	authority := k.authority.key.chain[0]
 	if k.current != nil {
 		// A new key would end at the same time, and the renewals would become ever more frequent.
-		leaf := k.current.chain[0]
-		if !leaf.NotAfter.Before(authority.NotAfter) && !now.Before(leaf.NotBefore) {
+		c := k.current.chain[0]
+		if !c.NotAfter.Before(authority.NotAfter) && !now.Before(c.NotBefore) {
 			return nil, fmt.Errorf("generate key: %w: the authority %q ends at %s, as do its keys",
 				errBadCertificate, authority.Subject, timestamp(authority.NotAfter))
 		}
@@ -237,38 +230,25 @@ func (k *AuthorityKeys) generate(now time.Time) (*Key, error) {
 	return key, nil
 }
 
-// report records the outcome of a renewal. It logs an error once, however often it occurs.
-func (k *AuthorityKeys) report(err error, now time.Time) {
+// report records and returns the outcome of a renewal. It logs an error once, however often it
+// occurs.
+func (k *AuthorityKeys) report(err error, now time.Time) error {
 	k.errMu.Lock()
 	before := k.err
 	k.err = err
 	k.errMu.Unlock()
-	if err == nil {
-		k.retryAt = time.Time{}
-		return
-	}
-	k.retryAt = now.Add(retryInterval)
-	if before == nil || before.Error() != err.Error() {
+	k.failedAt = now
+	if err != nil && (before == nil || before.Error() != err.Error()) {
 		k.log(slog.LevelError, "token signing key not renewed, the old one signs until its end",
 			slog.Any("error", err), slog.Time("end", k.current.signsUntil))
 	}
+	return err
 }
 
 // failedRecently reports whether it is too early for another attempt.
 func (k *AuthorityKeys) failedRecently(now time.Time) bool {
-	return now.Before(k.retryAt) && !now.Before(k.retryAt.Add(-retryInterval))
-}
-
-// currentIsValid reports whether registries accept the certificate of the current key.
-func (k *AuthorityKeys) currentIsValid(now time.Time) bool {
-	return !now.Before(k.current.chain[0].NotBefore) && !now.After(k.current.signsUntil)
-}
-
-// renewalTime returns when two thirds of the lifetime of the current key are over.
-func (k *AuthorityKeys) renewalTime() time.Time {
-	certificate := k.current.chain[0]
-	made := certificate.NotBefore.Add(clockDifference)
-	return made.Add(certificate.NotAfter.Sub(made) / 3 * 2) // cannot overflow in this order
+	since := now.Sub(k.failedAt)
+	return k.err != nil && since >= 0 && since < retryInterval
 }
 
 func (k *AuthorityKeys) log(level slog.Level, message string, attrs ...slog.Attr) {

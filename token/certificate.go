@@ -18,9 +18,9 @@ const (
 )
 
 // SelfSigned returns the same key with a new self-signed certificate, valid from an hour ago until
-// validFor from now. It renews a certificate and keeps the key: registries that have the old one in
-// their bundle need the new one too, and find both by the same kid. An empty commonName stands for a
-// generated one. The certificate is not a CA, so trusting it trusts nothing but this key.
+// validFor from now. It renews a certificate and keeps the key: registries that have the old one
+// in their bundle need the new one too, and find both by the same kid. An empty commonName stands
+// for a generated one. The certificate is not a CA, so trusting it trusts nothing but this key.
 func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error) {
 	now := time.Now()
 	return k.certified(nil, &x509.Certificate{
@@ -31,7 +31,8 @@ func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error
 	})
 }
 
-// certified returns the same key with a new certificate, which the parent signs, or the key itself.
+// certified returns the same key with a new certificate, which the parent signs, or the key
+// itself.
 func (k *Key) certified(parent *Key, template *x509.Certificate) (certified *Key, err error) {
 	if !k.CanSign() {
 		return nil, fmt.Errorf("create certificate: %w", errPublicOnly)
@@ -49,9 +50,8 @@ func (k *Key) certified(parent *Key, template *x509.Certificate) (certified *Key
 		template.Subject.CommonName = "registry token signing key " + k.id[:8]
 	}
 	issuer, signer := template, k.signer
-	renewed := &Key{algorithm: k.algorithm, public: k.public, id: k.id, libtrustID: k.libtrustID}
 	if parent != nil {
-		issuer, signer, renewed.chain = parent.chain[0], parent.signer, parent.chain
+		issuer, signer = parent.chain[0], parent.signer
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, issuer, k.public, signer)
 	if err != nil {
@@ -61,7 +61,12 @@ func (k *Key) certified(parent *Key, template *x509.Certificate) (certified *Key
 	if err != nil {
 		return nil, fmt.Errorf("create certificate: %w", err)
 	}
-	renewed.chain = append([]*x509.Certificate{certificate}, renewed.chain...)
+	renewed := *k
+	renewed.authority, renewed.signsUntil = nil, time.Time{}
+	renewed.chain = []*x509.Certificate{certificate}
+	if parent != nil {
+		renewed.chain = append(renewed.chain, parent.chain...)
+	}
 	return renewed.withSigner(k.signer) // the x5c header has changed
 }
 

@@ -30,9 +30,9 @@ type Claims struct {
 	Access []scope.Scope
 }
 
-// Allows reports whether the token allows all of the scope's actions on its resource. Type and name
-// are compared exactly; "*" in the token is every action, as for distribution. A scope without an
-// action is never allowed, since a check for nothing is a mistake.
+// Allows reports whether the token allows all of the scope's actions on its resource. Type and
+// name are compared exactly; "*" in the token is every action, as for distribution. A scope
+// without an action is never allowed, since a check for nothing is a mistake.
 func (c Claims) Allows(s scope.Scope) bool {
 	return len(s.Actions) > 0 && len(c.Missing(s)) == 0
 }
@@ -51,8 +51,8 @@ func (c Claims) Missing(s scope.Scope) []string {
 	return missing
 }
 
-// receivedClaims is the payload of any issuer's token. The decoder of go-jose compares names exactly
-// and refuses duplicates, unlike that of the standard library.
+// receivedClaims is the payload of any issuer's token. The decoder of go-jose compares names
+// exactly and refuses duplicates, unlike that of the standard library.
 type receivedClaims struct {
 	Issuer    string           `json:"iss"`
 	Subject   string           `json:"sub"`

@@ -29,38 +29,39 @@
 //	jti     128 random bits or more
 //	access  [{"type":"repository","name":"team/app","actions":["pull","push"]}], never null
 //
-// Distribution 2.8 and 3.x disagree about the kid, and 3.0 computes it wrongly for elliptic curves, but
-// all of them find the key by x5c. So a key should have a certificate, which rootcertbundle lists; see
-// [KeySet.BundlePEM]. Distribution 2.8 accepts nothing but a string in aud, and zot refuses an iat in
-// its future, without leeway.
+// Distribution 2.8 and 3.x disagree about the kid, and 3.0 computes it wrongly for elliptic
+// curves, but all of them find the key by x5c. So a key should have a certificate, which
+// rootcertbundle lists; see [KeySet.BundlePEM]. Distribution 2.8 accepts nothing but a string in
+// aud, and zot refuses an iat in its future, without leeway.
 //
 // # Keys
 //
-// ES256 is the default, and every registry accepts it. [EdDSA], which is Ed25519, costs a third less,
-// if all your registries accept it:
+// ES256 is the default, and every registry accepts it. [EdDSA], which is Ed25519, costs a third
+// less, if all your registries accept it:
 //
 //	distribution 2.8    does not start with an Ed25519 certificate in its bundle
 //	distribution 3.0    accepts it by x5c; it computes a wrong kid, so the key needs a certificate
 //	distribution 3.1    accepts it
 //	zot                 accepts it, by its documentation
 //
-// RS256 costs seventy times as much as ES256, with the 3072 bits of [GenerateKey], and is for software
-// that supports nothing else. [NewKey] takes any [crypto.Signer], so the key can be in a KMS or an HSM.
-// [Key.Warnings] says what will not work with which registry; log it at start. Zot checks neither aud
-// nor iss, so give each service a key of its own if one of them is zot.
+// RS256 costs seventy times as much as ES256, with the 3072 bits of [GenerateKey], and is for
+// software that supports nothing else. [NewKey] takes any [crypto.Signer], so the key can be in a
+// KMS or an HSM. [Key.Warnings] says what will not work with which registry; log it at start. Zot
+// checks neither aud nor iss, so give each service a key of its own if one of them is zot.
 //
 // # Key rotation
 //
-// The simplest rotation is one that registries do not notice. The certificate of an [Authority] stays
-// in their rootcertbundle for years, and [AuthorityKeys] are short-lived keys below it:
+// The simplest rotation is one that registries do not notice. The certificate of an [Authority]
+// stays in their rootcertbundle for years, and [AuthorityKeys] are short-lived keys below it:
 //
 //	key, err := token.LoadKey("authority.key", "authority.crt") // see token.GenerateAuthority
 //	authority, err := token.NewAuthority(key)
 //	keys, err := authority.NewKeys(token.AuthorityKeysConfig{})
 //	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys.KeySet()})
 //
-// Distribution 2.8 and 3.x support that, and so does a [Verifier] with Roots. Zot does not. The bundle
-// must have the authority itself: distribution refuses a token whose chain ends below the bundle.
+// Distribution 2.8 and 3.x support that, and so does a [Verifier] with Roots. Zot does not. The
+// bundle must have the authority itself: distribution refuses a token whose chain ends below the
+// bundle.
 //
 // A key with a certificate of its own is rotated by hand. Registries read keys only at start:
 //
@@ -73,14 +74,14 @@
 //  5. [KeySet.Retire] the old key, and write the bundle again. Registries forget the old key at their
 //     next start; restart them now if it has leaked.
 //
-// Zot reads only the first certificate of its file, so it cannot know two keys: replace the file and
-// restart zot at the moment of step 3. Distribution 3 with a file in jwks is rotated in the same way,
-// with [KeySet.JWKS] in step 2. It does not look at the kid of a token with an x5c, so jwks without a
-// rootcertbundle is for keys without a certificate. For a verifier that fetches the JWKS, step 2 is to
-// wait as long as it may cache the document, a minute for that of package auth.
+// Zot reads only the first certificate of its file, so it cannot know two keys: replace the file
+// and restart zot at the moment of step 3. Distribution 3 with a file in jwks is rotated in the
+// same way, with [KeySet.JWKS] in step 2. It does not look at the kid of a token with an x5c, so
+// jwks without a rootcertbundle is for keys without a certificate. For a verifier that fetches the
+// JWKS, step 2 is to wait as long as it may cache the document, a minute for that of package auth.
 //
 // # What is not supported
 //
-// There is no symmetric algorithm, no "none", no encryption, and a verifier never reads a key that a
-// token brings along (jwk, jku, x5u).
+// There is no symmetric algorithm, no "none", no encryption, and a verifier never reads a key that
+// a token brings along (jwk, jku, x5u).
 package token

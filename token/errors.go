@@ -6,8 +6,8 @@ import (
 )
 
 var (
-	// ErrInvalid means that a [Verifier] does not accept a token; the text says why. Answer it with
-	// status 401 and a new challenge.
+	// ErrInvalid means that a [Verifier] does not accept a token; the text says why. Answer it
+	// with status 401 and a new challenge.
 	ErrInvalid = errors.New("invalid token")
 	// ErrKey means that a key or a certificate cannot be used, or is not in the set; the text says
 	// why.

@@ -26,8 +26,8 @@ func GenerateKey(algorithm Algorithm) (*Key, error) {
 	return key.SelfSigned("", defaultValidity)
 }
 
-// GenerateKeySet returns a set with one key that [GenerateKey] makes, for tests and trials. The key
-// is lost when the process ends; [LoadOrGenerateKey] keeps it in files.
+// GenerateKeySet returns a set with one key that [GenerateKey] makes, for tests and trials. The
+// key is lost when the process ends; [LoadOrGenerateKey] keeps it in files.
 func GenerateKeySet(algorithm Algorithm) (*KeySet, error) {
 	key, err := GenerateKey(algorithm)
 	if err != nil {
@@ -75,8 +75,8 @@ func generateECDSA(curve elliptic.Curve) (crypto.Signer, error) {
 	}
 }
 
-// startsWithZero reports whether a coordinate of an ECDSA key starts with a zero byte: one P-256 key
-// in 128, and three P-521 keys in four, whose coordinates are 521 bits in 66 bytes.
+// startsWithZero reports whether a coordinate of an ECDSA key starts with a zero byte: one P-256
+// key in 128, and three P-521 keys in four, whose coordinates are 521 bits in 66 bytes.
 func startsWithZero(public crypto.PublicKey) bool {
 	key, ok := public.(*ecdsa.PublicKey)
 	if !ok {

@@ -15,8 +15,8 @@ const (
 	maxCertificates = 10
 )
 
-// header is the part of the JOSE header (RFC 7515, section 4) that a verifier reads. It never reads
-// jwk, jku and x5u, which let a token choose its own key.
+// header is the part of the JOSE header (RFC 7515, section 4) that a verifier reads. It never
+// reads jwk, jku and x5u, which let a token choose its own key.
 type header struct {
 	Type      string          `json:"typ"`
 	Algorithm string          `json:"alg"`
@@ -57,8 +57,8 @@ func parseHeader(raw string) (*header, error) {
 	return h, nil
 }
 
-// decodePart decodes base64url and accepts one spelling only. Package base64 ignores line breaks and,
-// if not strict, the unused bits at the end, so that one token would have many forms.
+// decodePart decodes base64url and accepts one spelling only. Package base64 ignores line breaks
+// and, if not strict, the unused bits at the end, so that one token would have many forms.
 func decodePart(part string) ([]byte, bool) {
 	if part == "" || strings.ContainsAny(part, "\r\n") {
 		return nil, false

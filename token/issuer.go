@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -20,8 +21,8 @@ const (
 	maxLifetime = time.Hour
 )
 
-// backdated is how far in the past iat and nbf are. Zot refuses either in its future, without leeway,
-// so this is how far the clock of a registry may be behind.
+// backdated is how far in the past iat and nbf are. Zot refuses either in its future, without
+// leeway, so this is how far the clock of a registry may be behind.
 const backdated = 5 * time.Second
 
 // An IssuerConfig configures an [Issuer].
@@ -30,8 +31,8 @@ type IssuerConfig struct {
 	Name string
 	// Keys are the keys, one of which signs. Required.
 	Keys *KeySet
-	// Lifetime is how long a token is valid: a minute to an hour. Zero is five minutes; a push that
-	// takes longer fetches another token.
+	// Lifetime is how long a token is valid: a minute to an hour. Zero is five minutes; a push
+	// that takes longer fetches another token.
 	Lifetime time.Duration
 	// LibtrustKeyID puts the libtrust id of the key into kid, instead of the thumbprint: for
 	// distribution 2.x and a key without a certificate, which distribution 3.x then does not find.
@@ -41,15 +42,10 @@ type IssuerConfig struct {
 }
 
 // An Issuer makes access tokens. It is safe for concurrent use.
-type Issuer struct {
-	name          string
-	keys          *KeySet
-	lifetime      time.Duration
-	libtrustKeyID bool
-	now           func() time.Time
-}
+type Issuer struct{ config IssuerConfig }
 
-// NewIssuer returns an issuer, or an error that says which field of the configuration is missing or out of range.
+// NewIssuer returns an issuer, or an error that says which field of the configuration is missing
+// or out of range.
 func NewIssuer(config IssuerConfig) (*Issuer, error) {
 	if config.Lifetime == 0 {
 		config.Lifetime = defaultLifetime
@@ -66,16 +62,11 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 		return nil, fmt.Errorf("new issuer: the lifetime is %v, not between %v and %v",
 			config.Lifetime, minLifetime, maxLifetime)
 	}
-	if _, err := config.Keys.signingUntil(roundUp(config.Now().Add(config.Lifetime))); err != nil {
+	end := roundUp(config.Now().Add(config.Lifetime))
+	if _, err := config.Keys.signingUntil(end); err != nil {
 		return nil, fmt.Errorf("new issuer: %w", err)
 	}
-	return &Issuer{
-		name:          config.Name,
-		keys:          config.Keys,
-		lifetime:      config.Lifetime,
-		libtrustKeyID: config.LibtrustKeyID,
-		now:           config.Now,
-	}, nil
+	return &Issuer{config}, nil
 }
 
 // A Request describes a token to be issued.
@@ -104,8 +95,8 @@ type Token struct {
 	Lifetime time.Duration
 }
 
-// Issue makes a token. The error means that no token can be made now: the signer failed, ctx has ended,
-// the certificate of the key ends before the token would and cannot be renewed (see
+// Issue makes a token. The error means that no token can be made now: the signer failed, ctx has
+// ended, the certificate of the key ends before the token would and cannot be renewed (see
 // [AuthorityKeys]), or the request is not valid. It contains nothing secret.
 func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 	if err := ctx.Err(); err != nil { // a crypto.Signer takes no context
@@ -116,23 +107,28 @@ func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 		!utf8.ValidString(request.Audience) || !utf8.ValidString(request.Subject) {
 		return Token{}, errors.New("issue token: the audience is missing, or a name is not UTF-8")
 	}
-	now := i.now().UTC()
+	now := i.config.Now().UTC()
 	token := Token{
 		ID:        rand.Text(),
 		IssuedAt:  now.Truncate(time.Second),
-		ExpiresAt: roundUp(now.Add(i.lifetime)),
-		Lifetime:  i.lifetime,
+		ExpiresAt: roundUp(now.Add(i.config.Lifetime)),
+		Lifetime:  i.config.Lifetime,
 	}
-	key, err := i.keys.signingUntil(token.ExpiresAt)
+	past := token.IssuedAt.Add(-backdated).Unix()
+	payload, err := json.Marshal(issuedClaims{
+		Issuer: i.config.Name, Subject: request.Subject, Audience: request.Audience,
+		ExpiresAt: token.ExpiresAt.Unix(), NotBefore: past, IssuedAt: past,
+		ID: token.ID, Access: accessOf(request.Access),
+	})
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
-	payload, err := json.Marshal(i.claims(request, token))
+	key, err := i.config.Keys.signingUntil(token.ExpiresAt)
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
 	signer := key.byThumbprint
-	if i.libtrustKeyID {
+	if i.config.LibtrustKeyID {
 		signer = key.byLibtrustID
 	}
 	value, err := signer.sign(payload)
@@ -144,13 +140,13 @@ func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 }
 
 // KeySet returns the issuer's key set, to change or publish its keys.
-func (i *Issuer) KeySet() *KeySet { return i.keys }
+func (i *Issuer) KeySet() *KeySet { return i.config.Keys }
 
-// Verifier returns a verifier of this issuer's tokens for one service, with the same keys and clock.
+// Verifier returns a verifier of this issuer's tokens for one service, with the same keys and
+// clock.
 func (i *Issuer) Verifier(audience string) (*Verifier, error) {
-	return NewVerifier(VerifierConfig{
-		Issuer: i.name, Audience: audience, Keys: i.keys, Now: i.now,
-	})
+	c := i.config
+	return NewVerifier(VerifierConfig{Issuer: c.Name, Audience: audience, Keys: c.Keys, Now: c.Now})
 }
 
 // issuedClaims is the payload of a token, in the order of the specification.
@@ -165,32 +161,14 @@ type issuedClaims struct {
 	Access    []scope.Scope `json:"access"`
 }
 
-func (i *Issuer) claims(request Request, token Token) issuedClaims {
-	past := token.IssuedAt.Add(-backdated).Unix()
-	return issuedClaims{
-		Issuer:    i.name,
-		Subject:   request.Subject,
-		Audience:  request.Audience,
-		ExpiresAt: token.ExpiresAt.Unix(),
-		NotBefore: past,
-		IssuedAt:  past,
-		ID:        token.ID,
-		Access:    accessOf(request.Access),
-	}
-}
-
 // accessOf returns the "access" claim: never nil, each resource once, none without an action.
 func accessOf(list []scope.Scope) []scope.Scope {
-	access := []scope.Scope{}
-	for _, s := range scope.Merge(list) {
-		if len(s.Actions) > 0 {
-			access = append(access, s)
-		}
-	}
-	return access
+	access := append([]scope.Scope{}, scope.Merge(list)...)
+	return slices.DeleteFunc(access, func(s scope.Scope) bool { return len(s.Actions) == 0 })
 }
 
-// roundUp returns t in whole seconds. Rounding down would end a token before the client expects it.
+// roundUp returns t in whole seconds. Rounding down would end a token before the client expects
+// it.
 func roundUp(t time.Time) time.Time {
 	whole := t.Truncate(time.Second)
 	if whole.Before(t) {

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -15,22 +14,47 @@ import (
 const use = "sig"
 
 // JWKS returns the public keys of the set as a JWK Set (RFC 7517, section 5), with the id, the
-// algorithm and the certificates of each. Distribution 3.x reads it from a file, other services over
-// HTTP.
-func (s *KeySet) JWKS() []byte { return bytes.Clone(s.current().jwks) }
+// algorithm and the certificates of each. Distribution 3.x reads it from a file, other services
+// over HTTP.
+func (s *KeySet) JWKS() []byte {
+	var set jose.JSONWebKeySet
+	for _, key := range s.Keys() {
+		set.Keys = append(set.Keys, jose.JSONWebKey{
+			Key: key.public, KeyID: key.id, Algorithm: string(key.algorithm), Use: use,
+			Certificates: key.chain,
+		})
+	}
+	data, err := json.Marshal(set)
+	if err != nil {
+		panic("token: a key of a supported type has no JWK: " + err.Error())
+	}
+	return data
+}
 
-// BundlePEM returns the certificates of the keys, for the rootcertbundle of distribution. It leaves
-// out the certificates above those: a CA in the bundle would allow everything that it certified to
-// sign tokens. It has no entry for a key without a certificate, and only the certificate of the
-// authority for [AuthorityKeys], which registries need not know.
-func (s *KeySet) BundlePEM() []byte { return bytes.Clone(s.current().bundle) }
+// BundlePEM returns the certificates of the keys, for the rootcertbundle of distribution. It
+// leaves out the certificates above those: a CA in the bundle would allow everything that it
+// certified to sign tokens. It has no entry for a key without a certificate, and only the
+// certificate of the authority for [AuthorityKeys], which registries need not know.
+func (s *KeySet) BundlePEM() []byte {
+	var certificates []*x509.Certificate
+	for _, key := range s.Keys() {
+		switch {
+		case key.authority != nil && !slices.ContainsFunc(certificates, key.authority.Equal):
+			certificates = append(certificates, key.authority)
+		case key.authority == nil && len(key.chain) > 0:
+			certificates = append(certificates, key.chain[0])
+		}
+	}
+	return encodeCertificates(certificates)
+}
 
-// ParseJWKS reads a JWK Set into a set that only verifies. It skips keys of an unknown or weak type,
-// algorithm, curve or size and keys with another use than signatures, as RFC 7517 asks. A kid that is
-// not the thumbprint is remembered, so that tokens of other issuers are verified as well.
+// ParseJWKS reads a JWK Set into a set that only verifies. It skips keys of an unknown or weak
+// type, algorithm, curve or size and keys with another use than signatures, as RFC 7517 asks. A
+// kid that is not the thumbprint is remembered, so that tokens of other issuers are verified as
+// well.
 //
-// A symmetric or private key is an error: it was published by mistake, and its tokens prove nothing.
-// So is a set in which no key is left.
+// A symmetric or private key is an error: it was published by mistake, and its tokens prove
+// nothing. So is a set in which no key is left.
 func ParseJWKS(data []byte) (*KeySet, error) {
 	var raw struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -77,10 +101,10 @@ func parseJWK(data []byte) (*Key, error) {
 	return key, nil
 }
 
-// ParseBundle reads PEM certificates, such as the rootcertbundle of distribution, into a set that only
-// verifies: the key of each certificate, whatever its dates. Anything else in the data is an error,
-// and so is the certificate of a weak key. Of two certificates of one key, the one that is valid for
-// longer counts.
+// ParseBundle reads PEM certificates, such as the rootcertbundle of distribution, into a set that
+// only verifies: the key of each certificate, whatever its dates. Anything else in the data is an
+// error, and so is the certificate of a weak key. Of two certificates of one key, the one that is
+// valid for longer counts.
 func ParseBundle(data []byte) (*KeySet, error) {
 	certificates, err := parseCertificates(data)
 	if err != nil {
@@ -99,7 +123,7 @@ func ParseBundle(data []byte) (*KeySet, error) {
 
 // addNewer appends key, or replaces one with the same id whose certificate ends earlier.
 func addNewer(list []*Key, key *Key) []*Key {
-	i := slices.IndexFunc(list, func(other *Key) bool { return other.id == key.id })
+	i := indexOf(list, key.id)
 	switch {
 	case i < 0:
 		return append(list, key)
@@ -108,31 +132,4 @@ func addNewer(list []*Key, key *Key) []*Key {
 		list[i] = key
 	}
 	return list
-}
-
-func encodeJWKS(list []*Key) ([]byte, error) {
-	set := jose.JSONWebKeySet{Keys: make([]jose.JSONWebKey, len(list))}
-	for i, key := range list {
-		set.Keys[i] = jose.JSONWebKey{
-			Key:          key.public,
-			KeyID:        key.id,
-			Algorithm:    string(key.algorithm),
-			Use:          use,
-			Certificates: key.chain,
-		}
-	}
-	return json.Marshal(set)
-}
-
-func encodeBundle(list []*Key) []byte {
-	var certificates []*x509.Certificate
-	for _, key := range list {
-		switch {
-		case key.authority != nil && !slices.ContainsFunc(certificates, key.authority.Equal):
-			certificates = append(certificates, key.authority)
-		case key.authority == nil && len(key.chain) > 0:
-			certificates = append(certificates, key.chain[0])
-		}
-	}
-	return encodeCertificates(certificates)
 }

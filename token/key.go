@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// A Key signs tokens or, without its private part, only verifies them. It usually has a certificate,
-// by which distribution finds it.
+// A Key signs tokens or, without its private part, only verifies them. It usually has a
+// certificate, by which distribution finds it.
 //
-// Make one with [GenerateKey], [LoadKey], [ParseKey] or [NewKey]. A Key does not change, is safe for
-// concurrent use if its signer is, and never prints its private part.
+// Make one with [GenerateKey], [LoadKey], [ParseKey] or [NewKey]. A Key does not change, is safe
+// for concurrent use if its signer is, and never prints its private part.
 type Key struct { //nolint:recvcheck // a copied Key must not print its private part either
 	id         string
 	libtrustID string
@@ -34,8 +34,8 @@ type Key struct { //nolint:recvcheck // a copied Key must not print its private 
 	byLibtrustID *compactSigner // with the libtrust id as kid
 }
 
-// NewKey returns a key that signs with signer: a private key in memory, or a handle to one in a KMS,
-// an HSM or an agent. The signer must be safe for concurrent use. The chain, if any, is the
+// NewKey returns a key that signs with signer: a private key in memory, or a handle to one in a
+// KMS, an HSM or an agent. The signer must be safe for concurrent use. The chain, if any, is the
 // certificate of the key, then that of its issuer, and so on.
 //
 // An *[crypto/ecdsa.PrivateKey] signs deterministically (RFC 6979); every other signer gets
@@ -47,10 +47,10 @@ func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (*Key, error) {
 		return nil, err
 	}
 	key, err := newPublicKey(public, chain...)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = checkValidity(chain, time.Now())
 	}
-	if err := checkValidity(chain, time.Now()); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return key.withSigner(signer)
@@ -76,30 +76,20 @@ func newPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, er
 	if err != nil {
 		return nil, err
 	}
-	if err := checkChain(public, chain); err != nil {
+	if err = checkChain(public, chain); err != nil {
 		return nil, err
 	}
 	key := &Key{algorithm: algorithm, public: public, chain: slices.Clone(chain)}
-	if key.id, err = thumbprint(public); err != nil {
-		return nil, err
-	}
-	if key.libtrustID, err = libtrustID(public); err != nil {
-		return nil, err
-	}
-	return key, nil
+	key.id, key.libtrustID, err = keyIDs(public)
+	return key, err
 }
 
 // withSigner returns a copy of the key that signs with signer, and tests it.
 func (k *Key) withSigner(signer crypto.Signer) (*Key, error) {
 	signing := *k
 	signing.signer = signer
-	var err error
-	if signing.byThumbprint, err = signing.newSigner(k.id); err != nil {
-		return nil, err
-	}
-	if signing.byLibtrustID, err = signing.newSigner(k.libtrustID); err != nil {
-		return nil, err
-	}
+	signing.byThumbprint = signing.newSigner(k.id)
+	signing.byLibtrustID = signing.newSigner(k.libtrustID)
 	if err := signing.selfTest(); err != nil {
 		return nil, err
 	}
@@ -116,7 +106,8 @@ func (k *Key) LibtrustID() string { return k.libtrustID }
 // Algorithm returns the algorithm of the key.
 func (k *Key) Algorithm() Algorithm { return k.algorithm }
 
-// Public returns the public key: an *[ecdsa.PublicKey], an [ed25519.PublicKey] or an *[rsa.PublicKey].
+// Public returns the public key: an *[ecdsa.PublicKey], an [ed25519.PublicKey] or an
+// *[rsa.PublicKey].
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
 // CanSign reports whether the key signs. Otherwise it only verifies.
@@ -131,8 +122,8 @@ const expirySoon = 30 * 24 * time.Hour
 const ed25519Warning = "distribution 2.8 does not start with an Ed25519 certificate in its bundle"
 
 // Warnings returns which registries will not work with this key and why, a sentence each, to be
-// logged at start. A key that [GenerateKey] made with the default algorithm has none, nor has a key
-// that only verifies.
+// logged at start. A key that [GenerateKey] made with the default algorithm has none, nor has a
+// key that only verifies.
 func (k *Key) Warnings() []string {
 	if !k.CanSign() {
 		return nil
@@ -173,8 +164,8 @@ func (k *Key) maySign(end time.Time) bool {
 // String returns the algorithm and the id.
 func (k Key) String() string { return string(k.algorithm) + " key " + k.id }
 
-// Format implements [fmt.Formatter] and prints [Key.String] under every verb, so that no verb prints
-// the private part.
+// Format implements [fmt.Formatter] and prints [Key.String] under every verb, so that no verb
+// prints the private part.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // LogValue implements [slog.LogValuer].

@@ -8,34 +8,26 @@ import (
 	"path/filepath"
 )
 
-// LoadOrGenerateKey returns a set with the key in keyFile and its certificate in certFile, both PEM,
-// for a token server without a key of its own. At the first start, when neither file exists, it
-// generates an [ES256] key with a self-signed certificate for ten years and writes both files: the
-// key with mode 0600, the certificate, which registries need in rootcertbundle, with mode 0644. When
-// only the certificate is missing, a new one of the same key is written. A certificate without its
-// key is an error, since the registries would refuse the tokens of another key.
+// LoadOrGenerateKey returns a set with the key in keyFile and its certificate in certFile, both
+// PEM, for a token server without a key of its own. At the first start, when neither file exists,
+// it generates an [ES256] key with a self-signed certificate for ten years and writes both files:
+// the key with mode 0600, the certificate, which registries need in rootcertbundle, with mode
+// 0644. When only the certificate is missing, a new one of the same key is written. A certificate
+// without its key is an error, since the registries would refuse the tokens of another key.
 //
 // Files appear complete or not at all and are never overwritten, so processes that start at the
 // same time end with the same key. The file system must support hard links. Folders are not
 // created: a misspelt path should not become a new key.
 func LoadOrGenerateKey(keyFile, certFile string) (*KeySet, error) {
-	if keyFile == "" || certFile == "" {
-		return nil, errors.New("load or generate key: a file name is missing")
-	}
-	// The certificate is looked for first, since another process may write first the key, then it.
+	// A process that starts at the same time writes the key, then the certificate, so the
+	// certificate is looked for first.
 	hasCert, err := exists(certFile)
 	if err != nil {
 		return nil, fmt.Errorf("load or generate key: %w", err)
 	}
 	hasKey, err := exists(keyFile)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("load or generate key: %w", err)
-	case hasCert && !hasKey:
-		return nil, fmt.Errorf("load or generate key: %w: the certificate %s exists, its key %s does not",
-			ErrKey, certFile, keyFile)
-	case !hasKey:
-		err = generateKeyFile(keyFile)
+	if err == nil && !hasKey {
+		err = generateKeyFile(keyFile, hasCert)
 	}
 	if err == nil && !hasCert {
 		err = generateCertFile(keyFile, certFile)
@@ -50,8 +42,11 @@ func LoadOrGenerateKey(keyFile, certFile string) (*KeySet, error) {
 	return NewKeySet(key)
 }
 
-func generateKeyFile(keyFile string) error {
-	key, err := GenerateKey(ES256)
+func generateKeyFile(keyFile string, hasCert bool) error {
+	if hasCert {
+		return fmt.Errorf("%w: the certificate exists, but the key file %s does not", ErrKey, keyFile)
+	}
+	key, err := generateBare(ES256)
 	if err != nil {
 		return err
 	}
@@ -68,7 +63,7 @@ func generateCertFile(keyFile, certFile string) error {
 		return err
 	}
 	if len(key.chain) > 0 {
-		return fmt.Errorf("%w: %s has certificates, so %s should not be named", ErrKey, keyFile, certFile)
+		return fmt.Errorf("%w: %s has certificates, but %s does not exist", ErrKey, keyFile, certFile)
 	}
 	if key, err = key.SelfSigned("", defaultValidity); err != nil {
 		return err
@@ -78,10 +73,10 @@ func generateCertFile(keyFile, certFile string) error {
 
 func exists(file string) (bool, error) {
 	_, err := os.Stat(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && file != "" {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil, err // an empty name is an error
 }
 
 // publishFile creates a complete file. A file that exists already stays, and is no error. A crash
@@ -96,8 +91,8 @@ func publishFile(file string, data []byte, mode fs.FileMode) error {
 	if err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(temporary.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	if err = os.Link(temporary.Name(), file); errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	return nil
+	return err
 }

@@ -3,9 +3,6 @@ package token
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -14,19 +11,11 @@ import (
 	"runtime"
 )
 
-// The types of PEM block (RFC 7468, and the older ones of openssl).
-const (
-	blockCertificate  = "CERTIFICATE"
-	blockPKCS8        = "PRIVATE KEY"
-	blockEncrypted    = "ENCRYPTED PRIVATE KEY"
-	blockPKCS1        = "RSA PRIVATE KEY"
-	blockSEC1         = "EC PRIVATE KEY"
-	blockECParameters = "EC PARAMETERS"
-)
+const blockCertificate = "CERTIFICATE"
 
 // LoadKey reads a private key and its certificates from PEM files, as [ParseKey] does. An empty
-// certFile means that the certificates are in keyFile, or that there are none. [Key.Warnings] mentions
-// a key file that all users can read.
+// certFile means that the certificates are in keyFile, or that there are none. [Key.Warnings]
+// mentions a key file that all users can read.
 func LoadKey(keyFile, certFile string) (*Key, error) {
 	keyPEM, err := os.ReadFile(keyFile) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -55,13 +44,13 @@ func LoadKey(keyFile, certFile string) (*Key, error) {
 	return key, nil
 }
 
-// ParseKey reads one private key from PEM: PKCS #8, PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC PRIVATE
-// KEY", after optional "EC PARAMETERS"), without a passphrase. The certificates follow it in keyPEM or
-// are in certPEM, that of the key first. A key without any works with the registries that
-// [Key.Warnings] does not name.
+// ParseKey reads one private key from PEM: PKCS #8, PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC
+// PRIVATE KEY", after optional "EC PARAMETERS"), without a passphrase. The certificates follow it
+// in keyPEM or are in certPEM, that of the key first. A key without any works with the registries
+// that [Key.Warnings] does not name.
 //
-// Anything else in the input is an error, and so is a truncated block, since a file can be read while
-// it is written. The error wraps [ErrKey] and never contains a part of the input.
+// Anything else in the input is an error, and so is a truncated block, since a file can be read
+// while it is written. The error wraps [ErrKey] and never contains a part of the input.
 func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	blocks, err := decodePEM(keyPEM)
 	if err != nil {
@@ -71,14 +60,12 @@ func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if signer == nil {
+	switch {
+	case signer == nil:
 		return nil, fmt.Errorf("%w: no private key", errPEM)
-	}
-	if len(certPEM) > 0 {
-		if len(chain) > 0 {
-			return nil, fmt.Errorf("%w: certificates beside the private key and in the certificate file",
-				errPEM)
-		}
+	case len(certPEM) > 0 && len(chain) > 0:
+		return nil, fmt.Errorf("%w: certificates beside the key and in the certificate file", errPEM)
+	case len(certPEM) > 0:
 		if chain, err = parseCertificates(certPEM); err != nil {
 			return nil, err
 		}
@@ -86,19 +73,14 @@ func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	return NewKey(signer, chain...)
 }
 
-// PrivateKeyPEM returns the private key as PKCS #8 in PEM. The error wraps [ErrKey] if the key is not
-// in memory.
+// PrivateKeyPEM returns the private key as PKCS #8 in PEM. The error wraps [ErrKey] if the key is
+// not in memory.
 func (k *Key) PrivateKeyPEM() ([]byte, error) {
-	switch k.signer.(type) {
-	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
-	default:
-		return nil, fmt.Errorf("encode private key: %w", errPublicOnly)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(k.signer)
+	der, err := x509.MarshalPKCS8PrivateKey(k.signer) // knows the keys of the standard library
 	if err != nil {
-		return nil, fmt.Errorf("encode private key: %w", err)
+		return nil, fmt.Errorf("encode private key: %w: %w", errPublicOnly, err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: blockPKCS8, Bytes: der}), nil
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
 // readBlocks reads at most one private key, and certificates.
@@ -107,7 +89,7 @@ func readBlocks(blocks []*pem.Block) (crypto.Signer, []*x509.Certificate, error)
 	var chain []*x509.Certificate
 	for _, block := range blocks {
 		switch block.Type {
-		case blockECParameters: // the key repeats the curve
+		case "EC PARAMETERS": // the key repeats the curve
 		case blockCertificate:
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
@@ -128,17 +110,17 @@ func readBlocks(blocks []*pem.Block) (crypto.Signer, []*x509.Certificate, error)
 }
 
 func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
-	if block.Type == blockEncrypted || block.Headers["DEK-Info"] != "" { // PKCS #8, and RFC 1423
+	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" { // PKCS #8, and RFC 1423
 		return nil, fmt.Errorf("%w: decrypt it first, for example with openssl pkey", errEncryptedKey)
 	}
 	var private any
 	var err error
 	switch block.Type {
-	case blockPKCS8:
+	case "PRIVATE KEY":
 		private, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case blockPKCS1:
+	case "RSA PRIVATE KEY":
 		private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	case blockSEC1:
+	case "EC PRIVATE KEY":
 		private, err = x509.ParseECPrivateKey(block.Bytes)
 	default:
 		return nil, fmt.Errorf("%w: unexpected block %q", errPEM, block.Type)
@@ -153,7 +135,8 @@ func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// parseCertificates reads certificates and nothing else: a private key must not be in a public file.
+// parseCertificates reads certificates and nothing else: a private key must not be in a public
+// file.
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	blocks, err := decodePEM(data)
 	if err != nil {

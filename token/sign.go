@@ -17,49 +17,47 @@ import (
 )
 
 // A compactSigner makes tokens in compact form (RFC 7515, section 3.1). The header, mostly
-// certificates, is encoded once. The signer of go-jose encodes it three times for each token, which
-// costs half a signature and 70 allocations. Its verifier checks each key in selfTest.
+// certificates, is encoded once. The signer of go-jose encodes it three times for each token,
+// which costs half a signature and 70 allocations. Its verifier checks each key in selfTest.
 type compactSigner struct {
-	header    string // in base64url, with the dot
-	algorithm Algorithm
-	signer    crypto.Signer
-	random    io.Reader
+	header string // in base64url, with the dot
+	hash   crypto.Hash
+	signer crypto.Signer
+	random io.Reader
+	size   int // of each half of an ECDSA signature, in bytes; else 0
 }
 
-// issuedHeader is the header of a token.
-type issuedHeader struct {
-	Type      string    `json:"typ"`
-	Algorithm Algorithm `json:"alg"`
-	KeyID     string    `json:"kid"`
-	Chain     [][]byte  `json:"x5c,omitempty"` // in base64, not base64url: RFC 7515, section 4.1.6
-}
-
-func (k *Key) newSigner(kid string) (*compactSigner, error) {
-	header := issuedHeader{Type: "JWT", Algorithm: k.algorithm, KeyID: kid}
+func (k *Key) newSigner(kid string) *compactSigner {
+	header := struct {
+		Type      string    `json:"typ"`
+		Algorithm Algorithm `json:"alg"`
+		KeyID     string    `json:"kid"`
+		Chain     [][]byte  `json:"x5c,omitempty"` // base64, not base64url: RFC 7515, section 4.1.6
+	}{Type: "JWT", Algorithm: k.algorithm, KeyID: kid}
 	for _, certificate := range k.chain {
 		header.Chain = append(header.Chain, certificate.Raw)
 	}
-	text, err := json.Marshal(header)
-	if err != nil {
-		return nil, fmt.Errorf("encode the header of %v: %w", k, err)
-	}
+	text, _ := json.Marshal(header) // strings and bytes always marshal
 	signer := &compactSigner{
-		header:    base64.RawURLEncoding.EncodeToString(text) + ".",
-		algorithm: k.algorithm,
-		signer:    k.signer,
-		random:    rand.Reader,
+		header: base64.RawURLEncoding.EncodeToString(text) + ".",
+		hash:   k.algorithm.hash(),
+		signer: k.signer,
+		random: rand.Reader,
 	}
-	// An ecdsa.PrivateKey without randomness signs by RFC 6979, in five sixths of the time. This is
-	// also safe with bad randomness. It gives up protection against processor faults, which need two
-	// signatures of one message: every token has a random jti.
+	// An ecdsa.PrivateKey without randomness signs by RFC 6979, in five sixths of the time. This
+	// is also safe with bad randomness. It gives up protection against processor faults, which
+	// need two signatures of one message: every token has a random jti.
 	if _, ok := k.signer.(*ecdsa.PrivateKey); ok {
 		signer.random = nil
 	}
-	return signer, nil
+	if public, ok := k.public.(*ecdsa.PublicKey); ok {
+		signer.size = (public.Params().BitSize + 7) / 8
+	}
+	return signer
 }
 
-// sign returns payload as a JWS. A signer that panics, such as the driver of a device, costs one token
-// and not the process.
+// sign returns payload as a JWS. A signer that panics, such as the driver of a device, costs one
+// token and not the process.
 func (s *compactSigner) sign(payload []byte) (jws string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -78,23 +76,20 @@ func (s *compactSigner) sign(payload []byte) (jws string, err error) {
 }
 
 func (s *compactSigner) signature(input []byte) ([]byte, error) {
-	if hash := s.algorithm.hash(); hash != 0 {
-		h := hash.New()
+	if s.hash != 0 {
+		h := s.hash.New()
 		_, _ = h.Write(input) // never fails
 		input = h.Sum(nil)
 	}
-	signature, err := s.signer.Sign(s.random, input, s.algorithm.hash())
-	if err != nil {
-		return nil, err
+	signature, err := s.signer.Sign(s.random, input, s.hash)
+	if err != nil || s.size == 0 {
+		return signature, err
 	}
-	if size := s.algorithm.coordinateSize(); size > 0 {
-		return concatenated(signature, size)
-	}
-	return signature, nil
+	return concatenated(signature, s.size)
 }
 
-// concatenated turns the ASN.1 of an ECDSA signature (RFC 3279, section 2.2.3) into the form of a JWS:
-// both numbers in equal length (RFC 7518, section 3.4).
+// concatenated turns the ASN.1 of an ECDSA signature (RFC 3279, section 2.2.3) into the form of a
+// JWS: both numbers in equal length (RFC 7518, section 3.4).
 func concatenated(signature []byte, size int) ([]byte, error) {
 	input := cryptobyte.String(signature)
 	var pair cryptobyte.String

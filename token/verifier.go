@@ -25,22 +25,18 @@ type VerifierConfig struct {
 	// certificate below these CAs, whatever its purpose, can then sign tokens, so they should
 	// certify nothing else.
 	Roots *x509.CertPool
-	// Leeway is how far the clocks may differ. Zero is a minute, as in distribution; negative is none.
+	// Leeway is how far the clocks may differ. Zero is a minute, as in distribution; negative is
+	// none.
 	Leeway time.Duration
 	// Now is the clock. Nil is time.Now.
 	Now func() time.Time
 }
 
 // A Verifier checks access tokens, as a registry does. It is safe for concurrent use.
-type Verifier struct {
-	issuer, audience string
-	keys             *KeySet
-	roots            *x509.CertPool
-	leeway           time.Duration
-	now              func() time.Time
-}
+type Verifier struct{ config VerifierConfig }
 
-// NewVerifier returns a verifier, or an error that says which field of the configuration is missing.
+// NewVerifier returns a verifier, or an error that says which field of the configuration is
+// missing.
 func NewVerifier(config VerifierConfig) (*Verifier, error) {
 	switch {
 	case config.Issuer == "":
@@ -49,29 +45,22 @@ func NewVerifier(config VerifierConfig) (*Verifier, error) {
 		return nil, errors.New("new verifier: the audience is missing")
 	case config.Keys == nil && config.Roots == nil:
 		return nil, errors.New("new verifier: the keys are missing")
-	}
-	if config.Leeway == 0 {
+	case config.Leeway == 0:
 		config.Leeway = defaultLeeway
 	}
+	config.Leeway = max(config.Leeway, 0)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Verifier{
-		issuer:   config.Issuer,
-		audience: config.Audience,
-		keys:     config.Keys,
-		roots:    config.Roots,
-		leeway:   max(config.Leeway, 0),
-		now:      config.Now,
-	}, nil
+	return &Verifier{config}, nil
 }
 
-// Verify checks a token in compact form, without the word Bearer. An error comes with the zero Claims,
-// wraps [ErrInvalid] and contains nothing of the token.
+// Verify checks a token in compact form, without the word Bearer. An error comes with the zero
+// Claims, wraps [ErrInvalid] and contains nothing of the token.
 //
 // The key is found by kid in the set; else by the first x5c certificate if its key is in the set;
-// else, if there are roots, by the x5c chain. The alg must be that of the key. A critical extension is
-// refused.
+// else, if there are roots, by the x5c chain. The alg must be that of the key. A critical
+// extension is refused.
 func (v *Verifier) Verify(raw string) (Claims, error) {
 	header, err := parseHeader(raw)
 	if err != nil {
@@ -95,7 +84,7 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	return Claims{
 		Issuer:    claims.Issuer,
 		Subject:   claims.Subject,
-		Audience:  v.audience,
+		Audience:  v.config.Audience,
 		ExpiresAt: timeOf(claims.ExpiresAt),
 		NotBefore: timeOf(claims.NotBefore),
 		IssuedAt:  timeOf(claims.IssuedAt),
@@ -104,14 +93,16 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	}, nil
 }
 
-// findKey returns the key that the header names: from the set, or from a certificate below the roots.
+// findKey returns the key that the header names: from the set, or from a certificate below the
+// roots.
 func (v *Verifier) findKey(h *header) (*Key, error) {
-	var trusted *keys
-	if v.keys != nil {
-		trusted = v.keys.current()
-		if key := trusted.byKeyID[h.KeyID]; key != nil {
-			return key, nil
-		}
+	var trusted []*Key
+	if v.config.Keys != nil {
+		v.config.Keys.renewIfDue()
+		_, trusted = v.config.Keys.load()
+	}
+	if key := find(trusted, h.KeyID); key != nil {
+		return key, nil
 	}
 	chain, err := h.certificates()
 	if err != nil {
@@ -124,12 +115,10 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the x5c certificate is of an unsupported key", errUnknownKey)
 	}
-	if trusted != nil {
-		if key := trusted.byID[leaf.id]; key != nil {
-			return key, nil
-		}
+	if i := indexOf(trusted, leaf.id); i >= 0 {
+		return trusted[i], nil
 	}
-	if v.roots != nil && leadsToRoot(chain, v.roots, v.now()) {
+	if v.config.Roots != nil && leadsToRoot(chain, v.config.Roots, v.config.Now()) {
 		return leaf, nil
 	}
 	return nil, errUnknownKey
@@ -168,16 +157,16 @@ func checkSignature(raw string, h *header, key *Key) (payload []byte, err error)
 }
 
 func (v *Verifier) checkClaims(claims *receivedClaims) error {
-	now := v.now()
+	now, leeway := v.config.Now(), v.config.Leeway
 	switch {
-	case claims.Issuer != v.issuer:
+	case claims.Issuer != v.config.Issuer:
 		return errIssuer
-	case !slices.Contains(claims.Audience, v.audience):
+	case !slices.Contains(claims.Audience, v.config.Audience):
 		return errAudience
-	case !now.Before(timeOf(claims.ExpiresAt).Add(v.leeway)):
+	case !now.Before(timeOf(claims.ExpiresAt).Add(leeway)):
 		return errExpired
-	case now.Add(v.leeway).Before(timeOf(claims.NotBefore)),
-		now.Add(v.leeway).Before(timeOf(claims.IssuedAt)):
+	case now.Add(leeway).Before(timeOf(claims.NotBefore)),
+		now.Add(leeway).Before(timeOf(claims.IssuedAt)):
 		return errNotYetValid
 	}
 	return nil

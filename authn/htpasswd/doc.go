@@ -1,24 +1,25 @@
-// Package htpasswd is a source of users that are listed in a file of Apache's htpasswd format.
+// Package htpasswd is a source of users from a file in the htpasswd format of Apache.
 //
-//	users, err := htpasswd.Open("/etc/registry-auth/htpasswd", htpasswd.Config{})
+//	users, err := htpasswd.Open(htpasswd.Config{File: "/etc/registry-auth/htpasswd"})
 //
-// # The format
+// # Format
 //
-// A line holds a user name, a colon and a password hash; empty lines and lines that begin with # are skipped, and Windows line
-// ends are understood. Make one with
+// Each line has a user name, a colon and a password hash. Empty lines and lines that start with #
+// are ignored. To make a line, run
 //
 //	htpasswd -nBC 10 alice
 //
-// The hashes are those that package password accepts: bcrypt, and beyond Apache argon2id in PHC format. MD5 ($apr1$), SHA-1,
-// crypt and clear text are refused, and so is the whole file with them: a user who silently could not log in would be harder to
-// find. There are no disabled users in the format. All users are of kind [authn.KindUser], without labels.
+// Hashes are those of package password: bcrypt, and argon2id in PHC format, which Apache does not
+// know. A file with MD5 ($apr1$), SHA-1, crypt or plain text passwords is an error, rather than users
+// that cannot log in. All users are of kind [authn.KindUser], have no labels and are never disabled.
 //
 // # Changes
 //
-// Each request looks whether the file has changed, which takes about a microsecond, so that a new password counts at once and an
-// old one no more. A file that cannot be read or has an error is not taken over: what was read before stays in force, the log
-// says why, once, and [File.Err] says so for a readiness check.
+// Every request checks whether the file has changed, which takes a microsecond, so a new or removed
+// password takes effect at once. A change that leaves size and modification time as they were is
+// noticed within two seconds. When the file cannot be read or has an error, the previous users stay,
+// the error is logged once, and [File.Err] returns it for a readiness check.
 //
-// Replace the file by renaming a new one over it. A writer that empties and fills it in place, as the htpasswd program does, is
-// seen at work in most cases, and its result read once it is done: an empty file counts only when it has been so for two seconds.
+// Update the file by renaming a new one over it. The htpasswd program empties and rewrites it in
+// place. To not reject everybody meanwhile, an empty file takes effect after two seconds.
 package htpasswd

@@ -46,5 +46,5 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// alice <nil>
-	// authn: no match: no user "alice"
+	// no match: no user "alice"
 }

@@ -1,6 +1,7 @@
 package htpasswd
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -10,73 +11,61 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 )
 
-// Config configures [Open].
+// Config configures [Open]. Only File is required.
 type Config struct {
-	// File is the path of the file, which may be a symbolic link.
+	// File is the path of the file. It may be a symbolic link.
 	File string
-	// Checker bounds how many passwords are checked at once. All sources of a process should share one; the default is one
-	// for this file alone.
+	// Checker limits concurrent password checks. All sources of a process should share one. The
+	// default is one for this file.
 	Checker *password.Checker
-	// Logger receives what became of changes to the file, and warnings about weak hashes. The default is slog.Default(),
-	// looked up at each use.
+	// Logger receives the results of reloads and warnings about weak hashes. The default is
+	// slog.Default().
 	Logger *slog.Logger
 }
 
-// A File is a source of users that follows a file. It is an [authn.Authenticator] and an [authn.Directory], and safe for
-// concurrent use. [Open] makes one. It holds nothing open and needs no closing.
+// A File is a source of users that follows the changes of a file. It is an [authn.Authenticator] and
+// an [authn.Directory], and safe for concurrent use. [Open] makes one. It does not have to be closed.
 type File struct {
-	path   string
 	config Config
-
 	latest atomic.Pointer[version]
-	reload sync.Mutex // held by the one who reads the file anew
+	reload sync.Mutex // serializes the replacement of latest
 }
 
-var (
-	_ authn.Authenticator = (*File)(nil)
-	_ authn.Directory     = (*File)(nil)
-)
+var _ authn.Authenticator = (*File)(nil)
+var _ authn.Directory = (*File)(nil)
 
-// Open reads the file at path, which may be a symbolic link. The error says which line is wrong, and why; a program should not
-// start then. A file without users is no error.
+// Open reads the file. The error names the line that is wrong. A file without users is no error.
 func Open(config Config) (*File, error) {
 	if config.Checker == nil {
-		config.Checker = &password.Checker{} // one for all versions of the file
+		config.Checker = &password.Checker{} // survives reloads
 	}
-	f := &File{path: config.File, config: config}
-	first, err := f.open()
+	f := &File{config: config}
+	first, content, err := read(config.File, &version{})
 	if err != nil {
+		return nil, err
+	}
+	if first.users, err = f.parse(content); err != nil {
 		return nil, err
 	}
 	f.latest.Store(first)
 	return f, nil
 }
 
-// Authenticate checks the password against the file as it is now. It wraps [authn.ErrNoMatch] for an unknown user,
-// [authn.ErrRejected] for a wrong password, and [password.ErrBusy] when too many passwords are being checked. The first two
-// take the same time.
+// Authenticate checks the password against the current file. The error wraps [authn.ErrNoMatch] for
+// an unknown user, [authn.ErrRejected] for a wrong password, and [password.ErrBusy] when too many
+// checks are running.
 func (f *File) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	return f.current().users.Authenticate(ctx, r)
 }
 
-// Lookup returns the subject of that name from the file as it is now. The error wraps [authn.ErrNoMatch] for an unknown user.
+// Lookup finds a user in the current file. The error wraps [authn.ErrNoMatch] for an unknown one.
 func (f *File) Lookup(ctx context.Context, name string) (authn.Subject, error) {
 	return f.current().users.Lookup(ctx, name)
 }
 
-// Err says why the file as it is now is not in force, and is nil when it is. While there is an error, the users that were read
-// before it remain.
-func (f *File) Err() error {
-	return f.current().err
-}
-
-func (f *File) log(level slog.Level, message string, attr slog.Attr) {
-	f.logger().LogAttrs(context.Background(), level, message, slog.String("file", f.path), attr)
-}
+// Err returns the reason why the current file is not in use, or nil.
+func (f *File) Err() error { return f.current().err }
 
 func (f *File) logger() *slog.Logger {
-	if f.config.Logger != nil {
-		return f.config.Logger
-	}
-	return slog.Default()
+	return cmp.Or(f.config.Logger, slog.Default()).With(slog.String("file", f.config.File))
 }

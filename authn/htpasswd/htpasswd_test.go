@@ -109,15 +109,15 @@ func TestFormat(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
 		"a line without a colon":    {"# people\nalice:" + wonderland + "\nhunter2\n", "line 3: no colon"},
-		"a password in the clear":   {"\nalice:hunter2\n", "line 2: not a bcrypt or argon2id hash"},
-		"MD5, htpasswd's default":   {"alice:$apr1$bn5uWm5v$4L5V4Ld9PoZpKs2kYHRqc.\n", "line 1: not a bcrypt or argon2id hash but MD5"},
-		"a user twice":              {"alice:" + wonderland + "\r\n\r\nbob:" + wonderland + "\r\nalice:" + wonderland, "line 4: there is a user of this name already"},
+		"a password in the clear":   {"\nalice:hunter2\n", "line 2: unacceptable password hash: not bcrypt"},
+		"MD5, htpasswd's default":   {"alice:$apr1$bn5uWm5v$4L5V4Ld9PoZpKs2kYHRqc.\n", "line 1: unacceptable password hash: not bcrypt or argon2id, but MD5"},
+		"a user twice":              {"alice:" + wonderland + "\r\n\r\nbob:" + wonderland + "\r\nalice:" + wonderland, "line 4: another user has the same name"},
 		"no name":                   {":" + wonderland, "line 1: the user name is empty"},
 		"a name with a space":       {" alice:" + wonderland, "line 1: the user name begins or ends with white space"},
-		"a hash with a space":       {"alice:" + wonderland + " ", "line 1: malformed password hash"},
-		"a hash with another field": {"alice:" + wonderland + ":hunter2", "line 1: malformed password hash"},
-		"name and hash swapped":     {wonderland + ":alice", "line 1: not a bcrypt"},
-		"a cost that blocks":        {"alice:" + strings.Replace(wonderland, "$05$", "$31$", 1), "line 1: password hash parameters out of bounds"},
+		"a hash with a space":       {"alice:" + wonderland + " ", "line 1: unacceptable password hash: malformed"},
+		"a hash with another field": {"alice:" + wonderland + ":hunter2", "line 1: unacceptable password hash: malformed"},
+		"name and hash swapped":     {wonderland + ":alice", "line 1: unacceptable password hash: not bcrypt"},
+		"a cost that blocks":        {"alice:" + strings.Replace(wonderland, "$05$", "$31$", 1), "line 1: unacceptable password hash: parameters out of bounds"},
 		"more than 16 MiB":          {strings.Repeat("# nothing\n", 2<<20), "larger than"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,26 +214,6 @@ func TestTheHtpasswdProgram(t *testing.T) {
 				t.Errorf("error is %v, want %v", err, step.want)
 			}
 		})
-	}
-}
-
-func BenchmarkLookup(b *testing.B) {
-	path := filepath.Join(b.TempDir(), "htpasswd")
-	if err := os.WriteFile(path, []byte("alice:"+wonderland), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	if err := os.Chtimes(path, time.Time{}, time.Now().Add(-time.Hour)); err != nil {
-		b.Fatal(err)
-	}
-	f, err := htpasswd.Open(htpasswd.Config{File: path, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := f.Lookup(b.Context(), "alice"); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
 

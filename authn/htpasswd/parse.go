@@ -4,28 +4,28 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/static"
 )
 
-// parse makes a list of users of the file's content. The error has the line and the reason, and never repeats the line: what is
-// in the place of the name may be a hash.
+// parse returns the users in the content of the file. The error never quotes a line: the hash may be
+// where the name belongs.
 func (f *File) parse(content []byte) (*static.Users, error) {
 	entries, lines, err := split(content)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.path, err)
+		return nil, fmt.Errorf("%s: %w", f.config.File, err)
 	}
-	logger := f.logger().With(slog.String("file", f.path))
-	users, err := static.New(static.Config{Users: entries, Checker: f.config.Checker, Logger: logger})
+	users, err := static.New(static.Config{
+		Users: entries, Checker: f.config.Checker, Logger: f.logger(),
+	})
 	if refused := (*static.UserError)(nil); errors.As(err, &refused) {
-		return nil, fmt.Errorf("%s: line %d: %w", f.path, lines[refused.Index], refused.Err)
+		err = fmt.Errorf("%s: line %d: %w", f.config.File, lines[refused.Index], refused.Err)
 	}
 	return users, err
 }
 
-// split returns the entries and the number of the line of each, from one.
+// split returns the entries and their line numbers.
 func split(content []byte) (entries []static.User, lines []int, err error) {
 	byteOrderMark := []byte("\ufeff")
 	number := 0

@@ -45,7 +45,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("al\x00ice:" + hash)
 	f.Add("a password in the clear without a colon")
 	f.Add(hash + ":alice")
-	file := &File{path: "htpasswd", config: Config{Checker: &password.Checker{}, Logger: slog.New(slog.DiscardHandler)}}
+	file := &File{config: Config{File: "htpasswd", Checker: &password.Checker{}, Logger: slog.New(slog.DiscardHandler)}}
 	f.Fuzz(func(t *testing.T, content string) {
 		users, err := file.parse([]byte(content))
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/berthpass/registry-auth/authn/htpasswd"
@@ -76,20 +77,71 @@ func rename(t *testing.T, path string) {
 	}
 }
 
-// A file system whose clock ticks once in a second or two cannot tell a second change within the tick from the first.
-func TestASecondChangeWithinOneTickCounts(t *testing.T) {
-	f, path, _ := open(t, "alice:"+wonderland)
-	tick := time.Now()
-	for _, name := range []string{"bobby", "carol", "david", "ellen"} {
-		if err := os.WriteFile(path, []byte(name+":"+wonderland), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(path, tick, tick); err != nil {
-			t.Fatal(err)
-		}
-		if !knows(t, f, name) {
-			t.Fatalf("%s is not seen", name)
-		}
+// Time stamps can be coarse, and those of a file server can be far from our clock.
+func TestASecondChangeWithinOneTickIsSeenAtOnce(t *testing.T) {
+	for name, age := range map[string]time.Duration{
+		"on our clock":    0,
+		"a clock behind":  time.Hour,
+		"a clock ahead":   -time.Hour,
+		"a clock of 1970": time.Since(time.Unix(0, 0)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			tick := time.Now().Add(-age).Truncate(time.Second)
+			f, path, _ := open(t, "alice:"+wonderland)
+			for _, name := range []string{"bobby", "carol", "david", "ellen"} {
+				writeAt(t, path, name+":"+wonderland, tick)
+				if !knows(t, f, name) {
+					t.Fatalf("%s is not seen", name)
+				}
+			}
+		})
+	}
+}
+
+// rsync -t and cp -p restore time stamps, so that size and time can stay the same.
+func TestAChangeThatKeepsSizeAndTimeIsSeenSoon(t *testing.T) {
+	for name, replace := range map[string]func(t *testing.T, path, content string, at time.Time){
+		"written in place": writeAt,
+		"removed and made again, perhaps with the same inode": func(
+			t *testing.T, path, content string, at time.Time,
+		) {
+			t.Helper()
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			writeAt(t, path, content, at)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, path, _ := open(t, "alice:"+wonderland)
+				info, err := os.Stat(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour)
+				for range 2 {
+					if !knows(t, f, "alice") {
+						t.Fatal("alice is unknown")
+					}
+				}
+				replace(t, path, "bobby:"+wonderland, info.ModTime())
+				time.Sleep(2 * time.Second)
+				if knows(t, f, "alice") || !knows(t, f, "bobby") {
+					t.Error("the change is not seen after two seconds")
+				}
+			})
+		})
+	}
+}
+
+func writeAt(t *testing.T, path, content string, at time.Time) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -189,20 +241,58 @@ func TestEachBrokenVersionIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// htpasswd and many editors empty a file before they fill it. That must not lock everybody out; a file that stays empty counts.
-func TestAnEmptiedFileCountsOnceItIsSettled(t *testing.T) {
-	f, path, log := open(t, "alice:"+wonderland+"\n")
+// The htpasswd program and many editors empty a file before they fill it.
+func TestAnEmptyFileTakesEffectAfterTwoSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, path, log := open(t, "alice:"+wonderland+"\n")
+		time.Sleep(time.Hour)
+		write(t, path, "", 0)
+		if !knows(t, f, "alice") || f.Err() != nil {
+			t.Errorf("while the file is being written, alice is unknown, or Err = %v", f.Err())
+		}
+		time.Sleep(2*time.Second - 1)
+		if !knows(t, f, "alice") {
+			t.Error("alice is unknown before two seconds have passed")
+		}
+		time.Sleep(1)
+		if knows(t, f, "alice") || f.Err() != nil {
+			t.Errorf("the file stays empty, but alice is known: %v", f.Err())
+		}
+		for range 10 {
+			time.Sleep(time.Minute)
+			_ = f.Err()
+		}
+		if logged := log.String(); strings.Contains(logged, "ERROR") || strings.Count(logged, "reloaded") != 1 {
+			t.Errorf("logged %s", logged)
+		}
+	})
+}
+
+func TestAFileThatIsEmptiedAndFilledAgain(t *testing.T) {
+	f, path, _ := open(t, "alice:"+wonderland+"\n")
 	write(t, path, "", 0)
-	if !knows(t, f, "alice") || f.Err() != nil {
-		t.Errorf("while the file is being written: %v", f.Err())
+	_ = f.Err()
+	write(t, path, "bobby:"+wonderland+"\n", 0)
+	if knows(t, f, "alice") || !knows(t, f, "bobby") {
+		t.Error("the new content is not seen")
 	}
-	setAge(t, path, time.Minute)
-	if knows(t, f, "alice") || f.Err() != nil {
-		t.Errorf("the file stays empty, but alice is known: %v", f.Err())
-	}
-	if strings.Contains(log.String(), "ERROR") {
-		t.Errorf("logged %s", log)
-	}
+}
+
+// Reading the file again must not be reported as a reload.
+func TestAnUnchangedFileIsNotReloaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, path, log := open(t, "alice:"+wonderland+"\n")
+		for i := range 100 {
+			time.Sleep(time.Duration(i) * 100 * time.Millisecond)
+			write(t, path, "alice:"+wonderland+"\n", 0)
+			if !knows(t, f, "alice") {
+				t.Fatal("alice is unknown")
+			}
+		}
+		if log.Len() > 0 {
+			t.Errorf("logged %s", log)
+		}
+	})
 }
 
 func TestAChangedPasswordChangesTheStamp(t *testing.T) {

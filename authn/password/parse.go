@@ -54,7 +54,7 @@ func Parse(encoded authn.Secret) (Hash, error) {
 	case hasAnyPrefix(text, argon2idPrefix):
 		parsed, err = parseArgon2id(text)
 	default:
-		err = fmt.Errorf("%w but %s: make one with htpasswd -nBC 10 NAME", errAlgorithm, describe(text))
+		err = fmt.Errorf("%w, but %s: make one with htpasswd -nBC 10 NAME", errAlgorithm, describe(text))
 	}
 	if err != nil {
 		return Hash{}, err

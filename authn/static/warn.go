@@ -1,6 +1,7 @@
 package static
 
 import (
+	"cmp"
 	"log/slog"
 	"maps"
 	"slices"
@@ -12,10 +13,7 @@ const maxNamesLogged = 10
 
 // warn logs each kind of weakness once, and hashes that take different times to check.
 func (config Config) warn(hashes []password.Hash) {
-	logger := config.Logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := cmp.Or(config.Logger, slog.Default())
 	weak := make(map[string][]string) // names by weakness
 	parameters := make(map[string]bool)
 	for i, hash := range hashes {

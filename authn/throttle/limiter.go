@@ -3,123 +3,85 @@ package throttle
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 )
 
-// A tally counts logins under way by key.
-type tally struct {
-	mu     sync.Mutex
-	counts map[[16]byte]int
-}
-
-// add counts one more login for each key, and returns how many there were before it.
-func (t *tally) add(keys []Key) (before []int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	before = make([]int, len(keys))
-	for i, key := range keys {
-		before[i] = t.counts[key.Hash]
-		t.counts[key.Hash]++
-	}
-	return before
-}
-
-func (t *tally) remove(keys []Key) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// begin notes until end that the source is asked about these keys. It returns how often it was
+// being asked about each already.
+func (t *throttle) begin(keys []Key) (before []int, end func()) {
 	for _, key := range keys {
-		if t.counts[key.Hash]--; t.counts[key.Hash] == 0 {
-			delete(t.counts, key.Hash)
+		n := t.asking.Update(key.Hash, func(n int) int { return n + 1 })
+		before = append(before, n-1)
+	}
+	return before, func() {
+		for _, key := range keys {
+			t.asking.Update(key.Hash, func(n int) int { return n - 1 })
+			t.asking.Remove(key.Hash, func(n int) bool { return n <= 0 })
 		}
 	}
 }
 
-// semaphores has one semaphore for each network that is in use.
-type semaphores struct {
-	size int
-
-	mu   sync.Mutex
-	used map[[16]byte]*semaphore
-}
-
-type semaphore struct {
-	places chan struct{}
-	users  int
-}
-
-// checkWait is as long as package password lets a check wait.
-const checkWait = 2 * time.Second
-
-// acquire waits for a place in the semaphore of the smallest network. If there is none, the address
-// is not known, and nothing limits it.
-func (s *semaphores) acquire(ctx context.Context, networks []Key) (release func(), err error) {
+// acquire waits until few enough logins of the smallest network are checked, for as long as package
+// password lets a check wait.
+func (t *throttle) acquire(ctx context.Context, networks []Key) (release func(), err error) {
 	if len(networks) == 0 {
-		return func() {}, nil
+		return func() {}, nil // an unknown address
 	}
-	network := networks[0].Hash
-	places := s.enter(network)
-	timer := time.NewTimer(checkWait)
-	defer timer.Stop()
+	semaphore := t.checks.Update(networks[0].Hash, func(s chan struct{}) chan struct{} {
+		if s == nil {
+			s = make(chan struct{}, t.config.ChecksPerNetwork)
+		}
+		return s
+	})
 	select {
-	case places <- struct{}{}:
-		return func() { <-places; s.leave(network) }, nil
-	case <-timer.C:
-		err = &Error{RetryAfter: time.Second}
+	case semaphore <- struct{}{}:
+		return func() { <-semaphore }, nil
+	case <-time.After(2 * time.Second):
+		return nil, &Error{RetryAfter: time.Second}
 	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	s.leave(network)
-	return nil, fmt.Errorf("wait for other logins from the network: %w", err)
-}
-
-func (s *semaphores) enter(network [16]byte) chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	used := s.used[network]
-	if used == nil {
-		used = &semaphore{places: make(chan struct{}, s.size)}
-		s.used[network] = used
-	}
-	used.users++
-	return used.places
-}
-
-func (s *semaphores) leave(network [16]byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	used := s.used[network]
-	if used.users--; used.users == 0 {
-		delete(s.used, network)
+		return nil, fmt.Errorf("wait for other logins of the network: %w", ctx.Err())
 	}
 }
 
-// A delay lets answers take a least time. Each one waiting keeps a goroutine and a connection.
-type delay struct {
-	least  time.Duration
-	places chan struct{}
+// guesses are different logins that were compared with the right credentials of a pair.
+type guesses struct {
+	number int
+	last   [8]byte
+	since  time.Time
 }
 
-func newDelay(least time.Duration) *delay {
-	return &delay{least: least, places: make(chan struct{}, 1000)}
+const (
+	maxGuesses    = 1000
+	guessesWindow = 15 * time.Minute
+)
+
+// compare reports whether an attempt has the right credentials of its pair, unless too many others
+// were compared with them. A program that repeats an old password makes one guess.
+func (t *throttle) compare(a *attempt) bool {
+	matches, now := a.pair.Right == a.proof, time.Now()
+	made := t.guesses.Update(a.keys[0].Hash, func(g guesses) guesses {
+		if now.Sub(g.since).Abs() >= guessesWindow {
+			g = guesses{since: now}
+		}
+		if !matches && g.last != a.proof {
+			g.number, g.last = g.number+1, a.proof
+		}
+		return g
+	})
+	return matches && made.number <= maxGuesses
 }
 
-// until waits for the least time after arrived, unless ctx is done or too many others wait.
-func (d *delay) until(ctx context.Context, arrived time.Time) {
-	left := d.least - time.Since(arrived)
-	if left <= 0 {
-		return
-	}
+// delay lets an answer take a least time, unless many are delayed already: each one delayed keeps a
+// goroutine and a connection.
+func (t *throttle) delay(ctx context.Context, arrived time.Time) {
 	select {
-	case d.places <- struct{}{}:
-		defer func() { <-d.places }()
+	case t.delayed <- struct{}{}:
+		defer func() { <-t.delayed }()
 	default:
 		return
 	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(t.config.RefusalDelay - time.Since(arrived)):
 	case <-ctx.Done():
 	}
 }

@@ -1,8 +1,52 @@
+// Package throttle slows down password guessing: it refuses logins after too many failures.
+//
+//	users := throttle.New(authn.Cache(source, authn.CacheConfig{}), throttle.Config{})
+//
+// It belongs in front of everything else, the cache too. A refused login is an [*Error], which the
+// token server answers with 429 and Retry-After. Behind a proxy, RemoteAddr must be the address of
+// the client, or all clients share one count. Logins without a user name pass through unchanged.
+//
+// # Rules
+//
+// Failures are counted for each pair of an account and a network, and for each network. A network
+// is an IPv4 address or an IPv6 /64; of IPv6, the /56 and the /48 are counted too, with 4 and 16
+// times as many free failures. After 10 failures of a pair or 100 of a network, the next login
+// waits one second, and the wait doubles with each further failure, up to 15 minutes. A count is
+// forgotten when no failure has followed for 15 minutes. If the address is unknown, the pair has no
+// network.
+//
+// An account is the name that an [authn.Directory] returns for the typed one, or else the typed
+// one. Case and surrounding white space make no difference, so all spellings share a count.
+//
+// A login fails when the source answers [authn.ErrRejected] or [authn.ErrNoMatch], and when the
+// client hangs up while the source is asked. Other errors count nothing. Refused logins do not
+// reach the source. The same wrong credentials within a second are one failure, and the source is
+// asked once: some clients repeat a POST as a GET.
+//
+// Logins under way count as failures for others, so parallel guesses get no further. Identical ones
+// share one call of the source. Of different ones, a network has at most half of GOMAXPROCS checked
+// at once, and at least two. Others wait for two seconds and are then refused.
+//
+// Right credentials are not locked out: for 24 hours after a success, they pass from the same
+// network whatever is counted. A stranger there could use this to test guesses while it is refused.
+// So after 1000 guesses within 15 minutes, the right credentials wait too. A success with other
+// credentials than the last clears the failures of the pair. Nothing clears those of a network.
+//
+// An answer without a check takes one second, for up to 1000 at once: most floods wait for each
+// response before sending the next request.
+//
+// # Replicas and reloads
+//
+// Counts live in memory and are lost with the authenticator. To keep them when a configuration is
+// reloaded, or to share them between replicas, set Store and Key. While the Store is broken or
+// slow, a process counts in its own memory; it tries the Store again after five seconds.
 package throttle
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,48 +54,33 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/internal/call"
 	"github.com/berthpass/registry-auth/internal/lru"
 	"github.com/berthpass/registry-auth/internal/secret"
 )
 
 // Config sets the rules. The zero value is a good choice for one process.
 type Config struct {
-	// Pair is the rule for the failures of one account from one network. By default, 10 are free.
-	Pair Rule
-	// Network is the rule for all failures from one network. By default, 100 are free.
-	Network Rule
+	// Pair is the rule for one account and one network, and Network that for all accounts.
+	Pair, Network Rule
 	// ChecksPerNetwork is how many different logins of one network are checked at once, so that
-	// one network cannot fill the queue for password hashes. The default is half of GOMAXPROCS,
-	// and at least 2.
+	// none fills the queue for password hashes. The default is half of GOMAXPROCS, at least 2.
 	ChecksPerNetwork int
-	// RefusalDelay is the least time that an answer takes for which nothing was checked. The
-	// default is one second. If it is negative, there is no delay.
+	// RefusalDelay is the least time that an answer without a check takes. The default is one
+	// second; if it is negative, there is no delay.
 	RefusalDelay time.Duration
-	// MaxEntries bounds the counts in the memory of this process, of about 300 bytes each. The
-	// default is 100 000. A Store has its own bound.
-	MaxEntries int
-	// Store keeps the counts. The default is memory that ends with the throttle.
+	// Store keeps the counts. The default is a new [NewMemoryStore].
 	Store Store
-	// Key is the secret for the hashes of accounts, networks and credentials, 32 random bytes. All
-	// that share a Store need the same one, and it must not be kept in the Store. The default is
-	// random, but a Store requires a Key.
+	// Key is the secret of the hashes in the Store, 32 random bytes. All that share a Store need
+	// the same one. It is required with a Store; the default without is random.
 	Key authn.Secret
 	// Logger logs when the Store breaks and when it works again. The default is slog.Default().
 	Logger *slog.Logger
 }
 
-const (
-	repeatWindow = time.Second    // for the same wrong credentials to be one failure
-	rightFor     = 24 * time.Hour // for right credentials to pass
-	// rightRefresh is how old RightAt may become, so that a remembered login only reads a Store.
-	rightRefresh = time.Minute
-	// maxRefused bounds the guesses that a stranger can compare with the right credentials.
-	maxRefused = 1000
-)
-
 // New returns an authenticator that asks source, and refuses logins with an [*Error] after too many
-// failures. It has the abilities of source, such as [authn.Directory]. It panics if source is nil,
-// or if there is a Store without a Key.
+// failures. It has the abilities of source, such as [authn.Directory]. New panics if source is nil,
+// and if there is a Store without a Key.
 func New(source authn.Authenticator, config Config) authn.Authenticator {
 	if source == nil {
 		panic("new throttle: the authenticator is nil")
@@ -59,43 +88,41 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 	if config.Store != nil && config.Key == "" {
 		panic("new throttle: a Store requires a Key")
 	}
-	if config.ChecksPerNetwork <= 0 {
-		config.ChecksPerNetwork = max(2, runtime.GOMAXPROCS(0)/2)
-	}
-	if config.RefusalDelay == 0 {
-		config.RefusalDelay = time.Second
-	}
-	network := config.Network.withDefaults(100)
+	checks := max(2, runtime.GOMAXPROCS(0)/2)
+	config.ChecksPerNetwork = cmp.Or(max(0, config.ChecksPerNetwork), checks)
+	config.RefusalDelay = cmp.Or(config.RefusalDelay, time.Second)
+	config.Logger = cmp.Or(config.Logger, slog.Default())
 	directory, _ := source.(authn.Directory)
 	t := &throttle{
-		source: source,
-		keys: &keyring{
+		source: source, config: config,
+		counts: fallback{store: config.Store, memory: NewMemoryStore(0), logger: config.Logger},
+		keys: keyring{
 			mac:       secret.NewMAC(config.Key),
-			rules:     []Rule{config.Pair.withDefaults(10), network, network.times(4), network.times(16)},
 			directory: directory,
-			accounts:  lru.New[string, account](maxAccounts),
+			accounts:  lru.New[string, account](5000),
+			rules: []Rule{
+				config.Pair.withDefaults(10, 1), config.Network.withDefaults(100, 1),
+				config.Network.withDefaults(100, 4), config.Network.withDefaults(100, 16),
+			},
 		},
-		counts: &fallback{
-			store: config.Store, memory: NewMemoryStore(config.MaxEntries), logger: config.Logger,
-		},
-		calls:  calls{underWay: make(map[callKey]*call)},
-		begun:  tally{counts: make(map[[16]byte]int)},
-		asking: tally{counts: make(map[[16]byte]int)},
-		checks: semaphores{size: config.ChecksPerNetwork, used: make(map[[16]byte]*semaphore)},
-		delay:  newDelay(config.RefusalDelay),
+		asking:  lru.New[[16]byte, int](100_000),
+		checks:  lru.New[[16]byte, chan struct{}](10_000),
+		guesses: lru.New[[16]byte, guesses](10_000),
+		delayed: make(chan struct{}, 1000),
 	}
 	return authn.Decorate(source, t.authenticate)
 }
 
 type throttle struct {
-	source authn.Authenticator
-	keys   *keyring
-	counts *fallback
-	calls  calls
-	begun  tally // logins under way
-	asking tally // logins about which the source is being asked
-	checks semaphores
-	delay  *delay
+	source  authn.Authenticator
+	config  Config
+	counts  fallback
+	keys    keyring
+	calls   call.Group[[sha256.Size]byte, result]
+	asking  *lru.Cache[[16]byte, int]           // attempts by key
+	checks  *lru.Cache[[16]byte, chan struct{}] // semaphores by network
+	guesses *lru.Cache[[16]byte, guesses]       // by pair
+	delayed chan struct{}
 }
 
 func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
@@ -103,87 +130,82 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 		return t.source.Authenticate(ctx, r)
 	}
 	arrived := time.Now()
-	key := t.keys.call(r)
-	result := t.calls.share(ctx, key, func() result {
-		return t.login(ctx, r, [8]byte(key.credentials[:]))
+	result, err := t.calls.Do(ctx, t.keys.call(r), func() (result, bool) {
+		result := t.login(ctx, r)
+		return result, result.unchecked && ctx.Err() != nil
 	})
+	if err != nil {
+		return authn.Subject{}, err
+	}
 	if result.unchecked {
-		t.delay.until(ctx, arrived)
+		t.delay(ctx, arrived)
 	}
 	return result.subject, result.err
 }
 
-// A result is the answer to a login. It is unchecked if nobody said whether the credentials are
-// right.
+// A result is the answer to a login.
 type result struct {
 	subject   authn.Subject
 	err       error
-	unchecked bool
+	unchecked bool // the source did not say whether the credentials are right
 }
 
-// An attempt is one login that no other shares.
+// An attempt is one login, or several identical ones.
 type attempt struct {
 	request authn.Request
-	keys    []Key   // of the pair, and of its networks
 	proof   [8]byte // of the credentials
+	keys    []Key   // of the pair, and of the networks
 	pair    Count
-	right   bool // whether the pair had the same credentials lately
+	right   bool // the credentials were right for the pair lately
 }
 
-// login decides about an attempt and asks the source.
-func (t *throttle) login(ctx context.Context, r authn.Request, proof [8]byte) result {
-	a := &attempt{request: r, proof: proof, keys: t.keys.counts(ctx, r)}
-	begun := t.begun.add(a.keys[:1])
-	defer t.begun.remove(a.keys[:1])
-	err := t.screen(ctx, a, make([]int, len(a.keys)))
-	lately := a.pair.Right != [8]byte{} && time.Since(a.pair.RightAt) < rightFor
-	a.right = lately && a.pair.Right == a.proof && a.pair.Failures+begun[0] <= maxRefused
-	if a.right {
-		return t.ask(ctx, a)
+const rightFor = 24 * time.Hour
+
+func (t *throttle) login(ctx context.Context, r authn.Request) result {
+	a := &attempt{request: r, proof: t.keys.proof(r), keys: t.keys.counts(ctx, r)}
+	err := t.refusal(ctx, a, make([]int, len(a.keys)))
+	if a.pair.Right != [8]byte{} && time.Since(a.pair.RightAt) < rightFor {
+		a.right = t.compare(a)
 	}
-	if err == nil {
-		// Nothing was reserved so far: those that wait for a check are no guesses yet.
-		var release func()
-		if release, err = t.checks.acquire(ctx, a.keys[1:]); err == nil {
-			defer release()
-			asking := t.asking.add(a.keys)
-			defer t.asking.remove(a.keys)
-			err = t.screen(ctx, a, asking)
+	var release func()
+	if err == nil && !a.right {
+		release, err = t.acquire(ctx, a.keys[1:])
+	}
+	if release != nil {
+		defer release()
+		asking, end := t.begin(a.keys) // those that only wait are no guesses yet
+		defer end()
+		err = t.refusal(ctx, a, asking)
+	}
+	if err != nil && !a.right {
+		return result{err: err, unchecked: true}
+	}
+	return t.ask(ctx, a)
+}
+
+// refusal returns why an attempt is not made while others are being made for its keys, or nil.
+func (t *throttle) refusal(ctx context.Context, a *attempt, asking []int) error {
+	var counts []Count
+	err := t.counts.do(ctx, func(ctx context.Context, s Store) (err error) {
+		if counts, err = s.Look(ctx, a.keys); err == nil && len(counts) != len(a.keys) {
+			return errors.New("the store returned not as many counts as keys")
 		}
-	}
-	if err == nil {
-		return t.ask(ctx, a)
-	}
-	if refused := (*Error)(nil); lately && errors.As(err, &refused) {
-		t.fail(ctx, a.keys[:1], Failure{Refused: true})
-	}
-	return result{err: err, unchecked: true}
-}
-
-// screen returns the reason for which an attempt is not made, given for each of its keys how many
-// others are being made.
-func (t *throttle) screen(ctx context.Context, a *attempt, asking []int) error {
-	counts, err := t.counts.look(ctx, a.keys)
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
+		return err
+	})
+	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return fmt.Errorf("look up failed logins: %w", err)
 	}
-	now := time.Now()
-	a.pair = counts[0]
-	if a.pair.Wrong == a.proof && now.Sub(a.pair.Last).Abs() < repeatWindow {
-		reason := authn.ErrRejected
-		if a.pair.NoMatch {
-			reason = authn.ErrNoMatch // a Chain around the throttle asks the next source
-		}
-		return fmt.Errorf("%w: the same credentials failed a moment ago", reason)
-	}
-	var wait time.Duration
+	now, wait := time.Now(), time.Duration(0)
 	for i, c := range counts {
 		wait = max(wait, t.keys.rules[i].wait(c, asking[i], now))
 	}
-	if wait > 0 {
+	a.pair = counts[0]
+	switch recent := now.Sub(a.pair.Last).Abs() < time.Second && a.pair.Wrong == a.proof; {
+	case recent && a.pair.NoMatch: // a Chain around the throttle asks the next source
+		return fmt.Errorf("%w: nor for the same credentials a moment ago", authn.ErrNoMatch)
+	case recent:
+		return fmt.Errorf("%w: like the same ones a moment ago", authn.ErrRejected)
+	case wait > 0:
 		return &Error{RetryAfter: max(wait, time.Second)}
 	}
 	return nil
@@ -192,25 +214,28 @@ func (t *throttle) screen(ctx context.Context, a *attempt, asking []int) error {
 // ask asks the source and counts the result.
 func (t *throttle) ask(ctx context.Context, a *attempt) result {
 	subject, err := t.source.Authenticate(ctx, a.request)
-	noMatch := errors.Is(err, authn.ErrNoMatch)
+	noMatch, unchecked := errors.Is(err, authn.ErrNoMatch), false
 	switch {
-	case err == nil && !subject.Anonymous():
-		if !a.right || time.Since(a.pair.RightAt) >= rightRefresh {
-			t.counts.succeed(ctx, a.keys[0], a.proof)
-		}
 	case noMatch, errors.Is(err, authn.ErrRejected):
-		t.fail(ctx, a.keys, Failure{Proof: a.proof, NoMatch: noMatch})
-	case err != nil && ctx.Err() != nil && !a.right:
-		t.fail(ctx, a.keys, Failure{}) // the client hung up, but has made a guess
-		return result{subject, err, true}
+		t.fail(ctx, Failure{Keys: a.keys, Proof: a.proof, NoMatch: noMatch})
+	case err != nil:
+		unchecked = true
+		if ctx.Err() != nil && !a.right { // the client hung up, but may have made a guess
+			t.fail(ctx, Failure{Keys: a.keys})
+		}
+	case subject.Anonymous(), a.right && time.Since(a.pair.RightAt) < time.Minute:
+		// Remembered logins only read the store.
 	default:
-		return result{subject, err, err != nil}
+		now := time.Now().Truncate(time.Microsecond)
+		t.counts.write(ctx, func(ctx context.Context, s Store) error {
+			return s.Succeed(ctx, a.keys[0], a.proof, now, rightFor)
+		})
 	}
-	return result{subject: subject, err: err}
+	return result{subject: subject, err: err, unchecked: unchecked}
 }
 
-func (t *throttle) fail(ctx context.Context, keys []Key, failure Failure) {
-	_, _ = rand.Read(failure.ID[:]) // never fails
-	failure.Keys, failure.At = keys, time.Now().Truncate(time.Microsecond)
-	t.counts.fail(ctx, failure)
+func (t *throttle) fail(ctx context.Context, f Failure) {
+	_, _ = rand.Read(f.ID[:]) // never fails
+	f.At = time.Now().Truncate(time.Microsecond)
+	t.counts.write(ctx, func(ctx context.Context, s Store) error { return s.Fail(ctx, f) })
 }

@@ -1,8 +1,9 @@
-// Package authztest tests policies: tables that read like the policy, and properties that every policy must have.
+// Package authztest tests policies: with tables of cases, with a file that lists who may do what,
+// and with properties that every policy must have.
 //
 //	func TestPolicy(t *testing.T) {
 //		anonymous, alice := authn.Subject{}, authn.Subject{Name: "alice"}
-//		authztest.Run(t, policy, authztest.Table{
+//		authztest.Run(t, policy, []authztest.Case{
 //			authztest.As(alice, authztest.Grants{
 //				"repository:alice/app:pull,push": "pull,push",
 //				"repository:bob/app:pull":        "",
@@ -11,8 +12,15 @@
 //				"repository:public/app:pull,push": "pull",
 //			}),
 //		})
+//		authztest.Golden(t, policy, authztest.Matrix{
+//			Subjects:  []authn.Subject{anonymous, alice},
+//			Resources: []string{"alice/app", "public/app", "registry:catalog"},
+//		}, "testdata/policy.txt")
 //		authztest.CheckInvariants(t, policy, []authn.Subject{anonymous, alice})
 //	}
 //
-// A question that is answered otherwise fails its subtest and prints the difference, and the reason that the policy gave.
+// [Run], [Golden] and [CheckInvariants] take options that change each request before the policy
+// sees it:
+//
+//	authztest.Run(t, policy, cases, func(r *authz.Request) { r.Service = "registry.example.com" })
 package authztest

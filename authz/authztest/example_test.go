@@ -8,16 +8,17 @@ import (
 	"github.com/berthpass/registry-auth/authz/authztest"
 )
 
-// A policy and its test, as one writes them.
+// A policy and its test.
 func TestPolicy(t *testing.T) {
 	policy := authz.ByType{
 		"repository": authz.First(authz.PublicPull("public"), authz.OwnNamespace()),
 		"registry":   authz.Catalog("admin"),
 	}
-	anonymous, alice, admin := authn.Subject{}, authn.Subject{Name: "alice"}, authn.Subject{Name: "admin"}
-	public := authn.Subject{Name: "public"} // whose name is that of a shared namespace
+	anonymous, alice := authn.Subject{}, authn.Subject{Name: "alice"}
+	admin := authn.Subject{Name: "admin"}
+	public := authn.Subject{Name: "public"} // named like the shared namespace
 
-	authztest.Run(t, policy, authztest.Table{
+	authztest.Run(t, policy, []authztest.Case{
 		authztest.As(anonymous, authztest.Grants{
 			"repository:public/app:pull,push": "pull",
 			"repository:alice/app:pull":       "",
@@ -34,7 +35,7 @@ func TestPolicy(t *testing.T) {
 		authztest.As(public, authztest.Grants{
 			"repository:public/app:pull,push": "pull",
 		}),
-	}, authztest.ForService("registry.test"))
+	}, func(r *authz.Request) { r.Service = "registry.test" })
 
 	authztest.CheckInvariants(t, policy, []authn.Subject{anonymous, alice, admin})
 }

@@ -9,26 +9,25 @@
 //	…
 //	text, record, err := tokens.Issue(ctx, subject, "registry.example.com", "docker")
 //
-// A [Store] holds a [Record] for each token, with an HMAC in place of the token. [NewMemoryStore]
-// loses the records when the process ends, and clients have to log in again. To survive a restart,
-// or to share tokens between servers, use a store on a database and a fixed [Config].Key.
+// A [Store] holds a [Record] for each token, with an HMAC in place of the token. The memory store
+// loses them when the process ends, and clients have to log in again. To survive a restart, or to
+// share tokens between servers, use a store on a database and a fixed [Config].Key.
 //
 // # Redeeming
 //
 // A token server calls [Tokens.Redeem] twice for each request with a refresh token:
 //
-//  1. Redeem returns the record of the token.
-//  2. [authn.Confirm] returns record.Subject as it is now, or an error when the subject was removed
-//     or disabled or has a new password.
-//  3. The server decides what the subject may do, and signs the access token.
-//  4. Redeem again. Without an error, the server sends the access token.
+//  1. Redeem the token.
+//  2. Confirm record.Subject with [authn.Confirm], which returns the subject as it is now.
+//  3. Decide what the subject may do, and sign the access token.
+//  4. Redeem the token again, and send the access token only if there is no error.
 //
 // The second call makes revocation exact: once [Tokens.Revoke] has returned, no revoked token
 // passes step 4. Access tokens that were sent before remain valid until they expire.
 //
 // # No rotation
 //
-// Redeeming a token does not replace it, although RFC 9700, section 4.14.2, recommends that for
-// public clients: docker, podman and skopeo keep the first token of a login and would be logged
-// out. Short idle lifetimes and revocation limit the damage of a stolen token instead.
+// Redeeming does not replace the token, although RFC 9700, section 4.14.2, recommends it: docker,
+// podman and skopeo keep the token of the login and would be logged out. Idle lifetimes and
+// revocation limit the damage of a stolen token instead.
 package refresh

@@ -13,11 +13,7 @@ import (
 // NewMemoryStore returns a store in memory. It loses its records when the process ends; clients
 // then have to log in again. It removes expired records as new ones are added.
 func NewMemoryStore() Store {
-	return &memoryStore{
-		records: make(map[hash]*Record),
-		owned:   make(map[owner][]hash),
-		sweepAt: minSweep,
-	}
+	return &memoryStore{records: make(map[hash]*Record), owned: make(map[owner][]hash)}
 }
 
 // memoryStore replaces records and never changes them, so that List can read them without the lock.
@@ -36,35 +32,25 @@ type owner struct {
 
 func ownerOf(r *Record) owner { return owner{r.Subject.Name, r.Subject.Kind} }
 
-// minSweep is the number of records below which a sweep frees too little memory to matter.
-const minSweep = 1024
-
 func (m *memoryStore) Insert(_ context.Context, record Record, limit int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, present := m.records[record.Hash]; present {
 		return nil
 	}
-	m.sweep(record.IssuedAt)
+	if len(m.records) >= max(1024, m.sweepAt) {
+		m.remove(m.find(func(r *Record) bool { return r.Expired(record.IssuedAt) })...)
+		m.sweepAt = 2 * len(m.records) // so that sweeps cost each Insert a constant on average
+	}
 	owner := ownerOf(&record)
 	for len(m.owned[owner]) >= max(1, limit) {
-		m.remove(slices.MinFunc(m.owned[owner], func(a, b hash) int {
+		m.remove(m.records[slices.MinFunc(m.owned[owner], func(a, b hash) int {
 			return m.records[a].LastUsed.Compare(m.records[b].LastUsed)
-		}))
+		})])
 	}
 	m.records[record.Hash] = &record
 	m.owned[owner] = append(m.owned[owner], record.Hash)
 	return nil
-}
-
-// sweep removes the expired records whenever the number of records has doubled, so that it costs
-// each Insert a constant on average.
-func (m *memoryStore) sweep(now time.Time) {
-	if len(m.records) < m.sweepAt {
-		return
-	}
-	m.removeIf(func(r *Record) bool { return r.Expired(now) })
-	m.sweepAt = max(minSweep, 2*len(m.records))
 }
 
 func (m *memoryStore) Use(
@@ -77,12 +63,8 @@ func (m *memoryStore) Use(
 		return Record{}, ErrInvalid
 	}
 	used := *found
-	if now.After(used.LastUsed) {
-		used.LastUsed = now
-	}
-	if idleAt.After(used.IdleAt) {
-		used.IdleAt = idleAt
-	}
+	used.LastUsed = slices.MaxFunc([]time.Time{used.LastUsed, now}, time.Time.Compare)
+	used.IdleAt = slices.MaxFunc([]time.Time{used.IdleAt, idleAt}, time.Time.Compare)
 	m.records[hash] = &used
 	return used, nil
 }
@@ -90,15 +72,19 @@ func (m *memoryStore) Use(
 func (m *memoryStore) Delete(_ context.Context, filter Filter) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.removeIf(filter.matches), nil
+	found := m.find(filter.matches)
+	m.remove(found...)
+	return len(found), nil
 }
 
 func (m *memoryStore) List(
 	_ context.Context, filter Filter, now time.Time, after string, limit int,
 ) ([]Record, error) {
+	m.mu.Lock()
 	found := m.find(func(r *Record) bool {
 		return r.ID > after && filter.matches(r) && !r.Expired(now)
 	})
+	m.mu.Unlock()
 	slices.SortFunc(found, func(a, b *Record) int { return strings.Compare(a.ID, b.ID) })
 	var page []Record
 	for _, r := range found[:min(limit, len(found))] {
@@ -108,8 +94,6 @@ func (m *memoryStore) List(
 }
 
 func (m *memoryStore) find(condition func(*Record) bool) (found []*Record) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	for _, r := range m.records {
 		if condition(r) {
 			found = append(found, r)
@@ -118,23 +102,14 @@ func (m *memoryStore) find(condition func(*Record) bool) (found []*Record) {
 	return found
 }
 
-func (m *memoryStore) removeIf(condition func(*Record) bool) (removed int) {
-	for hash, r := range m.records {
-		if condition(r) {
-			m.remove(hash)
-			removed++
+func (m *memoryStore) remove(records ...*Record) {
+	for _, r := range records {
+		delete(m.records, r.Hash)
+		owner := ownerOf(r)
+		i := slices.Index(m.owned[owner], r.Hash)
+		m.owned[owner] = slices.Delete(m.owned[owner], i, i+1)
+		if len(m.owned[owner]) == 0 {
+			delete(m.owned, owner)
 		}
 	}
-	return removed
-}
-
-func (m *memoryStore) remove(gone hash) {
-	owner := ownerOf(m.records[gone])
-	delete(m.records, gone)
-	left := slices.DeleteFunc(m.owned[owner], func(h hash) bool { return h == gone })
-	if len(left) == 0 {
-		delete(m.owned, owner)
-		return
-	}
-	m.owned[owner] = left
 }

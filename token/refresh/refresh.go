@@ -24,7 +24,7 @@ var ErrInvalid = errors.New("refresh token not accepted")
 
 // Config configures [Tokens].
 type Config struct {
-	// Store holds the records. Required; see [NewMemoryStore].
+	// Store holds the records. Required.
 	Store Store
 	// Key is the HMAC key for the tokens, at least 32 bytes. Servers that share a store need the
 	// same key; after a change, no token is accepted. Keep it outside the store, so that a stolen
@@ -34,20 +34,17 @@ type Config struct {
 	// may record a use one minute late, so lifetimes of a few minutes are not exact.
 	IdleLifetime time.Duration
 	// Lifetime is how long a token lives at most, however often it is used. The default is 180
-	// days; math.MaxInt64 means no end.
+	// days, the maximum a hundred years: math.MaxInt64 means no end.
 	Lifetime time.Duration
-	// MaxPerSubject is how many tokens a subject may have, over all services. A new token beyond
-	// that replaces the least recently used one. The default is 100.
+	// MaxPerSubject is how many tokens a subject may have, counted over all services. A further
+	// token replaces the least recently used one. The default is 100.
 	MaxPerSubject int
 }
 
 // Tokens issues, redeems and revokes refresh tokens. It is safe for concurrent use.
 type Tokens struct {
-	store         Store
-	hash          func(text Secret) hash
-	idleLifetime  time.Duration
-	lifetime      time.Duration
-	maxPerSubject int
+	config Config // complete, but without the key
+	hash   func(text Secret) hash
 }
 
 // New returns refresh tokens on a store, or an error that says what is wrong with config.
@@ -66,23 +63,21 @@ func New(config Config) (*Tokens, error) {
 		return nil, errors.New("new refresh tokens: a lifetime or the limit is negative")
 	}
 	const day = 24 * time.Hour
-	return &Tokens{
-		store:         config.Store,
-		hash:          hashWith(key),
-		idleLifetime:  cmp.Or(config.IdleLifetime, 30*day),
-		lifetime:      cmp.Or(config.Lifetime, 180*day),
-		maxPerSubject: cmp.Or(config.MaxPerSubject, 100),
-	}, nil
-}
-
-// hashWith returns a closure because package fmt prints the fields of a struct, and not the
-// variables of a function.
-func hashWith(key []byte) func(text Secret) hash {
-	return func(text Secret) hash {
+	config.Key = ""
+	config.IdleLifetime = orDefault(config.IdleLifetime, 30*day)
+	config.Lifetime = orDefault(config.Lifetime, 180*day)
+	config.MaxPerSubject = cmp.Or(config.MaxPerSubject, 100)
+	return &Tokens{config, func(text Secret) hash { // package fmt does not print what it captures
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(text))
 		return hash(mac.Sum(nil))
-	}
+	}}, nil
+}
+
+// orDefault limits the lifetime to a century, so that stores can count the microseconds since 1970
+// in a float64 (Redis) or the nanoseconds in an int64.
+func orDefault(lifetime, fallback time.Duration) time.Duration {
+	return min(cmp.Or(lifetime, fallback), 876_000*time.Hour).Truncate(time.Microsecond)
 }
 
 // Issue returns a new refresh token and its record. The anonymous subject gets none. ClientID names
@@ -96,17 +91,12 @@ func (t *Tokens) Issue(
 	subject.Labels = nil
 	text, now := newText(), currentTime()
 	record := Record{
-		ID:        rand.Text(),
-		Hash:      t.hash(text),
-		Subject:   subject,
-		Service:   service,
-		ClientID:  clientID,
-		IssuedAt:  now,
-		LastUsed:  now,
-		ExpiresAt: addLifetime(now, t.lifetime),
-		IdleAt:    addLifetime(now, t.idleLifetime),
+		ID: rand.Text(), Hash: t.hash(text),
+		Subject: subject, Service: service, ClientID: clientID,
+		IssuedAt: now, ExpiresAt: now.Add(t.config.Lifetime),
+		LastUsed: now, IdleAt: now.Add(t.config.IdleLifetime),
 	}
-	if err := t.store.Insert(ctx, record, t.maxPerSubject); err != nil {
+	if err := t.config.Store.Insert(ctx, record, t.config.MaxPerSubject); err != nil {
 		return "", Record{}, fmt.Errorf("issue refresh token: %w", err)
 	}
 	return text, record, nil
@@ -120,7 +110,8 @@ func (t *Tokens) Redeem(ctx context.Context, text Secret, service string) (Recor
 		return Record{}, ErrInvalid
 	}
 	now := currentTime()
-	record, err := t.store.Use(ctx, t.hash(text), service, now, addLifetime(now, t.idleLifetime))
+	idleAt := now.Add(t.config.IdleLifetime)
+	record, err := t.config.Store.Use(ctx, t.hash(text), service, now, idleAt)
 	switch {
 	case errors.Is(err, ErrInvalid):
 		return Record{}, ErrInvalid
@@ -136,7 +127,7 @@ func (t *Tokens) Revoke(ctx context.Context, filter Filter) (int, error) {
 	if filter.Empty() {
 		return 0, errors.New("revoke refresh tokens: the filter is empty")
 	}
-	n, err := t.store.Delete(ctx, filter)
+	n, err := t.config.Store.Delete(ctx, filter)
 	if err != nil {
 		return 0, fmt.Errorf("revoke refresh tokens: %w", err)
 	}
@@ -144,31 +135,20 @@ func (t *Tokens) Revoke(ctx context.Context, filter Filter) (int, error) {
 }
 
 // List returns a page of the records that match and have not expired: the first limit of those with
-// an ID greater than after, ordered by ID. For the next page, pass the last ID of this one. A page
-// with fewer than limit records is the last. An empty filter or a limit below 1 is an error.
+// an ID greater than after, ordered by ID. The last ID of a page is the after of the next. An empty
+// filter is an error, and so is a limit below 1.
 func (t *Tokens) List(ctx context.Context, filter Filter, after string, limit int) (
 	[]Record, error,
 ) {
 	if filter.Empty() || limit < 1 {
 		return nil, errors.New("list refresh tokens: the filter is empty or the limit below 1")
 	}
-	page, err := t.store.List(ctx, filter, currentTime(), after, limit)
+	page, err := t.config.Store.List(ctx, filter, currentTime(), after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list refresh tokens: %w", err)
 	}
 	return page, nil
 }
 
-// currentTime returns whole microseconds, the precision of databases, so that a stored time equals
-// the one that was given.
+// currentTime returns whole microseconds, which databases store without rounding.
 func currentTime() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
-
-// addLifetime returns the end of a lifetime, at most the year 2200: stores may count the
-// microseconds since 1970 in a float64 (Redis) or the nanoseconds in an int64.
-func addLifetime(now time.Time, lifetime time.Duration) time.Time {
-	end := now.Add(lifetime).Truncate(time.Microsecond)
-	if latest := time.Date(2200, time.January, 1, 0, 0, 0, 0, time.UTC); end.After(latest) {
-		return latest
-	}
-	return end
-}

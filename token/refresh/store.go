@@ -22,12 +22,9 @@ type Record struct {
 	Service string
 	// ClientID names the software that logged in, as the client said.
 	ClientID string
-	// IssuedAt is the time of the login, and LastUsed that of the last use or the login.
-	IssuedAt time.Time
-	LastUsed time.Time
-	// ExpiresAt is the end of the token. IdleAt is when it ends unless it is used before.
-	ExpiresAt time.Time
-	IdleAt    time.Time
+	// IssuedAt is the time of the login, and LastUsed that of the last use or the login. ExpiresAt
+	// is the end of the token, and IdleAt the end if it is not used before.
+	IssuedAt, LastUsed, ExpiresAt, IdleAt time.Time
 }
 
 // Expired reports whether the token has ended, by age or because it was not used.
@@ -62,10 +59,10 @@ func (f Filter) matches(r *Record) bool {
 // A Store holds the records of refresh tokens, for one server or for several that share it. Package
 // storetest checks an implementation.
 //
-// Each method is atomic, and small enough for one SQL statement or transaction. All are safe for
+// Each method is atomic and can be one SQL statement, or one Redis script. All are safe for
 // concurrent use and return soon after ctx is done. Times are whole microseconds, strings are
-// compared exactly, and a Subject comes back with its Name, Kind, Stamp and Limit. A nil Limit and
-// a Limit without scopes are different.
+// compared exactly, and a Subject comes back with its Name, Kind, Stamp and Limit. A nil Limit is
+// not the same as one without scopes.
 //
 // After an error other than [ErrInvalid], the operation may or may not have happened, and may be
 // repeated. A store that cannot answer must not return ErrInvalid: clients then discard the token.
@@ -78,11 +75,10 @@ type Store interface {
 
 	// Use finds the record that has this hash and service and has not expired at now. It sets
 	// LastUsed to now and IdleAt to idleAt, unless the record has later times, and returns it. If
-	// there is no such record, it changes nothing and returns ErrInvalid; it does not even remove
-	// an expired record, since now may come from a wrong clock. Use never restores a deleted record.
+	// there is no such record, it changes nothing and returns ErrInvalid. Expired records stay,
+	// since now may come from a wrong clock, and a deleted record never comes back.
 	//
-	// The new times may be stored and returned up to a minute late, and a crash may lose them: a
-	// store need not write at every use.
+	// Stores need not write at every use: the new times may be stored and returned a minute late.
 	Use(ctx context.Context, hash [sha256.Size]byte, service string, now, idleAt time.Time) (
 		Record, error)
 
