@@ -255,13 +255,14 @@ func TestRefreshTokenIsOfOneSubject(t *testing.T) {
 	}
 }
 
+// authn.Confirm takes it for another subject.
 func TestRefreshWithADirectoryThatForgetsTheName(t *testing.T) {
 	alice := authn.Subject{Name: "alice"}
 	source := &fixedSource{authenticated: alice, found: alice}
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator = source })
 	refreshToken := f.login()
 	source.found = authn.Subject{}
-	f.post(refreshForm(refreshToken)).wantError(500, "UNKNOWN", "server_error")
+	f.post(refreshForm(refreshToken)).wantError(401, "UNAUTHORIZED", "invalid_grant")
 }
 
 // fixedSource authenticates everybody as one subject, and finds another.

@@ -8,7 +8,6 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/token"
 	"github.com/berthpass/registry-auth/token/refresh"
 )
 
@@ -39,15 +38,9 @@ func (p *people) Lookup(context.Context, string) (authn.Subject, error) {
 	return p.subject, p.err
 }
 
-func newRefreshFixture(t *testing.T, source *people, config refresh.Config) *fixture {
+func newRefreshFixture(t *testing.T, source *people) *fixture {
 	t.Helper()
-	config.Store = refresh.NewMemoryStore()
-	tokens, err := token.NewRefreshTokens(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := newFixture(t, func(cfg *auth.Config) {
-		cfg.RefreshTokens = tokens
+	return newFixture(t, func(cfg *auth.Config) {
 		cfg.Authenticator = source
 		cfg.Authorizer = authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
 			if len(r.Subject.Labels["group"]) > 0 {
