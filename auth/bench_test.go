@@ -23,7 +23,8 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authz/acl"
-	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
+	"github.com/berthpass/registry-auth/token/share"
 )
 
 const (
@@ -99,7 +100,7 @@ func BenchmarkLogin(b *testing.B) {
 
 // BenchmarkRefresh is a POST with one of a thousand refresh tokens in memory.
 func BenchmarkRefresh(b *testing.B) {
-	tokens, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory(), MaxPerSubject: 1000})
+	tokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore(), MaxPerSubject: 1000})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -108,11 +109,9 @@ func BenchmarkRefresh(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var secret token.Secret
+	var secret refresh.Secret
 	for range 1000 {
-		secret, _, err = tokens.Issue(b.Context(), token.RefreshGrant{
-			Subject: alice.Name, SubjectKind: alice.Kind.String(), SubjectStamp: alice.Stamp, Service: service,
-		})
+		secret, _, err = tokens.Issue(b.Context(), alice, service, "bench")
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -208,7 +207,9 @@ func benchHash(tb testing.TB) []byte {
 
 func benchUsers(tb testing.TB) *static.Users {
 	tb.Helper()
-	users, err := static.New(static.User{Name: "alice", PasswordHash: authn.Secret(benchHash(tb))})
+	users, err := static.New(static.Config{
+		Users: []static.User{{Name: "alice", PasswordHash: authn.Secret(benchHash(tb))}},
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func benchUsers(tb testing.TB) *static.Users {
 type benchConfig struct {
 	rules         int // before those that match
 	shareFor      time.Duration
-	refreshTokens *token.RefreshTokens
+	refreshTokens *refresh.Tokens
 }
 
 func newBenchServer(tb testing.TB, config benchConfig) http.Handler {
@@ -229,15 +230,18 @@ func newBenchServer(tb testing.TB, config benchConfig) http.Handler {
 
 func benchServer(tb testing.TB, users authn.Authenticator, config benchConfig) http.Handler {
 	tb.Helper()
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: newIssuer(tb).Keys(), ShareFor: config.shareFor})
-	if err != nil {
-		tb.Fatal(err)
+	var issuer auth.Issuer = newIssuer(tb)
+	if config.shareFor > 0 {
+		var err error
+		if issuer, err = share.New(issuer, share.Config{For: config.shareFor}); err != nil {
+			tb.Fatal(err)
+		}
 	}
 	server, err := auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{service: issuer},
+		Services:         map[string]auth.Issuer{service: issuer},
 		Authenticator:    users,
 		AnonymousAllowed: true,
-		Authorizer:       acl.NewPolicy(benchRules(tb, config.rules)),
+		Authorizer:       benchRules(tb, config.rules),
 		RefreshTokens:    config.refreshTokens,
 		Logger:           slog.New(discardLog{}),
 	})

@@ -84,11 +84,11 @@ const (
 // NewServer returns a server, or an error that says what is missing or contradictory in the
 // configuration. The map of services must not be changed afterwards.
 func NewServer(config Config) (*Server, error) {
-	if config.Authenticator == nil {
-		config.Authenticator = authn.Chain()
-	}
 	if err := config.check(); err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
+	}
+	if config.Authenticator == nil {
+		config.Authenticator = authn.Chain()
 	}
 	if config.BasicRealm == "" {
 		config.BasicRealm = defaultBasicRealm
@@ -117,10 +117,10 @@ func (c *Config) check() error {
 	switch {
 	case isNil(c.Authorizer):
 		return errors.New("no authorizer is configured")
-	case isNil(c.Authenticator):
+	case c.Authenticator != nil && isNil(c.Authenticator):
 		return errors.New("the authenticator is a nil pointer or function")
 	case c.Timeout < 0:
-		return fmt.Errorf("the timeout %v is negative", c.Timeout)
+		return fmt.Errorf("negative timeout %v", c.Timeout)
 	case c.RefreshTokens != nil && !confirms(c.Authenticator):
 		return errors.New("refresh tokens need an authenticator that is an authn.Directory" +
 			" or an authn.Confirmer")

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/berthpass/registry-auth/auth"
@@ -115,22 +116,24 @@ func TestARefusalIsWhatTheSourceCallsOne(t *testing.T) {
 		"a refusal joined with a cause":     {errors.Join(errors.New("result code 49"), authn.ErrRejected), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source := &people{subject: authn.Subject{Name: "alice", Stamp: "1"}}
-			f := throttledFixture(t, newSetClock(), source)
-			refreshToken := f.login()
-			source.set(authn.Subject{}, test.err)
-			for way, ask := range waysIn(f, refreshToken, "") {
-				if status := ask().StatusCode; status != test.status {
-					t.Errorf("%s: status %d, want %d", way, status, test.status)
+			synctest.Test(t, func(t *testing.T) {
+				source := &people{subject: authn.Subject{Name: "alice", Stamp: "1"}}
+				f := throttledFixture(t, source)
+				refreshToken := f.login()
+				source.set(authn.Subject{}, test.err)
+				for way, ask := range waysIn(f, refreshToken, "") {
+					if status := ask().StatusCode; status != test.status {
+						t.Errorf("%s: status %d, want %d", way, status, test.status)
+					}
 				}
-			}
-			statuses := make(map[int]int)
-			for n := range 20 {
-				statuses[f.loginFrom("192.0.2.1", "alice", "guess"+strconv.Itoa(n)).StatusCode]++
-			}
-			if throttled := statuses[429] > 0; throttled != (test.status == 401) {
-				t.Errorf("twenty guesses are answered with %v", statuses)
-			}
+				statuses := make(map[int]int)
+				for n := range 20 {
+					statuses[f.loginFrom("192.0.2.1", "alice", "guess"+strconv.Itoa(n)).StatusCode]++
+				}
+				if throttled := statuses[429] > 0; throttled != (test.status == 401) {
+					t.Errorf("twenty guesses are answered with %v", statuses)
+				}
+			})
 		})
 	}
 }
@@ -203,7 +206,7 @@ func TestAuthenticatorSeesTheWholeRequest(t *testing.T) {
 		t.Errorf("the authenticator saw %+v", seen)
 	}
 	f.get("service=registry.test&account=node-1", "").wantStatus(200)
-	if record := f.lastRecord(); record.Grant != auth.GrantConnection || record.Subject.Name != "node-1" {
+	if record := f.lastRecord(); record.Credentials != "connection" || record.Subject.Name != "node-1" {
 		t.Errorf("audited as %+v", record)
 	}
 	f.get("service=registry.test&account=alice", "").wantError(400, "INVALID_REQUEST", "invalid_request")
@@ -271,12 +274,22 @@ func (l *labelled) Lookup(_ context.Context, name string) (authn.Subject, error)
 // A source that authenticates somebody whom it cannot look up gets no refresh token, which nobody could redeem.
 func TestNoRefreshTokenWithoutLookup(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
-		cfg.Authenticator = authn.Chain(authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
+		byPassword := cfg.Authenticator
+		cfg.Authenticator = authn.Chain(byPassword, authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
 			return authn.Subject{Name: r.Username}, nil
 		}))
 	})
-	if r := f.get("service=registry.test&offline_token=true", "alice:x").wantStatus(200); r.body.RefreshToken != "" {
+	if r := f.get("service=registry.test&offline_token=true", "carol:x").wantStatus(200); r.body.RefreshToken != "" {
 		t.Error("a refresh token")
+	}
+	if err := f.lastRecord().RefreshTokenErr; !errors.Is(err, authn.ErrNoLookup) && !errors.Is(err, authn.ErrNoMatch) {
+		t.Errorf("the audit has %v", err)
+	}
+	if !strings.Contains(f.log.String(), "no refresh token") {
+		t.Errorf("logged: %s", f.log.String())
+	}
+	if r := f.get("service=registry.test&offline_token=true", "alice:wonderland").wantStatus(200); r.body.RefreshToken == "" {
+		t.Error("no refresh token for a subject of the other member")
 	}
 }
 

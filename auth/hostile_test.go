@@ -248,7 +248,8 @@ func (f *fixture) judge(t *testing.T, h hostileRequest, response *http.Response,
 		t.Fatal(err)
 	}
 	r.wantStatus(response.StatusCode)
-	if (response.StatusCode == http.StatusUnauthorized) != (response.Header.Get("WWW-Authenticate") != "") {
+	challenged := response.StatusCode == http.StatusUnauthorized && h.Request.Method == http.MethodGet
+	if challenged != (response.Header.Get("WWW-Authenticate") != "") {
 		t.Errorf("%s: status %d with the challenge %q", h.Why, response.StatusCode, response.Header.Get("WWW-Authenticate"))
 	}
 	if response.StatusCode == http.StatusOK {
@@ -364,7 +365,7 @@ func damage(refreshToken, how string) string {
 // forge makes a token as an attacker would who knows the public key.
 func (f *fixture) forge(t *testing.T, how string) string {
 	t.Helper()
-	key := f.issuer.Keys().Signing()
+	key := f.issuer.KeySet().Signing()
 	var signing jose.SigningKey
 	switch how {
 	case "hs256:pubkey_pem":

@@ -24,6 +24,7 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -95,13 +96,13 @@ func newLoad(t *testing.T) *load {
 	for i := range list {
 		list[i] = static.User{Name: "user" + strconv.Itoa(i), PasswordHash: authn.Secret(hash)}
 	}
-	users, err := static.Config{Checker: l.checker}.New(list...)
+	users, err := static.New(static.Config{Users: list, Checker: l.checker})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server, err := auth.NewServer(auth.Config{
-		Services:      map[string]*token.Issuer{service: newIssuer(t)},
-		Authenticator: authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{}),
+		Services:      map[string]auth.Issuer{service: newIssuer(t)},
+		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
 		Authorizer:    policy(),
 		Logger:        slog.New(discardLog{}),
 	})

@@ -13,18 +13,21 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
-	"github.com/berthpass/registry-auth/token"
 )
 
 // What one request may allocate, from the handler's first step to its record in the log. What package net/http takes to read the
 // header, at most 32 KiB, and for its buffers comes on top.
 const (
-	mostForALegalRequest    = 256 << 10
+	mostForALegalRequest    = 320 << 10
 	mostForAnIllegalRequest = 128 << 10
+	// A request whose scopes are all parsed before it is refused.
+	mostForARefusedRequest = 144 << 10
 	// A hundred scopes with sixteen actions each, where registries know four, make a token of 56 KiB, which is too large for the
 	// header that it is for. They are legal and granted, and what they take is what they are: as texts and as lists of actions, on
 	// their way to the policy, the token and the log.
-	mostForAnAbsurdRequest = 768 << 10
+	mostForAnAbsurdRequest = 1 << 20
+
+	maxActions = 16 // of a scope, in package scope
 )
 
 // scopesOf returns scopes of a length, or longer if they have to be, with actions of a length. All are granted.
@@ -47,7 +50,7 @@ func TestMemoryOfARequest(t *testing.T) {
 	const ask = "service=" + service + "&scope="
 	const password = "grant_type=password&username=alice&password=wonderland&" + ask
 	const wrong = "grant_type=password&username=alice&password=wrong&" + ask
-	hundred, absurd := scopesOf(100, 64, 3, 6), scopesOf(100, 320, scope.MaxActions, 10)
+	hundred, absurd := scopesOf(100, 64, 3, 6), scopesOf(100, 320, maxActions, 10)
 	long := func(unit string, bytes int) string { return strings.Repeat(unit, bytes/len(unit)) }
 	for name, test := range map[string]struct {
 		query, form, authorization string
@@ -72,11 +75,11 @@ func TestMemoryOfARequest(t *testing.T) {
 		"illegal: a form of many other parameters": {"", many("%d=&", 5000), "", 400, mostForAnIllegalRequest},
 		"illegal: a form that is too long":         {"", password + long("a", 1<<20), "", 413, mostForAnIllegalRequest},
 		"illegal: a form of parameters in escapes": {"", many("%%61%061d=%%62&", 398), "", 400, mostForAnIllegalRequest},
-		"refused: a wrong password for scopes":     {"", wrong + absurd, "", 401, mostForAnIllegalRequest},
+		"refused: a wrong password for scopes":     {"", wrong + absurd, "", 401, mostForARefusedRequest},
 		"refused: a wrong password for commas":     {"", wrong + long("a:b:"+long("a,,", 500)+"+", 32<<10-200), "", 401, mostForAnIllegalRequest},
-		"refused: all of it, a wrong password":     {"", wrong + scopesOf(100, 0, scope.MaxActions, 1) + many("&"+long("%%61", 40)+"%05d="+long("%%62", 36), 375), "", 401, mostForALegalRequest},
+		"refused: all of it, a wrong password":     {"", wrong + scopesOf(100, 0, maxActions, 1) + many("&"+long("%%61", 40)+"%05d="+long("%%62", 36), 375), "", 401, mostForALegalRequest},
 		"refused: a password as long as may be":    {"", strings.Replace(wrong, "wrong", long("x", 8<<10), 1) + hundred, "", 401, mostForAnIllegalRequest},
-		"refused: no service for scopes":           {"", "grant_type=password&username=alice&password=wonderland&service=x&scope=" + absurd, "", 400, mostForAnIllegalRequest},
+		"refused: no service for scopes":           {"", "grant_type=password&username=alice&password=wonderland&service=x&scope=" + absurd, "", 400, mostForARefusedRequest},
 		"refused: an endless name and password":    {ask, "", "Basic " + long("QUJD", 30<<10), 401, mostForAnIllegalRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -138,7 +141,7 @@ func allocated(t *testing.T, server http.Handler, status int, request func() *ht
 func newMemoryServer(t *testing.T) *auth.Server {
 	t.Helper()
 	server, err := auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{service: newIssuer(t)},
+		Services:         map[string]auth.Issuer{service: newIssuer(t)},
 		Authenticator:    users{"alice": "wonderland"},
 		AnonymousAllowed: true,
 		Authorizer:       authz.AllowAll(),

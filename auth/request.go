@@ -98,14 +98,18 @@ func readForm(w http.ResponseWriter, r *http.Request) (*parameters, error) {
 		r.Header.Get("Content-Encoding") != "" {
 		return nil, unsupportedMediaType()
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBytes))
+	// Unlike io.ReadAll, this allocates the body once, which is half of what a large POST takes.
+	var body strings.Builder
+	body.Grow(int(min(uint64(r.ContentLength), maxRequestBytes))) // -1 is an unknown length
+	limited := http.MaxBytesReader(w, r.Body, maxRequestBytes)
+	_, err = io.CopyBuffer(&body, limited, make([]byte, 1<<10))
 	if tooBig := new(http.MaxBytesError); errors.As(err, &tooBig) {
 		return nil, tooLarge(http.StatusRequestEntityTooLarge, "body")
 	}
 	if err != nil {
 		return nil, reply.Invalid("the body could not be read")
 	}
-	return parseParameters(string(body), "body")
+	return parseParameters(body.String(), "body")
 }
 
 // readCommon reads the parameters of both methods.

@@ -1,4 +1,4 @@
-package auth_test
+package refreshadmin_test
 
 import (
 	"context"
@@ -10,24 +10,51 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
-	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/auth/refreshadmin"
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/token"
-	"github.com/berthpass/registry-auth/token/refreshfile"
+	"github.com/berthpass/registry-auth/scope"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
+
+const service = "registry.test"
+
+var errSourceDown = errors.New("connect to ldap.internal: refused")
+
+// lockedBuffer collects log lines of concurrent requests.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
 
 // admin is the handler behind a real connection, in front of tokens of alice and bob.
 type admin struct {
-	t      *testing.T
-	url    string
-	tokens *token.RefreshTokens
-	log    *lockedBuffer
-	text   map[string]token.Secret
-	record map[string]token.RefreshRecord
+	t       *testing.T
+	handler http.Handler
+	url     string
+	tokens  *refresh.Tokens
+	log     *lockedBuffer
+	text    map[string]refresh.Secret
+	record  map[string]refresh.Record
 }
 
 // allowRoot lets those through whose header says so, as a proxy in front may have set it.
@@ -44,31 +71,39 @@ func allowRoot(r *http.Request) (string, error) {
 	}
 }
 
-func newAdmin(t *testing.T, change ...func(*auth.RefreshAdminConfig)) *admin {
+func newAdmin(t *testing.T, change ...func(*refreshadmin.Config)) *admin {
 	t.Helper()
-	a := &admin{t: t, log: &lockedBuffer{}, text: map[string]token.Secret{}, record: map[string]token.RefreshRecord{}}
+	a := &admin{t: t, log: &lockedBuffer{}, text: map[string]refresh.Secret{}, record: map[string]refresh.Record{}}
 	var err error
-	if a.tokens, err = token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()}); err != nil {
+	if a.tokens, err = refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}); err != nil {
 		t.Fatal(err)
 	}
-	for name, grant := range map[string]token.RefreshGrant{
-		"alice-1":     {Subject: "alice", SubjectKind: "user", SubjectStamp: "secret stamp", Service: service, ClientID: "docker"},
-		"alice-2":     {Subject: "alice", SubjectKind: "user", Service: "other.test"},
-		"alice-robot": {Subject: "alice", SubjectKind: "service account", Service: service},
-		"bob":         {Subject: "bob", SubjectKind: "user", Service: service},
+	alice := authn.Subject{Name: "alice", Stamp: "secret stamp"}
+	robot := authn.Subject{Name: "alice", Kind: authn.KindServiceAccount}
+	for _, login := range []struct {
+		name, service, clientID string
+		subject                 authn.Subject
+	}{
+		{"alice-1", service, "docker", alice},
+		{"alice-2", "other.test", "", alice},
+		{"alice-robot", service, "", robot},
+		{"bob", service, "", authn.Subject{Name: "bob"}},
 	} {
-		if a.text[name], a.record[name], err = a.tokens.Issue(t.Context(), grant); err != nil {
+		text, record, err := a.tokens.Issue(t.Context(), login.subject, login.service, login.clientID)
+		if err != nil {
 			t.Fatal(err)
 		}
+		a.text[login.name], a.record[login.name] = text, record
 	}
-	cfg := auth.RefreshAdminConfig{Tokens: a.tokens, Allow: allowRoot, Logger: slog.New(slog.NewJSONHandler(a.log, nil))}
+	cfg := refreshadmin.Config{Tokens: a.tokens, Allow: allowRoot, Logger: slog.New(slog.NewJSONHandler(a.log, nil))}
 	for _, c := range change {
 		c(&cfg)
 	}
-	handler, err := auth.NewRefreshAdmin(cfg)
+	handler, err := refreshadmin.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.handler = handler
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	a.url = server.URL
@@ -82,6 +117,7 @@ type adminReply struct {
 	body struct {
 		Revoked       *int             `json:"revoked"`
 		RefreshTokens []map[string]any `json:"refresh_tokens"`
+		Next          string           `json:"next"`
 		Errors        []struct{ Code, Message string }
 		Error         string
 	}
@@ -126,7 +162,7 @@ func (a *admin) alive() string {
 		_, err := a.tokens.Redeem(a.t.Context(), a.text[name], a.record[name].Service)
 		if err == nil {
 			alive = append(alive, name)
-		} else if !errors.Is(err, token.ErrRefreshInvalid) {
+		} else if !errors.Is(err, refresh.ErrInvalid) {
 			a.t.Error(err)
 		}
 	}
@@ -135,7 +171,7 @@ func (a *admin) alive() string {
 
 const allAlive = "alice-1 alice-2 alice-robot bob"
 
-func TestRefreshAdminRevokes(t *testing.T) {
+func TestHandlerRevokes(t *testing.T) {
 	for name, test := range map[string]struct {
 		query func(a *admin) string
 		n     int
@@ -162,7 +198,7 @@ func TestRefreshAdminRevokes(t *testing.T) {
 	}
 }
 
-func TestRefreshAdminLists(t *testing.T) {
+func TestHandlerLists(t *testing.T) {
 	a := newAdmin(t)
 	for query, want := range map[string]int{
 		"all=true": 4, "subject=alice": 3, "subject=alice&kind=service+account": 1, "service=other.test": 1, "subject=carol": 0,
@@ -182,7 +218,7 @@ func TestRefreshAdminLists(t *testing.T) {
 			t.Errorf("%s is %v", key, listed[key])
 		}
 	}
-	for _, secret := range []string{string(a.text["alice-1"]), "rt1_", "secret stamp", hex.EncodeToString(record.Hash[:8]), hex.EncodeToString(record.Family[:8])} {
+	for _, secret := range []string{string(a.text["alice-1"]), "rt1_", "secret stamp", hex.EncodeToString(record.Hash[:8])} {
 		if strings.Contains(reply.text, secret) {
 			t.Errorf("%q is listed: %s", secret, reply.text)
 		}
@@ -195,7 +231,7 @@ func TestRefreshAdminLists(t *testing.T) {
 	}
 }
 
-func TestRefreshAdminRefuses(t *testing.T) {
+func TestHandlerRefuses(t *testing.T) {
 	a := newAdmin(t)
 	for name, test := range map[string]struct {
 		method, query string
@@ -214,6 +250,12 @@ func TestRefreshAdminRefuses(t *testing.T) {
 		"a parameter that is empty":          {"DELETE", "subject=&service=" + service, nil, 400, "INVALID_REQUEST"},
 		"a parameter that is there twice":    {"DELETE", "subject=alice&subject=bob", nil, 400, "INVALID_REQUEST"},
 		"everything, not quite said":         {"DELETE", "all=1", nil, 400, "INVALID_REQUEST"},
+		"a kind that there is not":           {"DELETE", "subject=alice&kind=robot", nil, 400, "INVALID_REQUEST"},
+		"a page of a revocation":             {"DELETE", "all=true&limit=1", nil, 400, "INVALID_REQUEST"},
+		"a revocation from somewhere on":     {"DELETE", "all=true&after=A", nil, 400, "INVALID_REQUEST"},
+		"a page of nothing":                  {"GET", "all=true&limit=0", nil, 400, "INVALID_REQUEST"},
+		"a page that is too large":           {"GET", "all=true&limit=1001", nil, 400, "INVALID_REQUEST"},
+		"a page of no number":                {"GET", "all=true&limit=ten", nil, 400, "INVALID_REQUEST"},
 		"a query that is cut at a semicolon": {"DELETE", "service=" + service + ";subject=alice", nil, 400, "INVALID_REQUEST"},
 		"POST":                               {"POST", "all=true", nil, 405, "UNSUPPORTED"},
 		"POST that says DELETE":              {"POST", "all=true&_method=DELETE", []string{"X-HTTP-Method-Override", "DELETE"}, 405, "UNSUPPORTED"},
@@ -242,23 +284,23 @@ func TestRefreshAdminRefuses(t *testing.T) {
 	}
 }
 
-func TestRefreshAdminIsNotMountedUnprotected(t *testing.T) {
-	tokens, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
+func TestNewRefusesAnUnprotectedHandler(t *testing.T) {
+	tokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, cfg := range map[string]auth.RefreshAdminConfig{
+	for name, cfg := range map[string]refreshadmin.Config{
 		"the zero value":   {},
 		"without Allow":    {Tokens: tokens},
 		"without a tokens": {Allow: allowRoot},
 	} {
-		if handler, err := auth.NewRefreshAdmin(cfg); err == nil || handler != nil {
+		if handler, err := refreshadmin.New(cfg); err == nil || handler != nil {
 			t.Errorf("%s: %v, %v", name, handler, err)
 		}
 	}
 }
 
-func TestRefreshAdminIsAudited(t *testing.T) {
+func TestEveryRequestIsAudited(t *testing.T) {
 	a := newAdmin(t)
 	a.do(http.MethodDelete, "subject="+url.QueryEscape("bob"))
 	a.do(http.MethodDelete, "service=x%0ay", "X-Admin", "mallory")
@@ -277,9 +319,9 @@ func TestRefreshAdminIsAudited(t *testing.T) {
 		}
 	}
 
-	var audited []auth.RefreshAdminRecord
-	a = newAdmin(t, func(cfg *auth.RefreshAdminConfig) {
-		cfg.Audit = func(_ context.Context, r auth.RefreshAdminRecord) { audited = append(audited, r) }
+	var audited []refreshadmin.Record
+	a = newAdmin(t, func(cfg *refreshadmin.Config) {
+		cfg.Audit = func(_ context.Context, r refreshadmin.Record) { audited = append(audited, r) }
 	})
 	a.do(http.MethodDelete, "all=true")
 	if len(audited) != 1 || audited[0].Count != 4 || !audited[0].Filter.All || audited[0].By != "root" || a.log.String() != "" {
@@ -288,16 +330,11 @@ func TestRefreshAdminIsAudited(t *testing.T) {
 }
 
 // A revocation that is not certain is never reported as one.
-func TestRefreshAdminWithABrokenStore(t *testing.T) {
-	store, err := refreshfile.Open(refreshfile.Config{Path: t.TempDir() + "/tokens"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	a := newAdmin(t, func(cfg *auth.RefreshAdminConfig) {
-		if cfg.Tokens, err = token.NewRefreshTokens(token.RefreshConfig{Store: store}); err != nil {
+func TestABrokenStoreIsNoRevocation(t *testing.T) {
+	a := newAdmin(t, func(cfg *refreshadmin.Config) {
+		var err error
+		cfg.Tokens, err = refresh.New(refresh.Config{Store: brokenStore{}, Key: refresh.Secret(strings.Repeat("k", 32))})
+		if err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -307,4 +344,111 @@ func TestRefreshAdminWithABrokenStore(t *testing.T) {
 			t.Errorf("%s: status %d: %s", method, reply.StatusCode, reply.text)
 		}
 	}
+}
+
+type brokenStore struct{ refresh.Store }
+
+var errBroken = errors.New("the disk is gone")
+
+func (brokenStore) Delete(context.Context, refresh.Filter) (int, error) { return 0, errBroken }
+
+func (brokenStore) List(context.Context, refresh.Filter, time.Time, string, int) ([]refresh.Record, error) {
+	return nil, errBroken
+}
+
+// The pages have every token once, whatever their size, and only the last one has no next.
+func TestAListHasPages(t *testing.T) {
+	a := newAdmin(t)
+	for limit := 1; limit <= 5; limit++ {
+		var ids []string
+		next, pages := "", 0
+		for {
+			query := fmt.Sprintf("all=true&limit=%d", limit)
+			if next != "" {
+				query += "&after=" + next
+			}
+			reply := a.do(http.MethodGet, query)
+			if n := len(reply.body.RefreshTokens); reply.StatusCode != 200 || n == 0 || n > limit {
+				t.Fatalf("limit %d: status %d: %s", limit, reply.StatusCode, reply.text)
+			}
+			for _, listed := range reply.body.RefreshTokens {
+				ids = append(ids, fmt.Sprint(listed["id"]))
+			}
+			pages++
+			if next = reply.body.Next; next == "" {
+				break
+			}
+		}
+		slices.Sort(ids)
+		if len(slices.Compact(ids)) != 4 || pages != (4+limit-1)/limit {
+			t.Errorf("limit %d: %d pages with the IDs %q", limit, pages, ids)
+		}
+	}
+}
+
+// The limit of a credential is listed, so that an administrator sees what a token is good for.
+func TestAListHasTheLimit(t *testing.T) {
+	a := newAdmin(t)
+	limit := &authn.Limit{Scopes: []scope.Scope{{Type: "repository", Name: "a", Actions: []string{"pull"}}}}
+	_, _, err := a.tokens.Issue(t.Context(), authn.Subject{Name: "carol", Limit: limit}, service, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply := a.do(http.MethodGet, "subject=carol"); !strings.Contains(reply.text, `"limit":{"scopes":[{"type":"repository","name":"a","actions":["pull"]}]}`) {
+		t.Errorf("listed %s", reply.text)
+	}
+}
+
+// A panic costs one request a 500, is recorded, and does nothing.
+func TestAPanicIsRecorded(t *testing.T) {
+	for name, change := range map[string]func(*refreshadmin.Config){
+		"in Allow":      func(cfg *refreshadmin.Config) { cfg.Allow = func(*http.Request) (string, error) { panic("a bug") } },
+		"in RemoteAddr": func(cfg *refreshadmin.Config) { cfg.RemoteAddr = func(*http.Request) netip.Addr { panic("a bug") } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var audited []refreshadmin.Record
+			a := newAdmin(t, change, func(cfg *refreshadmin.Config) {
+				cfg.Audit = func(_ context.Context, r refreshadmin.Record) { audited = append(audited, r) }
+			})
+			reply := a.do(http.MethodDelete, "all=true")
+			if reply.StatusCode != 500 || reply.body.Error != "server_error" {
+				t.Errorf("status %d: %s", reply.StatusCode, reply.text)
+			}
+			if len(audited) != 1 || audited[0].Status != 500 || audited[0].Err == nil {
+				t.Errorf("audited %+v", audited)
+			}
+			if log := a.log.String(); !strings.Contains(log, "a bug") || !strings.Contains(log, "refreshadmin_test") {
+				t.Errorf("the log has not the panic with its stack: %s", log)
+			}
+			if got := a.alive(); got != allAlive {
+				t.Errorf("alive: %s", got)
+			}
+		})
+	}
+}
+
+// A client that announces a body and sends none does not keep its connection.
+func TestABodyHasADeadline(t *testing.T) {
+	a := newAdmin(t)
+	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodPost} {
+		r := httptest.NewRequestWithContext(t.Context(), method, "/?subject=carol", strings.NewReader("x"))
+		r.Header.Set("X-Admin", "root")
+		w := &deadlineRecorder{ResponseRecorder: httptest.NewRecorder()}
+		a.handler.ServeHTTP(w, r)
+		if left := time.Until(w.deadline); left <= 0 || left > time.Minute {
+			t.Errorf("%s: reading the body ends in %v", method, left)
+		}
+	}
+}
+
+// deadlineRecorder knows by when the body has to be read.
+type deadlineRecorder struct {
+	*httptest.ResponseRecorder
+
+	deadline time.Time
+}
+
+func (d *deadlineRecorder) SetReadDeadline(at time.Time) error {
+	d.deadline = at
+	return nil
 }
