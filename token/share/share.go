@@ -1,24 +1,21 @@
 // Package share gives one access token to all requests that ask for the same within a short time.
 //
 // A cluster whose nodes all start one image asks for the same token a thousand times. With this
-// decorator around a [token.Issuer] that costs one signature:
+// decorator that costs one signature:
 //
 //	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
 //	shared, err := share.New(issuer, share.Config{For: 30 * time.Second})
 //
-// Authentication and authorization still happen for every request, so a right that was taken away
-// is not in any token that is given out afterwards. Where a request came from is not compared: what
-// an address may do was decided before the token is issued. Two things change. The "jti" names a
-// token and no longer one request: several audit records can have the same, and so the traces of a
-// token at the registry cannot be told apart. And a registry that accepts each jti only once cannot
-// be used; none of the known ones does that.
+// Every request is still authenticated and authorized, so a right that was taken away is not in
+// any token that is given out later. The address of a client is not compared: what it may do was
+// decided before. But a "jti" names a token and no longer one request: several audit records can
+// have the same. A registry that accepts each jti once cannot be used; no known one does that.
 package share
 
 import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/berthpass/registry-auth/internal/lru"
@@ -28,37 +25,37 @@ import (
 
 const (
 	defaultMaxTokens = 1000
-	// maxQuestion bounds the memory of a question, in bytes. One about one image has a hundred.
-	maxQuestion = 1 << 10
-	// minRemaining is the shortest lifetime that the protocol allows.
-	minRemaining = time.Minute
-	// clockNoise is by how much an earlier request may have seen a later time.
-	clockNoise = time.Second
+	maxQuestion      = 1 << 10     // bytes; a request for one image has a hundred
+	maxPart          = 4           // a token is shared for at most this part of its lifetime
+	minRemaining     = time.Minute // the shortest lifetime that the protocol allows
+	clockNoise       = time.Second // by which an earlier request may have seen a later time
 )
 
 // A Config configures an [Issuer].
 type Config struct {
-	// For is how long a token is given out after it was made. A token is not given out after a
-	// quarter of its lifetime, nor in its last minute, however long For is. Required.
+	// For is how long a token is given out after it was requested first: at most a quarter of its
+	// lifetime, and never in its last minute, even if For is longer. Required.
 	For time.Duration
 	// MaxTokens bounds how many tokens are kept; the least recently used is evicted. Zero is 1000,
 	// which take two or three megabytes.
 	MaxTokens int
 }
 
+type issuer interface {
+	Issue(ctx context.Context, request token.Request) (token.Token, error)
+}
+
 // An Issuer gives out the tokens of another issuer, each to all requests with the same subject,
-// audience and access. It is safe for concurrent use, if the other one is.
+// audience and access. It is safe for concurrent use if the other one is.
 type Issuer struct {
-	inner interface {
-		Issue(ctx context.Context, request token.Request) (token.Token, error)
-	}
+	inner  issuer
 	period time.Duration
 	calls  *lru.Cache[question, *call]
 }
 
-// A question identifies requests that get the same token.
+// A question is equal for requests that get the same token.
 type question struct {
-	signing *token.Key // nil if the issuer has no KeySet
+	signing *token.Key // nil if the inner issuer has no KeySet
 	text    string
 }
 
@@ -68,31 +65,24 @@ type call struct {
 	done  chan struct{} // closed when the fields below are set
 	token token.Token
 	err   error
-	// abandoned means that the call failed after the context of its request had ended.
-	abandoned bool
+	ended bool // the context of the first request, when the call failed
 }
 
-// New returns an issuer that shares the tokens of inner, or an error that says which field of the
-// configuration is missing or out of range. If inner has a method KeySet() *token.KeySet, as a
-// [token.Issuer] has, tokens of a key are not given out once another key signs.
-func New(
-	inner interface {
-		Issue(ctx context.Context, request token.Request) (token.Token, error)
-	},
-	config Config,
-) (*Issuer, error) {
+// New returns an issuer that shares the tokens of inner, which is a [token.Issuer] or any other
+// type with its method Issue. If inner has its method KeySet as well, tokens are not given out
+// after another key was promoted. The error says which argument is missing or out of range.
+func New(inner issuer, config Config) (*Issuer, error) {
 	switch {
 	case inner == nil:
 		return nil, errors.New("new sharing issuer: the issuer is missing")
 	case config.For <= 0:
-		return nil, fmt.Errorf("new sharing issuer: For is %v, not positive", config.For)
+		return nil, errors.New("new sharing issuer: For is not positive")
 	case config.MaxTokens < 0:
-		return nil, fmt.Errorf("new sharing issuer: MaxTokens is %d, negative", config.MaxTokens)
+		return nil, errors.New("new sharing issuer: MaxTokens is negative")
 	case config.MaxTokens == 0:
 		config.MaxTokens = defaultMaxTokens
 	}
-	calls := lru.New[question, *call](config.MaxTokens)
-	return &Issuer{inner: inner, period: config.For, calls: calls}, nil
+	return &Issuer{inner, config.For, lru.New[question, *call](config.MaxTokens)}, nil
 }
 
 // KeySet returns the key set of the inner issuer, or nil if it has none.
@@ -104,8 +94,8 @@ func (i *Issuer) KeySet() *token.KeySet {
 }
 
 // Issue returns a token that was made for an earlier request with the same subject, audience and
-// access, or has the inner issuer make one. Concurrent requests wait for one call and share its
-// error. IssuedAt and Lifetime count from now.
+// access, or lets the inner issuer make one. Concurrent requests wait for one call and share its
+// error. IssuedAt and Lifetime are as of now.
 func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token, error) {
 	q := question{text: textOf(request)}
 	if len(q.text) > maxQuestion {
@@ -116,41 +106,45 @@ func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token,
 	}
 	for {
 		if err := ctx.Err(); err != nil {
-			return token.Token{}, fmt.Errorf("issue shared token: %w", err)
+			return token.Token{}, err
 		}
-		own := &call{begun: time.Now().Round(0), done: make(chan struct{})} // wall clock, as in tokens
-		shared := i.calls.Update(q, func(earlier *call) *call {
+		own := &call{begun: now(), done: make(chan struct{})}
+		c := i.calls.Update(q, func(earlier *call) *call {
 			if earlier != nil && earlier.isFresh(own.begun, i.period) {
 				return earlier
 			}
 			return own
 		})
-		if shared == own {
-			i.run(ctx, own, q, request)
-			return own.token, own.err
+		if c == own {
+			i.run(ctx, c, q, request)
+			return c.token, c.err
 		}
 		select {
-		case <-shared.done:
+		case <-c.done:
 		case <-ctx.Done():
 			continue
 		}
+		left := min(c.token.Lifetime, c.token.ExpiresAt.Sub(now()).Truncate(time.Second))
 		switch {
-		case shared.err == nil && shared.remaining(own.begun) >= minRemaining:
-			return shared.tokenAt(own.begun), nil
-		case shared.err == nil: // its lifetime is too short to be shared
+		case c.ended: // its error is not about this request
+		case c.err != nil:
+			return token.Token{}, c.err
+		case left < minRemaining:
 			return i.inner.Issue(ctx, request)
-		case !shared.abandoned:
-			return token.Token{}, shared.err
+		default:
+			shared := c.token
+			shared.IssuedAt, shared.Lifetime = now().UTC().Truncate(time.Second), left
+			return shared, nil
 		}
 	}
 }
 
-// run makes the token of a call. A failed call is forgotten, also when the issuer panics.
+// run makes the token of a call. A call that fails, or panics, is forgotten.
 func (i *Issuer) run(ctx context.Context, c *call, q question, request token.Request) {
 	c.err = errors.New("issue shared token: the issuer panicked")
 	defer func() {
 		if c.err != nil {
-			c.abandoned = ctx.Err() != nil
+			c.ended = ctx.Err() != nil
 			i.calls.Remove(q, func(kept *call) bool { return kept == c })
 		}
 		close(c.done)
@@ -158,45 +152,37 @@ func (i *Issuer) run(ctx context.Context, c *call, q question, request token.Req
 	c.token, c.err = i.inner.Issue(ctx, request)
 }
 
-// isFresh reports whether a request at this time may have the token. A call that is not done is
-// fresh: its token is going to be. After the clock was set back no call is.
+// isFresh reports whether a request may have the token, or wait for it. After the clock was set
+// back no token is fresh.
 func (c *call) isFresh(now time.Time, period time.Duration) bool {
 	select {
 	case <-c.done:
+		age, left := now.Sub(c.begun), c.token.ExpiresAt.Sub(now)
+		period = min(period, c.token.Lifetime/maxPart)
+		return age > -clockNoise && age < period && left >= minRemaining
 	default:
 		return true
 	}
-	const quarter = 4
-	age := now.Sub(c.begun)
-	return c.err == nil && age > -clockNoise && age < min(period, c.token.Lifetime/quarter) &&
-		c.remaining(now) >= minRemaining
 }
 
-func (c *call) remaining(now time.Time) time.Duration {
-	return min(c.token.Lifetime, c.token.ExpiresAt.Sub(now).Truncate(time.Second))
-}
+// now returns the time without the monotonic clock, since tokens expire by the wall clock.
+func now() time.Time { return time.Now().Round(0) }
 
-func (c *call) tokenAt(now time.Time) token.Token {
-	shared := c.token
-	shared.IssuedAt, shared.Lifetime = now.UTC().Truncate(time.Second), c.remaining(now)
-	return shared
-}
-
-// textOf encodes a request. The lengths keep its parts from running into each other.
+// textOf encodes a request. The lengths keep its parts apart.
 func textOf(request token.Request) string {
-	text := appendText(make([]byte, 0, 256), request.Subject, request.Audience)
+	text := make([]byte, 0, 256)
+	add := func(part string) {
+		text = append(binary.AppendUvarint(text, uint64(len(part))), part...)
+	}
+	add(request.Subject)
+	add(request.Audience)
 	for _, s := range scope.Merge(request.Access) {
-		text = appendText(text, s.Type, s.Name)
+		add(s.Type)
+		add(s.Name)
 		text = binary.AppendUvarint(text, uint64(len(s.Actions)))
-		text = appendText(text, s.Actions...)
+		for _, action := range s.Actions {
+			add(action)
+		}
 	}
 	return string(text)
-}
-
-func appendText(text []byte, parts ...string) []byte {
-	for _, part := range parts {
-		text = binary.AppendUvarint(text, uint64(len(part)))
-		text = append(text, part...)
-	}
-	return text
 }
