@@ -6,16 +6,18 @@
 //	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
 //	shared, err := share.New(issuer, share.Config{For: 30 * time.Second})
 //
-// Every request is still authenticated and authorized, so a right that was taken away is not in
-// any token that is given out later. The address of a client is not compared: what it may do was
-// decided before. But a "jti" names a token and no longer one request: several audit records can
-// have the same. A registry that accepts each jti once cannot be used; no known one does that.
+// Every request is still authenticated and authorized, so a right that was taken away is not in a
+// token given out later. Client addresses are not compared: what they may do was decided before.
+// But a "jti" then names a token and not one request, and is in several audit records. A registry
+// that accepts each jti once cannot be used; no known one does that.
 package share
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/berthpass/registry-auth/internal/lru"
@@ -24,11 +26,8 @@ import (
 )
 
 const (
-	defaultMaxTokens = 1000
-	maxQuestion      = 1 << 10     // bytes; a request for one image has a hundred
-	maxPart          = 4           // a token is shared for at most this part of its lifetime
-	minRemaining     = time.Minute // the shortest lifetime that the protocol allows
-	clockNoise       = time.Second // by which an earlier request may have seen a later time
+	maxQuestion  = 1 << 10     // bytes; a request for one image has a hundred
+	minRemaining = time.Minute // the shortest lifetime that the protocol allows
 )
 
 // A Config configures an [Issuer].
@@ -36,8 +35,7 @@ type Config struct {
 	// For is how long a token is given out after it was requested first: at most a quarter of its
 	// lifetime, and never in its last minute, even if For is longer. Required.
 	For time.Duration
-	// MaxTokens bounds how many tokens are kept; the least recently used is evicted. Zero is 1000,
-	// which take two or three megabytes.
+	// MaxTokens bounds how many tokens are kept. Zero is 1000, which take three megabytes.
 	MaxTokens int
 }
 
@@ -53,15 +51,14 @@ type Issuer struct {
 	calls  *lru.Cache[question, *call]
 }
 
-// A question is equal for requests that get the same token.
 type question struct {
 	signing *token.Key // nil if the inner issuer has no KeySet
 	text    string
 }
 
-// A call makes a token, for one request and for all others that ask the same.
+// A call makes a token for all requests that ask the same.
 type call struct {
-	begun time.Time
+	begun time.Time     // by the wall clock, by which tokens expire
 	done  chan struct{} // closed when the fields below are set
 	token token.Token
 	err   error
@@ -69,28 +66,24 @@ type call struct {
 }
 
 // New returns an issuer that shares the tokens of inner, which is a [token.Issuer] or any other
-// type with its method Issue. If inner has its method KeySet as well, tokens are not given out
-// after another key was promoted. The error says which argument is missing or out of range.
+// type with its method Issue. If it has KeySet too, no token is given out after its key changed.
 func New(inner issuer, config Config) (*Issuer, error) {
 	switch {
 	case inner == nil:
 		return nil, errors.New("new sharing issuer: the issuer is missing")
-	case config.For <= 0:
-		return nil, errors.New("new sharing issuer: For is not positive")
-	case config.MaxTokens < 0:
-		return nil, errors.New("new sharing issuer: MaxTokens is negative")
-	case config.MaxTokens == 0:
-		config.MaxTokens = defaultMaxTokens
+	case config.For <= 0 || config.MaxTokens < 0:
+		return nil, errors.New("new sharing issuer: For or MaxTokens is out of range")
 	}
-	return &Issuer{inner, config.For, lru.New[question, *call](config.MaxTokens)}, nil
+	return &Issuer{inner, config.For, lru.New[question, *call](cmp.Or(config.MaxTokens, 1000))}, nil
 }
 
 // KeySet returns the key set of the inner issuer, or nil if it has none.
 func (i *Issuer) KeySet() *token.KeySet {
-	if inner, ok := i.inner.(interface{ KeySet() *token.KeySet }); ok {
-		return inner.KeySet()
+	inner, ok := i.inner.(interface{ KeySet() *token.KeySet })
+	if !ok {
+		return nil
 	}
-	return nil
+	return inner.KeySet()
 }
 
 // Issue returns a token that was made for an earlier request with the same subject, audience and
@@ -104,14 +97,11 @@ func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token,
 	if keys := i.KeySet(); keys != nil {
 		q.signing = keys.Signing()
 	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return token.Token{}, err
-		}
-		own := &call{begun: now(), done: make(chan struct{})}
-		c := i.calls.Update(q, func(earlier *call) *call {
-			if earlier != nil && earlier.isFresh(own.begun, i.period) {
-				return earlier
+	for ctx.Err() == nil {
+		own := &call{begun: time.Now().Round(0), done: make(chan struct{})}
+		c := i.calls.Update(q, func(kept *call) *call {
+			if kept != nil && kept.isFresh(own.begun, i.period) {
+				return kept
 			}
 			return own
 		})
@@ -120,11 +110,11 @@ func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token,
 			return c.token, c.err
 		}
 		select {
-		case <-c.done:
 		case <-ctx.Done():
 			continue
+		case <-c.done:
 		}
-		left := min(c.token.Lifetime, c.token.ExpiresAt.Sub(now()).Truncate(time.Second))
+		left := min(c.token.Lifetime, c.token.ExpiresAt.Sub(time.Now()).Truncate(time.Second))
 		switch {
 		case c.ended: // its error is not about this request
 		case c.err != nil:
@@ -133,10 +123,11 @@ func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token,
 			return i.inner.Issue(ctx, request)
 		default:
 			shared := c.token
-			shared.IssuedAt, shared.Lifetime = now().UTC().Truncate(time.Second), left
+			shared.IssuedAt, shared.Lifetime = time.Now().UTC().Truncate(time.Second), left
 			return shared, nil
 		}
 	}
+	return token.Token{}, ctx.Err()
 }
 
 // run makes the token of a call. A call that fails, or panics, is forgotten.
@@ -152,37 +143,29 @@ func (i *Issuer) run(ctx context.Context, c *call, q question, request token.Req
 	c.token, c.err = i.inner.Issue(ctx, request)
 }
 
-// isFresh reports whether a request may have the token, or wait for it. After the clock was set
-// back no token is fresh.
+// isFresh reports whether a request may have the token, or wait for it. Concurrent requests differ
+// by less than a second in their time; after the clock was set back no token is fresh.
 func (c *call) isFresh(now time.Time, period time.Duration) bool {
 	select {
 	case <-c.done:
-		age, left := now.Sub(c.begun), c.token.ExpiresAt.Sub(now)
-		period = min(period, c.token.Lifetime/maxPart)
-		return age > -clockNoise && age < period && left >= minRemaining
+		age := now.Sub(c.begun)
+		return age > -time.Second && age < min(period, c.token.Lifetime/4) &&
+			c.token.ExpiresAt.Sub(now) >= minRemaining
 	default:
 		return true
 	}
 }
 
-// now returns the time without the monotonic clock, since tokens expire by the wall clock.
-func now() time.Time { return time.Now().Round(0) }
-
-// textOf encodes a request. The lengths keep its parts apart.
+// textOf encodes a request; lengths keep the parts apart.
 func textOf(request token.Request) string {
-	text := make([]byte, 0, 256)
-	add := func(part string) {
-		text = append(binary.AppendUvarint(text, uint64(len(part))), part...)
-	}
-	add(request.Subject)
-	add(request.Audience)
+	parts := []string{request.Subject, request.Audience}
 	for _, s := range scope.Merge(request.Access) {
-		add(s.Type)
-		add(s.Name)
-		text = binary.AppendUvarint(text, uint64(len(s.Actions)))
-		for _, action := range s.Actions {
-			add(action)
-		}
+		parts = append(parts, s.Type, s.Name, strconv.Itoa(len(s.Actions)))
+		parts = append(parts, s.Actions...)
+	}
+	text := make([]byte, 0, 256)
+	for _, part := range parts {
+		text = append(binary.AppendUvarint(text, uint64(len(part))), part...)
 	}
 	return string(text)
 }
