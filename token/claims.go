@@ -64,26 +64,27 @@ type receivedClaims struct {
 	Access    []scope.Scope    `json:"access"`
 }
 
-// maxDate is the end of the year 9999. Later times could overflow.
-const maxDate = 253402300799
-
-func parseClaims(payload []byte) (*receivedClaims, error) {
-	var claims *receivedClaims // a pointer, to tell null from {}
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		return nil, malformed("the claims have another form")
+// parseClaims checks the form of the claims, and the audience.
+func parseClaims(payload []byte, audience string) (Claims, error) {
+	var c *receivedClaims // a pointer, to tell null from {}
+	switch err := json.Unmarshal(payload, &c); {
+	case err != nil || c == nil:
+		return Claims{}, malformed("the claims have another form")
+	case c.ExpiresAt == nil:
+		return Claims{}, malformed("it has no exp")
+	case !slices.Contains(c.Audience, audience):
+		return Claims{}, errAudience
 	}
-	switch {
-	case claims == nil:
-		return nil, malformed("it has no claims")
-	case claims.ExpiresAt == nil:
-		return nil, malformed("it has no exp")
-	}
-	for _, date := range []*jwt.NumericDate{claims.ExpiresAt, claims.NotBefore, claims.IssuedAt} {
+	const maxDate = 253402300799 // the end of the year 9999; later times could overflow
+	for _, date := range []*jwt.NumericDate{c.ExpiresAt, c.NotBefore, c.IssuedAt} {
 		if date != nil && (*date < -maxDate || *date > maxDate) {
-			return nil, malformed("a time is out of range")
+			return Claims{}, malformed("a time is out of range")
 		}
 	}
-	return claims, nil
+	return Claims{
+		Issuer: c.Issuer, Subject: c.Subject, Audience: audience, ExpiresAt: timeOf(c.ExpiresAt),
+		NotBefore: timeOf(c.NotBefore), IssuedAt: timeOf(c.IssuedAt), ID: c.ID, Access: c.Access,
+	}, nil
 }
 
 func timeOf(date *jwt.NumericDate) time.Time {

@@ -127,11 +127,11 @@ func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
-	signer := key.byThumbprint
+	header := key.header
 	if i.config.LibtrustKeyID {
-		signer = key.byLibtrustID
+		header = key.libtrustHeader
 	}
-	value, err := signer.sign(payload)
+	value, err := key.sign(header, payload)
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -74,23 +73,20 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	if err != nil {
 		return Claims{}, err
 	}
-	claims, err := parseClaims(payload)
+	claims, err := parseClaims(payload, v.config.Audience)
 	if err != nil {
 		return Claims{}, err
 	}
-	if err := v.checkClaims(claims); err != nil {
-		return Claims{}, err
+	now, leeway := v.config.Now(), v.config.Leeway
+	switch {
+	case claims.Issuer != v.config.Issuer:
+		return Claims{}, errIssuer
+	case !now.Before(claims.ExpiresAt.Add(leeway)):
+		return Claims{}, errExpired
+	case now.Add(leeway).Before(claims.NotBefore), now.Add(leeway).Before(claims.IssuedAt):
+		return Claims{}, errNotYetValid
 	}
-	return Claims{
-		Issuer:    claims.Issuer,
-		Subject:   claims.Subject,
-		Audience:  v.config.Audience,
-		ExpiresAt: timeOf(claims.ExpiresAt),
-		NotBefore: timeOf(claims.NotBefore),
-		IssuedAt:  timeOf(claims.IssuedAt),
-		ID:        claims.ID,
-		Access:    claims.Access,
-	}, nil
+	return claims, nil
 }
 
 // findKey returns the key that the header names: from the set, or from a certificate below the
@@ -143,7 +139,7 @@ func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time)
 
 func checkSignature(raw string, h *header, key *Key) (payload []byte, err error) {
 	if h.Algorithm != string(key.algorithm) {
-		return nil, fmt.Errorf("%w: the alg is not %s as that of the key", errSignature, key.algorithm)
+		return nil, fmt.Errorf("%w: the alg is not the %s of the key", errSignature, key.algorithm)
 	}
 	algorithms := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.algorithm)}
 	signed, err := jose.ParseSignedCompact(raw, algorithms)
@@ -154,20 +150,4 @@ func checkSignature(raw string, h *header, key *Key) (payload []byte, err error)
 		return nil, errSignature
 	}
 	return payload, nil
-}
-
-func (v *Verifier) checkClaims(claims *receivedClaims) error {
-	now, leeway := v.config.Now(), v.config.Leeway
-	switch {
-	case claims.Issuer != v.config.Issuer:
-		return errIssuer
-	case !slices.Contains(claims.Audience, v.config.Audience):
-		return errAudience
-	case !now.Before(timeOf(claims.ExpiresAt).Add(leeway)):
-		return errExpired
-	case now.Add(leeway).Before(timeOf(claims.NotBefore)),
-		now.Add(leeway).Before(timeOf(claims.IssuedAt)):
-		return errNotYetValid
-	}
-	return nil
 }
