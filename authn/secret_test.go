@@ -15,7 +15,8 @@ import (
 
 const hunter2 authn.Secret = "hunter2"
 
-// A value on the way to a log or an answer shows the stars and nothing of the secret, in hexadecimal neither.
+// A value on the way to a log or an answer shows the stars and nothing of the secret, in
+// hexadecimal neither.
 func TestSecretIsNotPrinted(t *testing.T) {
 	request := authn.Request{Username: "alice", Password: hunter2}
 	printed := map[string]string{}

@@ -23,8 +23,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A File is a source of users that follows the changes of a file. It is an [authn.Authenticator] and
-// an [authn.Directory], and safe for concurrent use. [Open] makes one. It does not have to be closed.
+// A File is a source of users that follows the changes of a file. It is an [authn.Authenticator]
+// and an [authn.Directory], and safe for concurrent use. [Open] makes one. It does not have to be
+// closed.
 type File struct {
 	config Config
 	latest atomic.Pointer[version]

@@ -9,8 +9,8 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 )
 
-// parse returns the users in the content of the file. The error never quotes a line: the hash may be
-// where the name belongs.
+// parse returns the users in the content of the file. The error never quotes a line: the hash may
+// be where the name belongs.
 func (f *File) parse(content []byte) (*static.Users, error) {
 	entries, lines, err := split(content)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 
 const maxFileBytes = 16 << 20 // enough for some 200 000 users
 
-// settleTime is longer than the resolution of time stamps in any file system. It is measured with our
-// own clock, since that of a file server may differ.
+// settleTime is longer than the resolution of time stamps in any file system. It is measured with
+// our own clock, since that of a file server may differ.
 const settleTime = 2 * time.Second
 
 var errBeingWritten = errors.New("the file is being written")
@@ -78,7 +78,7 @@ func (f *File) next(latest *version) *version {
 	next.users, next.err = latest.users, err
 	// A file that cannot be read is tried again at each request. Log only the first error.
 	if next.info != nil || latest.info != nil || latest.err.Error() != err.Error() {
-		f.logger().Error("htpasswd file not reloaded, the previous users stay", slog.Any("error", err))
+		f.logger().Error("htpasswd file not reloaded", slog.Any("error", err))
 	}
 	return next
 }
