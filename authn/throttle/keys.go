@@ -57,7 +57,16 @@ func (k *keyring) find(ctx context.Context, id identity, address netip.Addr) []K
 	if known, ok := k.known.Get(id.origin); ok && now.Before(known.until) {
 		return known.keys
 	}
-	parts := [][]string{{"pair", k.account(ctx, id.username), id.network.String()}}
+	account := id.username
+	if k.directory != nil {
+		if subject, err := k.directory.Lookup(ctx, account); err == nil {
+			account = subject.Name
+		}
+	}
+	// Case is folded for known names too, or a source that ignores case would show by its counts
+	// which names exist.
+	account = strings.ToLower(strings.TrimSpace(account))
+	parts := [][]string{{"pair", account, id.network.String()}}
 	for _, network := range networksOf(address) {
 		if network.IsValid() {
 			parts = append(parts, []string{"network", network.String()})
@@ -74,18 +83,6 @@ func (k *keyring) find(ctx context.Context, id identity, address netip.Addr) []K
 	return keys
 }
 
-// account returns the name by which an account is counted. Case is folded for known names too, or a
-// source that ignores case would show by its counts which names exist.
-func (k *keyring) account(ctx context.Context, typed string) string {
-	name := typed
-	if k.directory != nil {
-		if subject, err := k.directory.Lookup(ctx, typed); err == nil {
-			name = subject.Name
-		}
-	}
-	return strings.ToLower(strings.TrimSpace(name))
-}
-
 // networksOf returns the networks of an address from the smallest to the largest: one client may
 // have an IPv6 /48. That of an unknown address is not valid.
 func networksOf(address netip.Addr) []netip.Prefix {
@@ -93,9 +90,9 @@ func networksOf(address netip.Addr) []netip.Prefix {
 	if !address.Is6() {
 		return []netip.Prefix{netip.PrefixFrom(address, address.BitLen())}
 	}
-	networks := make([]netip.Prefix, 0, 3)
-	for _, bits := range []int{64, 56, 48} {
-		networks = append(networks, netip.PrefixFrom(address, bits).Masked())
+	return []netip.Prefix{
+		netip.PrefixFrom(address, 64).Masked(),
+		netip.PrefixFrom(address, 56).Masked(),
+		netip.PrefixFrom(address, 48).Masked(),
 	}
-	return networks
 }

@@ -261,11 +261,13 @@ func TestSpellingsShareACount(t *testing.T) {
 		"two accounts":                {corp, []string{"alice@corp", "bob@corp"}, 20},
 		"no directory": {
 			func(string) (authn.Subject, error) { return authn.Subject{}, authn.ErrNoLookup },
-			[]string{"alice", "ALICE"}, 10,
+			[]string{"alice", "ALICE"},
+			10,
 		},
 		"a broken directory": {
 			func(string) (authn.Subject, error) { return authn.Subject{}, errors.New("down") },
-			[]string{"alice", "ALICE"}, 10,
+			[]string{"alice", "ALICE"},
+			10,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
