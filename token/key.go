@@ -90,7 +90,7 @@ func (k *Key) ID() string { return k.id }
 // "PYYO:TEWU:V7JH:26JV:AQTZ:LJC3:SXVJ:XGHA:34F2:2LAQ:ZRMK:Z7Q6".
 func (k *Key) LibtrustID() string { return k.libtrustID }
 
-// Algorithm returns the algorithm of the key.
+// Algorithm returns the one algorithm of the key.
 func (k *Key) Algorithm() Algorithm { return k.algorithm }
 
 // Public returns the public key: an *[ecdsa.PublicKey], an [ed25519.PublicKey] or an

@@ -23,13 +23,10 @@ func LoadKey(keyFile, certFile string) (*Key, error) {
 	}
 	var certPEM []byte
 	if certFile != "" {
-		certPEM, err = os.ReadFile(certFile) //nolint:gosec // likewise
-		switch {
-		case err != nil:
+		if certPEM, err = os.ReadFile(certFile); err != nil { //nolint:gosec // likewise
 			return nil, fmt.Errorf("load certificate: %w", err)
-		case len(certPEM) == 0:
-			return nil, fmt.Errorf("load certificate: %w: %s is empty", errPEM, certFile)
 		}
+		certPEM = append(certPEM, '\n') // an empty file has no certificate, and is not ignored
 	}
 	key, err := ParseKey(keyPEM, certPEM)
 	if err != nil {

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -38,16 +39,12 @@ type Verifier struct{ config VerifierConfig }
 // missing.
 func NewVerifier(config VerifierConfig) (*Verifier, error) {
 	switch {
-	case config.Issuer == "":
-		return nil, errors.New("new verifier: the issuer is missing")
-	case config.Audience == "":
-		return nil, errors.New("new verifier: the audience is missing")
+	case config.Issuer == "" || config.Audience == "":
+		return nil, errors.New("new verifier: the issuer or the audience is missing")
 	case config.Keys == nil && config.Roots == nil:
 		return nil, errors.New("new verifier: the keys are missing")
-	case config.Leeway == 0:
-		config.Leeway = defaultLeeway
 	}
-	config.Leeway = max(config.Leeway, 0)
+	config.Leeway = max(cmp.Or(config.Leeway, defaultLeeway), 0)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -109,10 +106,10 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 	}
 	leaf, err := newPublicKey(chain[0].PublicKey)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the x5c certificate is of an unsupported key", errUnknownKey)
+		return nil, errUnknownKey
 	}
-	if i := indexOf(trusted, leaf.id); i >= 0 {
-		return trusted[i], nil
+	if key := find(trusted, leaf.id); key != nil {
+		return key, nil
 	}
 	if v.config.Roots != nil && leadsToRoot(chain, v.config.Roots, v.config.Now()) {
 		return leaf, nil
@@ -129,10 +126,8 @@ func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time)
 		intermediates.AddCert(certificate)
 	}
 	_, err := chain[0].Verify(x509.VerifyOptions{
-		Roots:         roots,
-		Intermediates: intermediates,
-		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: roots, Intermediates: intermediates, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	return err == nil
 }
