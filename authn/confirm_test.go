@@ -3,10 +3,10 @@ package authn_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,38 +37,49 @@ func TestConfirm(t *testing.T) {
 	alice := authn.Subject{Name: "alice", Stamp: "1"}
 	limited := authn.Subject{Name: "alice", Stamp: "1", Limit: pullOnly()}
 	narrower := authn.Subject{Name: "alice", Stamp: "1", Limit: &authn.Limit{}}
+	anonymous, unstamped := authn.Subject{}, authn.Subject{Name: "alice"}
+	broken := errors.New("the database is down")
+	opaque := authn.Func(nil)
 	directory := func(subject authn.Subject, err error) authn.Authenticator {
 		return &source{lookup: func(string) (authn.Subject, error) { return subject, err }}
 	}
-	broken := errors.New("the database is down")
+	confirm := func(subject authn.Subject, err error) authn.Authenticator {
+		return confirmer{opaque, subject, err}
+	}
+	knows, knowsLimit := directory(alice, nil), confirm(limited, nil)
+	unknown, disabled := directory(anonymous, authn.ErrNoMatch), directory(anonymous, authn.ErrRejected)
+	chain := authn.Chain
+	cache := func(a authn.Authenticator) authn.Authenticator {
+		return authn.Cache(a, authn.CacheConfig{})
+	}
 	for name, test := range map[string]struct {
 		source     authn.Authenticator
 		remembered authn.Subject
 		want       error
 	}{
-		"neither":                              {authn.Func(nil), alice, authn.ErrNoLookup},
-		"a directory, the same":                {directory(alice, nil), alice, nil},
-		"a directory, another stamp":           {directory(authn.Subject{Name: "alice"}, nil), alice, authn.ErrRejected},
-		"a directory, unknown":                 {directory(authn.Subject{}, authn.ErrNoMatch), alice, authn.ErrNoMatch},
-		"a directory, down":                    {directory(authn.Subject{}, broken), alice, broken},
-		"a directory, a limit":                 {directory(alice, nil), limited, authn.ErrNoLookup},
-		"a directory, a limit and disabled":    {directory(authn.Subject{}, authn.ErrRejected), limited, authn.ErrRejected},
-		"a confirmer, the same":                {confirmer{subject: alice}, alice, nil},
-		"a confirmer, the same limit":          {confirmer{subject: limited}, limited, nil},
-		"a confirmer, a limit that narrowed":   {confirmer{subject: narrower}, limited, nil},
-		"a confirmer that forgets the limit":   {confirmer{subject: alice}, limited, authn.ErrRejected},
-		"a confirmer with another stamp":       {confirmer{subject: authn.Subject{Name: "alice"}}, alice, authn.ErrRejected},
-		"a confirmer that rejects":             {confirmer{err: authn.ErrRejected}, limited, authn.ErrRejected},
-		"a chain, the first knows":             {authn.Chain(confirmer{subject: limited}, directory(alice, nil)), limited, nil},
-		"a chain, the second knows":            {authn.Chain(directory(alice, nil), confirmer{subject: limited}), limited, nil},
-		"a chain, none knows":                  {authn.Chain(confirmer{err: authn.ErrNoMatch}, directory(alice, authn.ErrNoMatch)), alice, authn.ErrNoMatch},
-		"a chain, the first rejects":           {authn.Chain(directory(alice, authn.ErrRejected), confirmer{subject: alice}), alice, authn.ErrRejected},
-		"a chain, the first is down":           {authn.Chain(directory(alice, broken), confirmer{subject: alice}), alice, broken},
-		"a chain, one cannot tell":             {authn.Chain(authn.Func(nil), directory(alice, authn.ErrNoMatch)), alice, authn.ErrNoLookup},
-		"a chain, another one knows":           {authn.Chain(authn.Func(nil), directory(alice, nil)), alice, nil},
-		"a cache of a confirmer":               {authn.Cache(confirmer{subject: limited}, authn.CacheConfig{}), limited, nil},
-		"a cache of a chain with a directory":  {authn.Cache(authn.Chain(directory(alice, nil)), authn.CacheConfig{}), alice, nil},
-		"a cache of a directory, with a limit": {authn.Cache(directory(alice, nil), authn.CacheConfig{}), limited, authn.ErrNoLookup},
+		"neither":                              {opaque, alice, authn.ErrNoLookup},
+		"a directory, the same":                {knows, alice, nil},
+		"a directory, another stamp":           {directory(unstamped, nil), alice, authn.ErrRejected},
+		"a directory, unknown":                 {unknown, alice, authn.ErrNoMatch},
+		"a directory, down":                    {directory(anonymous, broken), alice, broken},
+		"a directory, a limit":                 {knows, limited, authn.ErrNoLookup},
+		"a directory, a limit and disabled":    {disabled, limited, authn.ErrRejected},
+		"a confirmer, the same":                {confirm(alice, nil), alice, nil},
+		"a confirmer, the same limit":          {knowsLimit, limited, nil},
+		"a confirmer, a limit that narrowed":   {confirm(narrower, nil), limited, nil},
+		"a confirmer that forgets the limit":   {confirm(alice, nil), limited, authn.ErrRejected},
+		"a confirmer with another stamp":       {confirm(unstamped, nil), alice, authn.ErrRejected},
+		"a confirmer that rejects":             {confirm(anonymous, authn.ErrRejected), limited, authn.ErrRejected},
+		"a chain, the first knows":             {chain(knowsLimit, knows), limited, nil},
+		"a chain, the second knows":            {chain(knows, knowsLimit), limited, nil},
+		"a chain, none knows":                  {chain(confirm(anonymous, authn.ErrNoMatch), unknown), alice, authn.ErrNoMatch},
+		"a chain, the first rejects":           {chain(disabled, knows), alice, authn.ErrRejected},
+		"a chain, the first is down":           {chain(directory(anonymous, broken), knows), alice, broken},
+		"a chain, one cannot tell":             {chain(opaque, unknown), alice, authn.ErrNoLookup},
+		"a chain, another one knows":           {chain(opaque, knows), alice, nil},
+		"a cache of a confirmer":               {cache(knowsLimit), limited, nil},
+		"a cache of a chain with a directory":  {cache(chain(knows)), alice, nil},
+		"a cache of a directory, with a limit": {cache(knows), limited, authn.ErrNoLookup},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := authn.Confirm(t.Context(), test.source, test.remembered)
@@ -174,15 +185,13 @@ func TestALimitIsNeverWidened(t *testing.T) {
 					random := rand.New(rand.NewPCG(seed, 0))
 					source := tokens{}
 					for i := range 10 {
-						secret := authn.Secret(fmt.Sprint(i))
-						source[secret] = authn.Subject{
-							Name: "user" + fmt.Sprint(random.IntN(2)), Limit: randomLimit(random, asked),
+						secret := authn.Secret(strconv.Itoa(i))
+						subject := authn.Subject{Name: "user" + strconv.Itoa(random.IntN(2))}
+						subject.Limit = randomLimit(random, asked)
+						if subject.Limit == nil || random.IntN(2) == 0 {
+							subject.Stamp = strconv.Itoa(i)
 						}
-						if source[secret].Limit == nil || random.IntN(2) == 0 {
-							subject := source[secret]
-							subject.Stamp = fmt.Sprint(i)
-							source[secret] = subject
-						}
+						source[secret] = subject
 					}
 					cached := authn.Cache(wrap(source), authn.CacheConfig{MaxEntries: 5})
 					secrets := slices.Sorted(maps.Keys(source))

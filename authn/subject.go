@@ -11,6 +11,7 @@ import (
 // A Kind tells people from programs. Its numbers may be stored: they never change.
 type Kind uint8
 
+// The kinds of subjects.
 const (
 	KindUser           Kind = 0 // a person, or an account that acts for one
 	KindServiceAccount Kind = 1 // a program: a CI job, a robot, a cluster
@@ -49,8 +50,7 @@ type Subject struct {
 	// Name is the canonical name, as the source of users spells it. Policies compare it exactly,
 	// and it is the "sub" claim of the token. A subject without a name is anonymous.
 	Name string `json:"name"`
-	// Kind tells people from service accounts. Both can have the same name, so a policy that
-	// grants something to a name must look at the kind too.
+	// Kind matters to policies: a user and a service account can have the same name.
 	Kind Kind `json:"kind"`
 	// Labels are other facts that the source knows, such as {"group": {"devs", "ops"}}.
 	Labels map[string][]string `json:"labels,omitempty"`

@@ -10,9 +10,8 @@
 //	htpasswd -nBC 10 alice
 //
 // Hashes are those of package password: bcrypt, and argon2id in PHC format, which Apache does not
-// know. A file with MD5 ($apr1$), SHA-1, crypt or plain text passwords is an error, rather than
-// users that cannot log in. All users are of kind [authn.KindUser], have no labels and are never
-// disabled.
+// know. MD5 ($apr1$), SHA-1, crypt and plain text passwords are errors, rather than users that
+// cannot log in. All users are of kind [authn.KindUser] and have no labels.
 //
 // # Changes
 //

@@ -32,7 +32,6 @@ type File struct {
 	reload sync.Mutex // serializes the replacement of latest
 }
 
-var _ authn.Authenticator = (*File)(nil)
 var _ authn.Directory = (*File)(nil)
 
 // Open reads the file. The error names the line that is wrong. A file without users is no error.

@@ -109,20 +109,21 @@ func readFile(path string) ([]byte, fs.FileInfo, error) {
 	if !before.Mode().IsRegular() { // opening a pipe would block
 		return nil, nil, fmt.Errorf("%s is not a regular file", path)
 	}
+	if before.Size() > maxFileBytes {
+		return nil, nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
+	}
 	file, err := os.Open(path) //nolint:gosec // the operator chooses the path
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = file.Close() }() // nothing was written
-	content, readErr := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	content, readErr := io.ReadAll(io.LimitReader(file, maxFileBytes))
 	after, statErr := file.Stat()
-	switch err := errors.Join(readErr, statErr); {
-	case err != nil:
+	if err := errors.Join(readErr, statErr); err != nil {
 		return nil, nil, err
-	case !same(before, after):
+	}
+	if !same(before, after) {
 		return nil, nil, fmt.Errorf("%s: %w", path, errBeingWritten)
-	case len(content) > maxFileBytes:
-		return nil, nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
 	}
 	return content, after, nil
 }

@@ -35,7 +35,6 @@ type account struct {
 	disabled bool
 }
 
-var _ authn.Authenticator = (*Users)(nil)
 var _ authn.Directory = (*Users)(nil)
 
 // New returns a source of the given users. The error is a *[UserError] for the first user that is
