@@ -28,7 +28,7 @@ const (
 
 const (
 	minRSABits     = 2048
-	maxRSABits     = 4096      // a larger one in a hostile certificate could take a second to verify
+	maxRSABits     = 4096      // a hostile larger one could take a second to verify
 	minRSAExponent = 1<<16 + 1 // FIPS 186-5, section A.1.1
 )
 

@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -30,15 +29,12 @@ func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
 	key, err = key.certified(nil, &x509.Certificate{
 		Subject:        pkix.Name{CommonName: "registry token authority " + key.id[:8]},
-		NotBefore:      now.Add(-clockDifference),
-		NotAfter:       now.Add(defaultValidity),
 		KeyUsage:       x509.KeyUsageCertSign,
 		IsCA:           true,
 		MaxPathLenZero: true, // it certifies keys, not further authorities
-	})
+	}, time.Now(), defaultValidity)
 	if err != nil {
 		return nil, err
 	}
@@ -76,13 +72,7 @@ func (a *Authority) CertificatePEM() []byte { return a.key.CertificatePEM() }
 func (a *Authority) PrivateKeyPEM() ([]byte, error) { return a.key.PrivateKeyPEM() }
 
 // Warnings returns warnings about the authority to be logged at start, as [Key.Warnings] does.
-func (a *Authority) Warnings() []string {
-	warnings := append(slices.Clone(a.key.warnings), a.key.expiryWarnings()...)
-	if a.key.algorithm == EdDSA {
-		warnings = append(warnings, ed25519Warning)
-	}
-	return warnings
-}
+func (a *Authority) Warnings() []string { return a.key.Warnings() }
 
 // GenerateKey makes a key with a certificate of the authority, valid from an hour ago until
 // validFor from now, but no longer than the authority. An empty algorithm is [ES256]. Use it for
@@ -91,21 +81,16 @@ func (a *Authority) GenerateKey(algorithm Algorithm, validFor time.Duration) (*K
 	return a.generateKey(algorithm, validFor, time.Now())
 }
 
-func (a *Authority) generateKey(alg Algorithm, validFor time.Duration, now time.Time) (*Key, error) {
+func (a *Authority) generateKey(
+	algorithm Algorithm, validFor time.Duration, now time.Time,
+) (*Key, error) {
 	if err := checkValidity(a.key.chain, now); err != nil {
 		return nil, fmt.Errorf("generate key: authority: %w", err)
 	}
-	key, err := generateBare(alg)
+	key, err := generateBare(algorithm)
 	if err != nil {
 		return nil, err
 	}
-	end := now.Add(validFor)
-	if latest := a.key.chain[0].NotAfter; latest.Before(end) {
-		end = latest
-	}
-	return key.certified(a.key, &x509.Certificate{
-		NotBefore: now.Add(-clockDifference),
-		NotAfter:  end,
-		KeyUsage:  x509.KeyUsageDigitalSignature,
-	})
+	template := &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}
+	return key.certified(a.key, template, now, validFor)
 }

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,12 +10,10 @@ import (
 )
 
 const (
-	defaultKeyLifetime = 24 * time.Hour
-	minKeyLifetime     = 10 * time.Minute
-	// defaultPublishFirst is several times as long as package auth lets clients cache the JWKS.
-	defaultPublishFirst = 5 * time.Minute
-	// retryInterval is the pause after a renewal that failed.
-	retryInterval = 10 * time.Second
+	defaultKeyLifetime  = 24 * time.Hour
+	minKeyLifetime      = 10 * time.Minute
+	defaultPublishFirst = 5 * time.Minute // package auth lets clients cache the JWKS for one
+	retryInterval       = 10 * time.Second
 )
 
 // An AuthorityKeysConfig configures [AuthorityKeys]. The zero value is a good one.
@@ -71,22 +70,14 @@ type AuthorityKeys struct {
 // NewKeys makes a first key below the authority. The error says which field of the configuration
 // is out of range, or why there is no key.
 func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) {
-	if config.Lifetime == 0 {
-		config.Lifetime = defaultKeyLifetime
-	}
-	if config.PublishFirst == 0 {
-		config.PublishFirst = min(defaultPublishFirst, config.Lifetime/6)
-	}
+	config.Lifetime = cmp.Or(config.Lifetime, defaultKeyLifetime)
+	config.PublishFirst = cmp.Or(config.PublishFirst, min(defaultPublishFirst, config.Lifetime/6))
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	if config.Lifetime < minKeyLifetime {
-		return nil, fmt.Errorf("new authority keys: the lifetime is %v, less than %v",
-			config.Lifetime, minKeyLifetime)
-	}
-	if config.PublishFirst > config.Lifetime/6 {
-		return nil, fmt.Errorf("new authority keys: PublishFirst is %v, more than a sixth of %v",
-			config.PublishFirst, config.Lifetime)
+	if config.Lifetime < minKeyLifetime || config.PublishFirst > config.Lifetime/6 {
+		return nil, fmt.Errorf("new authority keys: the lifetime of %v is less than %v, "+
+			"or less than six times PublishFirst", config.Lifetime, minKeyLifetime)
 	}
 	config.PublishFirst = max(config.PublishFirst, 0)
 	k := &AuthorityKeys{authority: a, config: config, removeAt: make(map[string]time.Time)}
@@ -252,9 +243,6 @@ func (k *AuthorityKeys) failedRecently(now time.Time) bool {
 }
 
 func (k *AuthorityKeys) log(level slog.Level, message string, attrs ...slog.Attr) {
-	logger := k.config.Logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := cmp.Or(k.config.Logger, slog.Default())
 	logger.LogAttrs(context.Background(), level, message, attrs...)
 }

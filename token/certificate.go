@@ -22,23 +22,21 @@ const (
 // in their bundle need the new one too, and find both by the same kid. An empty commonName stands
 // for a generated one. The certificate is not a CA, so trusting it trusts nothing but this key.
 func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error) {
-	now := time.Now()
-	return k.certified(nil, &x509.Certificate{
-		Subject:   pkix.Name{CommonName: commonName},
-		NotBefore: now.Add(-clockDifference),
-		NotAfter:  now.Add(validFor),
-		KeyUsage:  x509.KeyUsageDigitalSignature,
-	})
+	subject := pkix.Name{CommonName: commonName}
+	template := &x509.Certificate{Subject: subject, KeyUsage: x509.KeyUsageDigitalSignature}
+	return k.certified(nil, template, time.Now(), validFor)
 }
 
 // certified returns the same key with a new certificate, which the parent signs, or the key
-// itself.
-func (k *Key) certified(parent *Key, template *x509.Certificate) (certified *Key, err error) {
+// itself. The certificate does not outlive that of the parent.
+func (k *Key) certified(
+	parent *Key, template *x509.Certificate, now time.Time, validFor time.Duration,
+) (certified *Key, err error) {
 	if !k.CanSign() {
 		return nil, fmt.Errorf("create certificate: %w", errPublicOnly)
 	}
-	if !template.NotAfter.After(template.NotBefore.Add(clockDifference)) {
-		return nil, fmt.Errorf("create certificate: the validity is not positive")
+	if validFor <= 0 {
+		return nil, fmt.Errorf("create certificate: the validity is %v, not positive", validFor)
 	}
 	defer func() {
 		if r := recover(); r != nil { // as when a token is signed
@@ -46,12 +44,16 @@ func (k *Key) certified(parent *Key, template *x509.Certificate) (certified *Key
 		}
 	}()
 	template.BasicConstraintsValid = true
+	template.NotBefore, template.NotAfter = now.Add(-clockDifference), now.Add(validFor)
 	if template.Subject.CommonName == "" {
 		template.Subject.CommonName = "registry token signing key " + k.id[:8]
 	}
-	issuer, signer := template, k.signer
+	issuer, signer, above := template, k.signer, []*x509.Certificate(nil)
 	if parent != nil {
-		issuer, signer = parent.chain[0], parent.signer
+		issuer, signer, above = parent.chain[0], parent.signer, parent.chain
+		if issuer.NotAfter.Before(template.NotAfter) {
+			template.NotAfter = issuer.NotAfter
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, issuer, k.public, signer)
 	if err != nil {
@@ -63,10 +65,7 @@ func (k *Key) certified(parent *Key, template *x509.Certificate) (certified *Key
 	}
 	renewed := *k
 	renewed.authority, renewed.signsUntil = nil, time.Time{}
-	renewed.chain = []*x509.Certificate{certificate}
-	if parent != nil {
-		renewed.chain = append(renewed.chain, parent.chain...)
-	}
+	renewed.chain = append([]*x509.Certificate{certificate}, above...)
 	return renewed.withSigner(k.signer) // the x5c header has changed
 }
 
@@ -91,12 +90,17 @@ func checkChain(public crypto.PublicKey, chain []*x509.Certificate) error {
 			continue
 		}
 		if err := chain[i-1].CheckSignatureFrom(c); err != nil {
-			return fmt.Errorf("%w: certificate %d is not signed by the next one: %w",
-				errBadCertificate, i, err)
+			return fmt.Errorf("%w: %q did not sign the one before: %w",
+				errBadCertificate, c.Subject, err)
 		}
 	}
-	if len(chain) > 0 && !sameKey(public, chain[0].PublicKey) {
-		return fmt.Errorf("%w: the certificate %q is of another key", errKeyMismatch, chain[0].Subject)
+	if len(chain) == 0 {
+		return nil
+	}
+	// All public keys of the standard library have this method.
+	key, ok := public.(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !key.Equal(chain[0].PublicKey) {
+		return fmt.Errorf("%w: %q is of another key", errKeyMismatch, chain[0].Subject)
 	}
 	return nil
 }
@@ -110,12 +114,6 @@ func checkValidity(chain []*x509.Certificate, now time.Time) error {
 		}
 	}
 	return nil
-}
-
-// sameKey compares two public keys. All of the standard library's have the method.
-func sameKey(a, b crypto.PublicKey) bool {
-	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && key.Equal(b)
 }
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

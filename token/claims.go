@@ -12,22 +12,14 @@ import (
 
 // Claims are the content of a verified token. The zero value allows nothing.
 type Claims struct {
-	// Issuer is "iss", the issuer of the token.
-	Issuer string
-	// Subject is "sub", the user of the token. Empty is the anonymous subject.
-	Subject string
-	// Audience is the verifier's own one of the audiences in "aud".
-	Audience string
-	// ExpiresAt is "exp", in UTC.
-	ExpiresAt time.Time
-	// NotBefore is "nbf", or the zero time if the token has none.
-	NotBefore time.Time
-	// IssuedAt is "iat", or the zero time if the token has none.
-	IssuedAt time.Time
-	// ID is "jti".
-	ID string
-	// Access is "access", the scopes that the token allows.
-	Access []scope.Scope
+	Issuer    string        // "iss"
+	Subject   string        // "sub"; empty is the anonymous subject
+	Audience  string        // the audience in "aud" that is the verifier's own
+	ExpiresAt time.Time     // "exp", in UTC as the others
+	NotBefore time.Time     // "nbf", or the zero time
+	IssuedAt  time.Time     // "iat", or the zero time
+	ID        string        // "jti"
+	Access    []scope.Scope // "access": what the token allows
 }
 
 // Allows reports whether the token allows all of the scope's actions on its resource. Type and
@@ -64,26 +56,21 @@ type receivedClaims struct {
 	Access    []scope.Scope    `json:"access"`
 }
 
-// maxDate is the end of the year 9999. Later times could overflow.
-const maxDate = 253402300799
-
-func parseClaims(payload []byte) (*receivedClaims, error) {
-	var claims *receivedClaims // a pointer, to tell null from {}
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		return nil, malformed("the claims have another form")
+// parseClaims checks the form of the claims, and the audience.
+func parseClaims(payload []byte, audience string) (Claims, error) {
+	var c *receivedClaims // a pointer, to tell null from {}
+	switch err := json.Unmarshal(payload, &c); {
+	case err != nil || c == nil:
+		return Claims{}, malformed("the claims have another form")
+	case c.ExpiresAt == nil:
+		return Claims{}, malformed("it has no exp")
+	case !slices.Contains(c.Audience, audience):
+		return Claims{}, errAudience
 	}
-	switch {
-	case claims == nil:
-		return nil, malformed("it has no claims")
-	case claims.ExpiresAt == nil:
-		return nil, malformed("it has no exp")
-	}
-	for _, date := range []*jwt.NumericDate{claims.ExpiresAt, claims.NotBefore, claims.IssuedAt} {
-		if date != nil && (*date < -maxDate || *date > maxDate) {
-			return nil, malformed("a time is out of range")
-		}
-	}
-	return claims, nil
+	return Claims{
+		Issuer: c.Issuer, Subject: c.Subject, Audience: audience, ExpiresAt: timeOf(c.ExpiresAt),
+		NotBefore: timeOf(c.NotBefore), IssuedAt: timeOf(c.IssuedAt), ID: c.ID, Access: c.Access,
+	}, nil
 }
 
 func timeOf(date *jwt.NumericDate) time.Time {

@@ -38,39 +38,33 @@ func GenerateKeySet(algorithm Algorithm) (*KeySet, error) {
 
 // generateBare makes a key without a certificate.
 func generateBare(algorithm Algorithm) (*Key, error) {
-	signer, err := generate(algorithm)
+	var signer crypto.Signer
+	var err error
+	switch algorithm {
+	case ES256, "":
+		signer, err = generateECDSA(elliptic.P256())
+	case es384:
+		signer, err = generateECDSA(elliptic.P384())
+	case es512:
+		signer, err = generateECDSA(elliptic.P521())
+	case EdDSA:
+		_, signer, err = ed25519.GenerateKey(rand.Reader)
+	case RS256:
+		signer, err = rsa.GenerateKey(rand.Reader, generatedRSABits)
+	default:
+		err = fmt.Errorf("%w: algorithm %q", errUnsupportedKey, string(algorithm))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("generate key: %w", err)
 	}
 	return NewKey(signer)
 }
 
-func generate(algorithm Algorithm) (crypto.Signer, error) {
-	switch algorithm {
-	case ES256, "":
-		return generateECDSA(elliptic.P256())
-	case es384:
-		return generateECDSA(elliptic.P384())
-	case es512:
-		return generateECDSA(elliptic.P521())
-	case EdDSA:
-		_, private, err := ed25519.GenerateKey(rand.Reader)
-		return private, err
-	case RS256:
-		return rsa.GenerateKey(rand.Reader, generatedRSABits)
-	default:
-		return nil, fmt.Errorf("%w: algorithm %q", errUnsupportedKey, string(algorithm))
-	}
-}
-
-func generateECDSA(curve elliptic.Curve) (crypto.Signer, error) {
+func generateECDSA(curve elliptic.Curve) (*ecdsa.PrivateKey, error) {
 	for {
 		private, err := ecdsa.GenerateKey(curve, rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		if !startsWithZero(private.Public()) {
-			return private, nil
+		if err != nil || !startsWithZero(private.Public()) {
+			return private, err
 		}
 	}
 }

@@ -10,8 +10,7 @@ import (
 )
 
 const (
-	// maxTokenLength is twice the header line that registries accept.
-	maxTokenLength  = 16 << 10
+	maxTokenLength  = 16 << 10 // twice the header line that registries accept
 	maxCertificates = 10
 )
 
@@ -33,38 +32,30 @@ func parseHeader(raw string) (*header, error) {
 	if len(raw) > maxTokenLength {
 		return nil, malformed("it is too long")
 	}
-	parts := strings.SplitN(raw, ".", 4)
-	if len(parts) != 3 { //nolint:mnd // header, payload, signature
-		return nil, malformed("it does not have three parts")
-	}
-	var decoded []byte
-	for i := len(parts) - 1; i >= 0; i-- { // the header last
-		var ok bool
-		if decoded, ok = decodePart(parts[i]); !ok {
+	parts := strings.SplitN(raw, ".", 4) // one more than there should be
+	var decoded [4][]byte
+	for i, part := range parts {
+		// Package base64 ignores line breaks and, if not strict, the unused bits at the end. One
+		// token must not have many forms.
+		var err error
+		decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(part)
+		if err != nil || part == "" || strings.ContainsAny(part, "\r\n") {
 			return nil, malformed("it is not base64url")
 		}
 	}
 	var h *header // a pointer, to tell null from {}
-	if err := json.Unmarshal(decoded, &h); err != nil || h == nil {
-		return nil, malformed("the header has another form")
-	}
+	err := json.Unmarshal(decoded[0], &h)
 	switch {
+	case len(parts) != 3:
+		return nil, malformed("it does not have three parts")
+	case err != nil || h == nil:
+		return nil, malformed("the header has another form")
 	case h.Critical != nil || h.Base64 != nil: // RFC 7515, section 4.1.11, and RFC 7797
 		return nil, malformed("it uses an extension")
 	case h.Type != "" && !strings.EqualFold(h.Type, "JWT"):
 		return nil, malformed("the typ is not JWT")
 	}
 	return h, nil
-}
-
-// decodePart decodes base64url and accepts one spelling only. Package base64 ignores line breaks
-// and, if not strict, the unused bits at the end, so that one token would have many forms.
-func decodePart(part string) ([]byte, bool) {
-	if part == "" || strings.ContainsAny(part, "\r\n") {
-		return nil, false
-	}
-	decoded, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	return decoded, err == nil
 }
 
 // certificates returns the untrusted x5c chain, that of the key first.

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -15,15 +16,12 @@ import (
 
 const (
 	defaultLifetime = 5 * time.Minute
-	// minLifetime is the least that the specification allows, and the default of clients.
-	minLifetime = time.Minute
-	// maxLifetime bounds the harm of a stolen token, which cannot be revoked.
-	maxLifetime = time.Hour
+	minLifetime     = time.Minute // of the specification, and what clients assume
+	maxLifetime     = time.Hour   // a stolen token cannot be revoked
+	// backdated is how far in the past iat and nbf are. Zot refuses either in its future, without
+	// leeway, so this is how far the clock of a registry may be behind.
+	backdated = 5 * time.Second
 )
-
-// backdated is how far in the past iat and nbf are. Zot refuses either in its future, without
-// leeway, so this is how far the clock of a registry may be behind.
-const backdated = 5 * time.Second
 
 // An IssuerConfig configures an [Issuer].
 type IssuerConfig struct {
@@ -47,9 +45,7 @@ type Issuer struct{ config IssuerConfig }
 // NewIssuer returns an issuer, or an error that says which field of the configuration is missing
 // or out of range.
 func NewIssuer(config IssuerConfig) (*Issuer, error) {
-	if config.Lifetime == 0 {
-		config.Lifetime = defaultLifetime
-	}
+	config.Lifetime = cmp.Or(config.Lifetime, defaultLifetime)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -82,37 +78,41 @@ type Request struct {
 
 // A Token is an issued access token.
 type Token struct {
-	// Value is the token itself. It does not print, since it works for everyone who has it.
-	Value Secret
-	// ID is the "jti", for the audit log.
-	ID string
+	Value Secret // does not print, since it works for everyone who has it
+	ID    string // the "jti", for the audit log
 	// IssuedAt is the present in whole seconds of UTC, for "issued_at" of the response. The iat of
 	// the token is a few seconds earlier.
-	IssuedAt time.Time
-	// ExpiresAt is the "exp", never before IssuedAt plus Lifetime.
-	ExpiresAt time.Time
-	// Lifetime is how long the token is valid, for "expires_in" of the response.
-	Lifetime time.Duration
+	IssuedAt  time.Time
+	ExpiresAt time.Time     // the "exp", never before IssuedAt plus Lifetime
+	Lifetime  time.Duration // for "expires_in" of the response
 }
 
 // Issue makes a token. The error means that no token can be made now: the signer failed, ctx has
 // ended, the certificate of the key ends before the token would and cannot be renewed (see
 // [AuthorityKeys]), or the request is not valid. It contains nothing secret.
 func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
-	if err := ctx.Err(); err != nil { // a crypto.Signer takes no context
-		return Token{}, fmt.Errorf("issue token: %w", err)
-	}
-	// encoding/json would replace invalid UTF-8, and so turn two subjects into one.
-	if request.Audience == "" ||
-		!utf8.ValidString(request.Audience) || !utf8.ValidString(request.Subject) {
-		return Token{}, errors.New("issue token: the audience is missing, or a name is not UTF-8")
-	}
 	now := i.config.Now().UTC()
 	token := Token{
 		ID:        rand.Text(),
 		IssuedAt:  now.Truncate(time.Second),
 		ExpiresAt: roundUp(now.Add(i.config.Lifetime)),
 		Lifetime:  i.config.Lifetime,
+	}
+	err := ctx.Err() // a crypto.Signer takes no context
+	if err == nil {
+		token.Value, err = i.sign(request, token)
+	}
+	if err != nil {
+		return Token{}, fmt.Errorf("issue token: %w", err)
+	}
+	return token, nil
+}
+
+func (i *Issuer) sign(request Request, token Token) (Secret, error) {
+	// encoding/json would replace invalid UTF-8, and so turn two subjects into one.
+	if request.Audience == "" ||
+		!utf8.ValidString(request.Audience) || !utf8.ValidString(request.Subject) {
+		return "", errors.New("the audience is missing, or a name is not UTF-8")
 	}
 	past := token.IssuedAt.Add(-backdated).Unix()
 	payload, err := json.Marshal(issuedClaims{
@@ -121,22 +121,18 @@ func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 		ID: token.ID, Access: accessOf(request.Access),
 	})
 	if err != nil {
-		return Token{}, fmt.Errorf("issue token: %w", err)
+		return "", err
 	}
 	key, err := i.config.Keys.signingUntil(token.ExpiresAt)
 	if err != nil {
-		return Token{}, fmt.Errorf("issue token: %w", err)
+		return "", err
 	}
-	signer := key.byThumbprint
+	header := key.header
 	if i.config.LibtrustKeyID {
-		signer = key.byLibtrustID
+		header = key.libtrustHeader
 	}
-	value, err := signer.sign(payload)
-	if err != nil {
-		return Token{}, fmt.Errorf("issue token: %w", err)
-	}
-	token.Value = Secret(value)
-	return token, nil
+	value, err := key.sign(header, payload)
+	return Secret(value), err
 }
 
 // KeySet returns the issuer's key set, to change or publish its keys.
@@ -167,12 +163,5 @@ func accessOf(list []scope.Scope) []scope.Scope {
 	return slices.DeleteFunc(access, func(s scope.Scope) bool { return len(s.Actions) == 0 })
 }
 
-// roundUp returns t in whole seconds. Rounding down would end a token before the client expects
-// it.
-func roundUp(t time.Time) time.Time {
-	whole := t.Truncate(time.Second)
-	if whole.Before(t) {
-		return whole.Add(time.Second)
-	}
-	return whole
-}
+// roundUp returns t in whole seconds; a token must not end before its client expects it.
+func roundUp(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }

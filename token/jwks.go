@@ -2,16 +2,12 @@ package token
 
 import (
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"slices"
 
 	jose "github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
 )
-
-// use is the "use" of a key that signs (RFC 7517, section 4.2).
-const use = "sig"
 
 // JWKS returns the public keys of the set as a JWK Set (RFC 7517, section 5), with the id, the
 // algorithm and the certificates of each. Distribution 3.x reads it from a file, other services
@@ -20,7 +16,7 @@ func (s *KeySet) JWKS() []byte {
 	var set jose.JSONWebKeySet
 	for _, key := range s.Keys() {
 		set.Keys = append(set.Keys, jose.JSONWebKey{
-			Key: key.public, KeyID: key.id, Algorithm: string(key.algorithm), Use: use,
+			Key: key.public, KeyID: key.id, Algorithm: string(key.algorithm), Use: "sig",
 			Certificates: key.chain,
 		})
 	}
@@ -65,20 +61,17 @@ func ParseJWKS(data []byte) (*KeySet, error) {
 	var list []*Key
 	for i, one := range raw.Keys {
 		key, err := parseJWK(one)
-		if errors.Is(err, errSkipped) {
-			continue
-		}
 		if err != nil {
 			return nil, fmt.Errorf("parse JWK set: key %d: %w", i+1, err)
 		}
-		list = addNewer(list, key)
+		if key != nil {
+			list = addNewer(list, key)
+		}
 	}
 	return NewKeySet(nil, list...)
 }
 
-// errSkipped means that a key is unknown to this package.
-var errSkipped = errors.New("skipped")
-
+// parseJWK returns no key for one that is skipped.
 func parseJWK(data []byte) (*Key, error) {
 	var secret struct {
 		Type      string          `json:"kty"`
@@ -90,12 +83,12 @@ func parseJWK(data []byte) (*Key, error) {
 		return nil, fmt.Errorf("%w: a secret key in a set of public keys", errUnsupportedKey)
 	}
 	var jwk jose.JSONWebKey
-	if jwk.UnmarshalJSON(data) != nil || !jwk.IsPublic() || jwk.Use != "" && jwk.Use != use {
-		return nil, errSkipped
+	if jwk.UnmarshalJSON(data) != nil || !jwk.IsPublic() || jwk.Use != "" && jwk.Use != "sig" {
+		return nil, nil //nolint:nilnil // skipped
 	}
 	key, err := newPublicKey(jwk.Key, jwk.Certificates...)
 	if err != nil || jwk.Algorithm != "" && jwk.Algorithm != string(key.algorithm) {
-		return nil, errSkipped
+		return nil, nil //nolint:nilnil,nilerr // skipped
 	}
 	key.name = jwk.KeyID
 	return key, nil

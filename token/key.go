@@ -29,9 +29,9 @@ type Key struct { //nolint:recvcheck // a copied Key must not print its private 
 	authority  *x509.Certificate
 	signsUntil time.Time
 
-	signer       crypto.Signer  // nil if the key only verifies
-	byThumbprint *compactSigner // with the id as kid
-	byLibtrustID *compactSigner // with the libtrust id as kid
+	signer         crypto.Signer // nil if the key only verifies
+	header         string        // of its tokens, encoded; kid is the id
+	libtrustHeader string        // likewise; kid is the libtrust id
 }
 
 // NewKey returns a key that signs with signer: a private key in memory, or a handle to one in a
@@ -41,32 +41,19 @@ type Key struct { //nolint:recvcheck // a copied Key must not print its private 
 // An *[crypto/ecdsa.PrivateKey] signs deterministically (RFC 6979); every other signer gets
 // [crypto/rand.Reader]. NewKey signs and verifies a message, so that a wrong signer fails at start
 // and not in the first request. The error wraps [ErrKey], and the signer's error if there is one.
-func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (*Key, error) {
-	public, err := publicOf(signer)
-	if err != nil {
+func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (key *Key, err error) {
+	defer func() {
+		if r := recover(); r != nil { // nil, a typed nil pointer and an empty private key do
+			key, err = nil, fmt.Errorf("%w: nil, or it panicked: %v", errBadSigner, r)
+		}
+	}()
+	if key, err = newPublicKey(signer.Public(), chain...); err != nil {
 		return nil, err
 	}
-	key, err := newPublicKey(public, chain...)
-	if err == nil {
-		err = checkValidity(chain, time.Now())
-	}
-	if err != nil {
+	if err := checkValidity(chain, time.Now()); err != nil {
 		return nil, err
 	}
 	return key.withSigner(signer)
-}
-
-// publicOf returns the public key of a signer. A typed nil pointer and an empty private key panic.
-func publicOf(signer crypto.Signer) (public crypto.PublicKey, err error) {
-	if signer == nil {
-		return nil, fmt.Errorf("%w: nil", errBadSigner)
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			public, err = nil, fmt.Errorf("%w: Public panicked: %v", errBadSigner, r)
-		}
-	}()
-	return signer.Public(), nil
 }
 
 // newPublicKey returns a key that only verifies. An expired certificate is accepted: the key is
@@ -76,7 +63,7 @@ func newPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, er
 	if err != nil {
 		return nil, err
 	}
-	if err = checkChain(public, chain); err != nil {
+	if err := checkChain(public, chain); err != nil {
 		return nil, err
 	}
 	key := &Key{algorithm: algorithm, public: public, chain: slices.Clone(chain)}
@@ -88,8 +75,8 @@ func newPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, er
 func (k *Key) withSigner(signer crypto.Signer) (*Key, error) {
 	signing := *k
 	signing.signer = signer
-	signing.byThumbprint = signing.newSigner(k.id)
-	signing.byLibtrustID = signing.newSigner(k.libtrustID)
+	signing.header = signing.encodeHeader(k.id)
+	signing.libtrustHeader = signing.encodeHeader(k.libtrustID)
 	if err := signing.selfTest(); err != nil {
 		return nil, err
 	}
@@ -103,7 +90,7 @@ func (k *Key) ID() string { return k.id }
 // "PYYO:TEWU:V7JH:26JV:AQTZ:LJC3:SXVJ:XGHA:34F2:2LAQ:ZRMK:Z7Q6".
 func (k *Key) LibtrustID() string { return k.libtrustID }
 
-// Algorithm returns the algorithm of the key.
+// Algorithm returns the one algorithm of the key.
 func (k *Key) Algorithm() Algorithm { return k.algorithm }
 
 // Public returns the public key: an *[ecdsa.PublicKey], an [ed25519.PublicKey] or an
@@ -119,8 +106,6 @@ func (k *Key) Certificates() []*x509.Certificate { return slices.Clone(k.chain) 
 // expirySoon is how long before the end of a certificate Warnings mentions it.
 const expirySoon = 30 * 24 * time.Hour
 
-const ed25519Warning = "distribution 2.8 does not start with an Ed25519 certificate in its bundle"
-
 // Warnings returns which registries will not work with this key and why, a sentence each, to be
 // logged at start. A key that [GenerateKey] made with the default algorithm has none, nor has a
 // key that only verifies.
@@ -133,25 +118,20 @@ func (k *Key) Warnings() []string {
 		warnings = append(warnings, "the key has no certificate, so tokens carry no x5c: "+
 			"distribution 2.8 does not find the key, nor does 3.0 find an elliptic curve key")
 	}
-	warnings = append(warnings, k.expiryWarnings()...)
-	if startsWithZero(k.public) {
-		warnings = append(warnings, "a coordinate of the key starts with a zero byte, which "+
-			"distribution up to 3.1 drops from the kid: it finds the key only by x5c or in a JWKS file")
-	}
-	if k.algorithm == EdDSA {
-		warnings = append(warnings, ed25519Warning)
-	}
-	return warnings
-}
-
-func (k *Key) expiryWarnings() []string {
-	var warnings []string
 	for _, c := range k.chain {
 		renewed := k.authority != nil && c != k.authority
 		if !renewed && time.Now().Add(expirySoon).After(c.NotAfter) {
 			warnings = append(warnings, fmt.Sprintf("the certificate %q expires at %s: "+
 				"registries will then refuse all tokens", c.Subject, timestamp(c.NotAfter)))
 		}
+	}
+	if startsWithZero(k.public) {
+		warnings = append(warnings, "a coordinate of the key starts with a zero byte, which "+
+			"distribution up to 3.1 drops from the kid: it needs x5c or a JWKS file")
+	}
+	if k.algorithm == EdDSA {
+		warnings = append(warnings,
+			"distribution 2.8 does not start with an Ed25519 certificate in its bundle")
 	}
 	return warnings
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 
 	"github.com/berthpass/registry-auth/token"
 )
@@ -33,4 +35,41 @@ func ExampleAuthority_NewKeys() {
 	// Output:
 	// the same key: false
 	// the same bundle: true
+}
+
+// At the first start the key is generated; later starts load it.
+func ExampleLoadOrGenerateKey() {
+	folder, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	keyFile, certFile := filepath.Join(folder, "auth.key"), filepath.Join(folder, "auth.crt")
+
+	first, err := token.LoadOrGenerateKey(keyFile, certFile)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	second, err := token.LoadOrGenerateKey(keyFile, certFile)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	fmt.Println("the same key:", first.Signing().ID() == second.Signing().ID())
+	// Output: the same key: true
+}
+
+// A key for a test, which is lost when the process ends.
+func ExampleGenerateKeySet() {
+	keys, err := token.GenerateKeySet(token.ES256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(issuer.KeySet().Signing().Algorithm())
+	// Output: ES256
 }

@@ -171,6 +171,36 @@ func TestAFaultySignerFailsAtStart(t *testing.T) {
 	}
 }
 
+// panickingSigner is a driver with a bug.
+type panickingSigner struct{ fakeSigner }
+
+func (panickingSigner) Public() crypto.PublicKey { panic("bug") }
+
+func TestAUselessSignerIsRefused(t *testing.T) {
+	private := generateECDSA(t)
+	tests := map[string]crypto.Signer{
+		"nil":                                nil,
+		"a nil *ecdsa.PrivateKey":            (*ecdsa.PrivateKey)(nil),
+		"a nil *rsa.PrivateKey":              (*rsa.PrivateKey)(nil),
+		"a nil ed25519.PrivateKey":           ed25519.PrivateKey(nil),
+		"an empty ed25519.PrivateKey":        ed25519.PrivateKey{},
+		"half an ed25519.PrivateKey":         make(ed25519.PrivateKey, 32),
+		"an empty ecdsa.PrivateKey":          &ecdsa.PrivateKey{},
+		"an ecdsa.PrivateKey with no secret": &ecdsa.PrivateKey{PublicKey: private.PublicKey},
+		"an empty rsa.PrivateKey":            &rsa.PrivateKey{},
+		"one whose Public panics":            panickingSigner{},
+		"one without a public key":           fakeSigner{nil, private.Sign},
+		"one with a nil public key":          fakeSigner{(*ecdsa.PublicKey)(nil), private.Sign},
+	}
+	for name, signer := range tests {
+		t.Run(name, func(t *testing.T) {
+			if key, err := token.NewKey(signer); !errors.Is(err, token.ErrKey) || key != nil {
+				t.Errorf("%v, error %v", key, err)
+			}
+		})
+	}
+}
+
 // Devices may need it, or take nil for a mistake.
 func TestASignerOfAnotherKindIsGivenRandomness(t *testing.T) {
 	private := generateECDSA(t)

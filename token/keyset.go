@@ -60,15 +60,15 @@ func (s *KeySet) Add(key *Key) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := indexOf(s.list, key.id)
-	if i < 0 {
-		return s.replace(s.signing, append(slices.Clone(s.list), key))
-	}
 	signing, list := s.signing, slices.Clone(s.list)
-	if list[i] == signing {
+	if signing != nil && signing.id == key.id {
 		signing = key
 	}
-	list[i] = key
+	if i := indexOf(list, key.id); i >= 0 {
+		list[i] = key
+	} else {
+		list = append(list, key)
+	}
 	return s.replace(signing, list)
 }
 
@@ -139,7 +139,7 @@ func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
 		key, _ = s.load()
 	}
 	if !key.maySign(end) {
-		return nil, fmt.Errorf("%w: that of the signing key ends before the token", errBadCertificate)
+		return nil, fmt.Errorf("%w: it ends before the token would", errBadCertificate)
 	}
 	return key, nil
 }
@@ -147,17 +147,16 @@ func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
 // find returns the key that a token names by this kid, or nil. A name from a JWKS never hides the
 // computed id of another key.
 func find(list []*Key, kid string) *Key {
+	var named *Key
 	for _, key := range list {
 		if kid == key.id || kid == key.libtrustID {
 			return key
 		}
-	}
-	for _, key := range list {
-		if kid != "" && kid == key.name {
-			return key
+		if kid != "" && kid == key.name && named == nil {
+			named = key
 		}
 	}
-	return nil
+	return named
 }
 
 func indexOf(list []*Key, id string) int {

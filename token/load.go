@@ -19,20 +19,7 @@ import (
 // same time end with the same key. The file system must support hard links. Folders are not
 // created: a misspelt path should not become a new key.
 func LoadOrGenerateKey(keyFile, certFile string) (*KeySet, error) {
-	// A process that starts at the same time writes the key, then the certificate, so the
-	// certificate is looked for first.
-	hasCert, err := exists(certFile)
-	if err != nil {
-		return nil, fmt.Errorf("load or generate key: %w", err)
-	}
-	hasKey, err := exists(keyFile)
-	if err == nil && !hasKey {
-		err = generateKeyFile(keyFile, hasCert)
-	}
-	if err == nil && !hasCert {
-		err = generateCertFile(keyFile, certFile)
-	}
-	if err != nil {
+	if err := completeFiles(keyFile, certFile); err != nil {
 		return nil, fmt.Errorf("load or generate key: %w", err)
 	}
 	key, err := LoadKey(keyFile, certFile)
@@ -42,10 +29,37 @@ func LoadOrGenerateKey(keyFile, certFile string) (*KeySet, error) {
 	return NewKeySet(key)
 }
 
-func generateKeyFile(keyFile string, hasCert bool) error {
-	if hasCert {
-		return fmt.Errorf("%w: the certificate exists, but the key file %s does not", ErrKey, keyFile)
+func completeFiles(keyFile, certFile string) error {
+	// Another process may write the key, then the certificate, so look for the certificate first.
+	hasCert, err := exists(certFile)
+	if err != nil {
+		return err
 	}
+	hasKey, err := exists(keyFile)
+	switch {
+	case err != nil || hasKey && hasCert:
+		return err
+	case hasCert:
+		return fmt.Errorf("%w: there is %s, but no %s", ErrKey, certFile, keyFile)
+	case !hasKey:
+		if err := generateKeyFile(keyFile); err != nil {
+			return err
+		}
+	}
+	key, err := LoadKey(keyFile, "")
+	if err != nil {
+		return err
+	}
+	if len(key.chain) > 0 {
+		return fmt.Errorf("%w: %s has certificates, and there is no %s", ErrKey, keyFile, certFile)
+	}
+	if key, err = key.SelfSigned("", defaultValidity); err != nil {
+		return err
+	}
+	return publishFile(certFile, key.CertificatePEM(), 0o644)
+}
+
+func generateKeyFile(keyFile string) error {
 	key, err := generateBare(ES256)
 	if err != nil {
 		return err
@@ -55,20 +69,6 @@ func generateKeyFile(keyFile string, hasCert bool) error {
 		return err
 	}
 	return publishFile(keyFile, keyPEM, 0o600)
-}
-
-func generateCertFile(keyFile, certFile string) error {
-	key, err := LoadKey(keyFile, "")
-	if err != nil {
-		return err
-	}
-	if len(key.chain) > 0 {
-		return fmt.Errorf("%w: %s has certificates, but %s does not exist", ErrKey, keyFile, certFile)
-	}
-	if key, err = key.SelfSigned("", defaultValidity); err != nil {
-		return err
-	}
-	return publishFile(certFile, key.CertificatePEM(), 0o644)
 }
 
 func exists(file string) (bool, error) {
@@ -88,7 +88,8 @@ func publishFile(file string, data []byte, mode fs.FileMode) error {
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }()
 	_, err = temporary.Write(data)
-	if err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
+	err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close())
+	if err != nil {
 		return err
 	}
 	if err = os.Link(temporary.Name(), file); errors.Is(err, fs.ErrExist) {

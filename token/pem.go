@@ -23,23 +23,19 @@ func LoadKey(keyFile, certFile string) (*Key, error) {
 	}
 	var certPEM []byte
 	if certFile != "" {
-		certPEM, err = os.ReadFile(certFile) //nolint:gosec // likewise
-		switch {
-		case err != nil:
+		if certPEM, err = os.ReadFile(certFile); err != nil { //nolint:gosec // likewise
 			return nil, fmt.Errorf("load certificate: %w", err)
-		case len(certPEM) == 0:
-			return nil, fmt.Errorf("load certificate: %w: %s is empty", errPEM, certFile)
 		}
+		certPEM = append(certPEM, '\n') // an empty file has no certificate, and is not ignored
 	}
 	key, err := ParseKey(keyPEM, certPEM)
 	if err != nil {
 		return nil, fmt.Errorf("load key %s: %w", keyFile, err)
 	}
-	// On Windows the permission bits mean nothing.
-	const others fs.FileMode = 0o004
+	const others fs.FileMode = 0o004 // means nothing on Windows
 	info, err := os.Stat(keyFile)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&others != 0 {
-		key.warnings = append(key.warnings, "all users of this machine can read the key file "+keyFile)
+		key.warnings = append(key.warnings, "all users can read the key file "+keyFile)
 	}
 	return key, nil
 }
@@ -52,11 +48,7 @@ func LoadKey(keyFile, certFile string) (*Key, error) {
 // Anything else in the input is an error, and so is a truncated block, since a file can be read
 // while it is written. The error wraps [ErrKey] and never contains a part of the input.
 func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
-	blocks, err := decodePEM(keyPEM)
-	if err != nil {
-		return nil, err
-	}
-	signer, chain, err := readBlocks(blocks)
+	signer, chain, err := parsePEM(keyPEM)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +56,7 @@ func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	case signer == nil:
 		return nil, fmt.Errorf("%w: no private key", errPEM)
 	case len(certPEM) > 0 && len(chain) > 0:
-		return nil, fmt.Errorf("%w: certificates beside the key and in the certificate file", errPEM)
+		return nil, fmt.Errorf("%w: certificates beside the key and in a file of their own", errPEM)
 	case len(certPEM) > 0:
 		if chain, err = parseCertificates(certPEM); err != nil {
 			return nil, err
@@ -83,24 +75,29 @@ func (k *Key) PrivateKeyPEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// readBlocks reads at most one private key, and certificates.
-func readBlocks(blocks []*pem.Block) (crypto.Signer, []*x509.Certificate, error) {
-	var signer crypto.Signer
-	var chain []*x509.Certificate
-	for _, block := range blocks {
-		switch block.Type {
-		case "EC PARAMETERS": // the key repeats the curve
-		case blockCertificate:
+// parsePEM reads at most one private key, and certificates. It counts where blocks begin, since
+// package pem skips bad ones.
+func parsePEM(data []byte) (signer crypto.Signer, chain []*x509.Certificate, err error) {
+	begun := bytes.Count(data, []byte("-----BEGIN "))
+	if begun == 0 {
+		return nil, nil, fmt.Errorf("%w: no PEM data", errPEM)
+	}
+	for ; begun > 0; begun-- {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return nil, nil, fmt.Errorf("%w: a block is damaged or truncated", errPEM)
+		}
+		switch {
+		case block.Type == "EC PARAMETERS": // the key repeats the curve
+		case block.Type == blockCertificate:
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
 				return nil, nil, fmt.Errorf("%w: %w", errBadCertificate, err)
 			}
 			chain = append(chain, certificate)
+		case signer != nil:
+			return nil, nil, fmt.Errorf("%w: more than one private key", errPEM)
 		default:
-			if signer != nil {
-				return nil, nil, fmt.Errorf("%w: more than one private key", errPEM)
-			}
-			var err error
 			if signer, err = parsePrivateKey(block); err != nil {
 				return nil, nil, err
 			}
@@ -110,8 +107,8 @@ func readBlocks(blocks []*pem.Block) (crypto.Signer, []*x509.Certificate, error)
 }
 
 func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
-	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" { // PKCS #8, and RFC 1423
-		return nil, fmt.Errorf("%w: decrypt it first, for example with openssl pkey", errEncryptedKey)
+	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
+		return nil, fmt.Errorf("%w: decrypt it first, with openssl pkey", errEncryptedKey)
 	}
 	var private any
 	var err error
@@ -135,33 +132,11 @@ func parsePrivateKey(block *pem.Block) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// parseCertificates reads certificates and nothing else: a private key must not be in a public
-// file.
+// parseCertificates reads certificates only: a private key must not be in a public file.
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {
-	blocks, err := decodePEM(data)
-	if err != nil {
-		return nil, err
+	signer, chain, err := parsePEM(data)
+	if err == nil && (signer != nil || len(chain) == 0) {
+		err = fmt.Errorf("%w: a private key among certificates, or no certificate", errPEM)
 	}
-	for _, block := range blocks {
-		if block.Type != blockCertificate {
-			return nil, fmt.Errorf("%w: block %q among certificates", errPEM, block.Type)
-		}
-	}
-	_, chain, err := readBlocks(blocks)
 	return chain, err
-}
-
-// decodePEM returns all blocks. It counts where blocks begin, since package pem skips bad ones.
-func decodePEM(data []byte) ([]*pem.Block, error) {
-	var blocks []*pem.Block
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		blocks = append(blocks, block)
-	}
-	switch begun := bytes.Count(data, []byte("-----BEGIN ")); {
-	case begun == 0:
-		return nil, fmt.Errorf("%w: no PEM data", errPEM)
-	case begun != len(blocks):
-		return nil, fmt.Errorf("%w: a block is damaged or truncated", errPEM)
-	}
-	return blocks, nil
 }

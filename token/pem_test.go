@@ -94,7 +94,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		{"junk in the certificate", join(key, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), nil, token.ErrBadCertificate, ""},
 		{"a certificate of another key", other, certificate, token.ErrKeyMismatch, "another key"},
 		{"a private key among the certificates", key, join(certificate, key), nil, "among certificates"},
-		{"certificates in both places", join(key, certificate), certificate, nil, "and in the certificate file"},
+		{"certificates in both places", join(key, certificate), certificate, nil, "and in a file of their own"},
 		{"a certificate file without PEM", key, []byte("hello"), nil, "no PEM data"},
 		{"a public key", []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), nil, nil, "unexpected block"},
 	}

@@ -116,7 +116,7 @@ func TestECDSASignaturesNeedNoRandomness(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			signature, err := key.byThumbprint.signature([]byte("sample"))
+			signature, err := key.signature([]byte("sample"))
 			if got := strings.ToUpper(hex.EncodeToString(signature)); err != nil || got != test.want {
 				t.Errorf("%s, error %v; want %s", got, err, test.want)
 			}

@@ -1,10 +1,10 @@
 package token
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
@@ -39,16 +39,12 @@ type Verifier struct{ config VerifierConfig }
 // missing.
 func NewVerifier(config VerifierConfig) (*Verifier, error) {
 	switch {
-	case config.Issuer == "":
-		return nil, errors.New("new verifier: the issuer is missing")
-	case config.Audience == "":
-		return nil, errors.New("new verifier: the audience is missing")
+	case config.Issuer == "" || config.Audience == "":
+		return nil, errors.New("new verifier: the issuer or the audience is missing")
 	case config.Keys == nil && config.Roots == nil:
 		return nil, errors.New("new verifier: the keys are missing")
-	case config.Leeway == 0:
-		config.Leeway = defaultLeeway
 	}
-	config.Leeway = max(config.Leeway, 0)
+	config.Leeway = max(cmp.Or(config.Leeway, defaultLeeway), 0)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -74,23 +70,20 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	if err != nil {
 		return Claims{}, err
 	}
-	claims, err := parseClaims(payload)
+	claims, err := parseClaims(payload, v.config.Audience)
 	if err != nil {
 		return Claims{}, err
 	}
-	if err := v.checkClaims(claims); err != nil {
-		return Claims{}, err
+	now, leeway := v.config.Now(), v.config.Leeway
+	switch {
+	case claims.Issuer != v.config.Issuer:
+		return Claims{}, errIssuer
+	case !now.Before(claims.ExpiresAt.Add(leeway)):
+		return Claims{}, errExpired
+	case now.Add(leeway).Before(claims.NotBefore), now.Add(leeway).Before(claims.IssuedAt):
+		return Claims{}, errNotYetValid
 	}
-	return Claims{
-		Issuer:    claims.Issuer,
-		Subject:   claims.Subject,
-		Audience:  v.config.Audience,
-		ExpiresAt: timeOf(claims.ExpiresAt),
-		NotBefore: timeOf(claims.NotBefore),
-		IssuedAt:  timeOf(claims.IssuedAt),
-		ID:        claims.ID,
-		Access:    claims.Access,
-	}, nil
+	return claims, nil
 }
 
 // findKey returns the key that the header names: from the set, or from a certificate below the
@@ -113,10 +106,10 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 	}
 	leaf, err := newPublicKey(chain[0].PublicKey)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the x5c certificate is of an unsupported key", errUnknownKey)
+		return nil, errUnknownKey
 	}
-	if i := indexOf(trusted, leaf.id); i >= 0 {
-		return trusted[i], nil
+	if key := find(trusted, leaf.id); key != nil {
+		return key, nil
 	}
 	if v.config.Roots != nil && leadsToRoot(chain, v.config.Roots, v.config.Now()) {
 		return leaf, nil
@@ -133,17 +126,15 @@ func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time)
 		intermediates.AddCert(certificate)
 	}
 	_, err := chain[0].Verify(x509.VerifyOptions{
-		Roots:         roots,
-		Intermediates: intermediates,
-		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: roots, Intermediates: intermediates, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	return err == nil
 }
 
 func checkSignature(raw string, h *header, key *Key) (payload []byte, err error) {
 	if h.Algorithm != string(key.algorithm) {
-		return nil, fmt.Errorf("%w: the alg is not %s as that of the key", errSignature, key.algorithm)
+		return nil, fmt.Errorf("%w: the alg is not the %s of the key", errSignature, key.algorithm)
 	}
 	algorithms := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.algorithm)}
 	signed, err := jose.ParseSignedCompact(raw, algorithms)
@@ -154,20 +145,4 @@ func checkSignature(raw string, h *header, key *Key) (payload []byte, err error)
 		return nil, errSignature
 	}
 	return payload, nil
-}
-
-func (v *Verifier) checkClaims(claims *receivedClaims) error {
-	now, leeway := v.config.Now(), v.config.Leeway
-	switch {
-	case claims.Issuer != v.config.Issuer:
-		return errIssuer
-	case !slices.Contains(claims.Audience, v.config.Audience):
-		return errAudience
-	case !now.Before(timeOf(claims.ExpiresAt).Add(leeway)):
-		return errExpired
-	case now.Add(leeway).Before(timeOf(claims.NotBefore)),
-		now.Add(leeway).Before(timeOf(claims.IssuedAt)):
-		return errNotYetValid
-	}
-	return nil
 }
