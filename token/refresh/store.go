@@ -43,7 +43,7 @@ type Filter struct {
 	Kind *authn.Kind
 	// Service selects the tokens for one service.
 	Service string
-	// All selects every token, as far as the other values allow.
+	// All selects every token if no other value is set.
 	All bool
 }
 
@@ -59,7 +59,7 @@ func (f Filter) matches(r *Record) bool {
 // A Store holds the records of refresh tokens, for one server or for several that share it. Package
 // storetest checks an implementation.
 //
-// Each method is atomic and can be one SQL statement, or one Redis script. All are safe for
+// Each method is atomic: one SQL statement or transaction, or one Redis script. All are safe for
 // concurrent use and return soon after ctx is done. Times are whole microseconds, strings are
 // compared exactly, and a Subject comes back with its Name, Kind, Stamp and Limit. A nil Limit is
 // not the same as one without scopes.

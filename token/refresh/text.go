@@ -9,8 +9,8 @@ import (
 )
 
 // The text of a refresh token is a prefix, followed by the base64url form of 32 random bytes and a
-// checksum: the CRC-32 (IEEE, big-endian) of prefix and random bytes. Secret scanners know leaked
-// tokens by both.
+// checksum: the CRC-32 (IEEE, big-endian) of prefix and random bytes. Secret scanners
+// recognize leaked tokens by both.
 const prefix, size = "rt1_", 32
 
 func newText() Secret {
