@@ -1,7 +1,6 @@
 package authn_test
 
 import (
-	"net/netip"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -13,13 +12,15 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 )
 
-// The figure to look at is the relation of the two. Both run on a list of one user with a bcrypt hash of cost 10.
+// A remembered login against a check of bcrypt with cost 10.
 func BenchmarkLogin(b *testing.B) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 10)
 	if err != nil {
 		b.Fatal(err)
 	}
-	users, err := static.New(static.User{Name: "alice", PasswordHash: authn.Secret(hash)})
+	users, err := static.New(static.Config{
+		Users: []static.User{{Name: "alice", PasswordHash: authn.Secret(hash)}},
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -45,17 +46,18 @@ func BenchmarkLogin(b *testing.B) {
 	}
 }
 
-// With more processors a login takes less, whoever it is of: no request waits for another.
+// Remembered logins share a mutex.
 func BenchmarkCacheParallel(b *testing.B) {
 	benchmarkLogins(b, authn.Cache(&source{}, authn.CacheConfig{}))
 }
 
-// benchmarkLogins has all goroutines log in with the same credentials, as the nodes of a cluster do, or each with a thousand.
+// benchmarkLogins logs in with the same credentials, as the nodes of a cluster do, or with a
+// thousand different ones.
 func benchmarkLogins(b *testing.B, users authn.Authenticator) {
 	requests := make([]authn.Request, 1000)
 	for i := range requests {
 		requests[i] = authn.Request{
-			Username: "user" + strconv.Itoa(i), Password: "right", RemoteAddr: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}),
+			Username: "user" + strconv.Itoa(i), Password: "right",
 		}
 	}
 	for _, which := range []struct {
@@ -69,9 +71,10 @@ func benchmarkLogins(b *testing.B, users authn.Authenticator) {
 			b.ReportAllocs()
 			var goroutines atomic.Int64
 			b.RunParallel(func(pb *testing.PB) {
-				const apart = 377 // from one goroutine to the next
-				for i := int(goroutines.Add(apart)); pb.Next(); i++ {
-					if _, err := users.Authenticate(b.Context(), which.requests[i%len(which.requests)]); err != nil {
+				const distance = 377 // between two goroutines
+				for i := int(goroutines.Add(distance)); pb.Next(); i++ {
+					r := which.requests[i%len(which.requests)]
+					if _, err := users.Authenticate(b.Context(), r); err != nil {
 						b.Error(err)
 						return
 					}

@@ -3,15 +3,17 @@ package authn_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net/netip"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// A source counts how often it is asked for a proof. It knows every user whose password is "right".
+// A source counts password checks. It knows every user; the password is "right".
 type source struct {
 	checks atomic.Int64
 	lookup func(name string) (authn.Subject, error)
@@ -36,17 +38,10 @@ func (s *source) Lookup(_ context.Context, name string) (authn.Subject, error) {
 	return authn.Subject{Name: name, Stamp: "1"}, nil
 }
 
-// A clock stands still until the test sets it.
-type clock struct{ time time.Time }
-
-func (c *clock) now() time.Time { return c.time }
-
-func (c *clock) add(d time.Duration) { c.time = c.time.Add(d) }
-
-func newClock() *clock { return &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
-
-// login tells how many proofs the source was asked for, and fails the test unless the login has the wanted outcome.
-func login(t *testing.T, a authn.Authenticator, s *source, name string, typed authn.Secret, want error) (checks int64) {
+// login fails the test unless the error is the wanted one. It returns the number of checks.
+func login(
+	t *testing.T, a authn.Authenticator, s *source, name string, typed authn.Secret, want error,
+) (checks int64) {
 	t.Helper()
 	before := s.checks.Load()
 	subject, err := a.Authenticate(t.Context(), authn.Request{Username: name, Password: typed})
@@ -80,89 +75,65 @@ func TestCacheRemembersSuccessOnly(t *testing.T) {
 func TestCacheKeepsErrorsApart(t *testing.T) {
 	broken := errors.New("the database is down")
 	for _, want := range []error{authn.ErrNoMatch, authn.ErrRejected, broken} {
-		s := &source{check: func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, want }}
+		s := &source{check: func(context.Context, authn.Request) (authn.Subject, error) {
+			return authn.Subject{}, want
+		}}
 		cached := authn.Cache(s, authn.CacheConfig{})
-		if checks := login(t, cached, s, "alice", "right", want) + login(t, cached, s, "alice", "right", want); checks != 2 {
+		checks := login(t, cached, s, "alice", "right", want)
+		checks += login(t, cached, s, "alice", "right", want)
+		if checks != 2 {
 			t.Errorf("%v: %d checks for two logins", want, checks)
 		}
 	}
 }
 
-func TestCacheForgetsWithTime(t *testing.T) {
+func TestCacheForgetsAfterItsTTL(t *testing.T) {
 	for name, test := range map[string]struct {
-		ttl   time.Duration
-		steps []time.Duration // of the clock, between logins of alice
-		want  int64           // checks by the last login
+		ttl    time.Duration
+		waits  []time.Duration // each is followed by a login
+		checks int64           // of the last login
 	}{
-		"just within the default":           {0, []time.Duration{time.Minute - 1}, 0},
-		"just after the default":            {0, []time.Duration{time.Minute}, 1},
-		"just within a configured time":     {time.Second, []time.Duration{time.Second - 1}, 0},
-		"just after a configured time":      {time.Second, []time.Duration{time.Second}, 1},
-		"use does not prolong it":           {0, []time.Duration{40 * time.Second, 40 * time.Second}, 1},
-		"a clock set back a little":         {0, []time.Duration{-time.Second}, 1},
-		"a clock set back ten years":        {0, []time.Duration{-87600 * time.Hour}, 1},
-		"set back, and remembered again":    {0, []time.Duration{-time.Hour, time.Second}, 0},
-		"expired, and the clock set back":   {0, []time.Duration{2 * time.Minute, -90 * time.Second}, 1},
-		"a clock that jumps ahead one hour": {0, []time.Duration{time.Hour}, 1},
+		"just before the default":        {0, []time.Duration{time.Minute - 1}, 0},
+		"after the default":              {0, []time.Duration{time.Minute}, 1},
+		"just before a configured time":  {time.Second, []time.Duration{time.Second - 1}, 0},
+		"after a configured time":        {time.Second, []time.Duration{time.Second}, 1},
+		"a use does not prolong it":      {0, []time.Duration{40 * time.Second, 40 * time.Second}, 1},
+		"remembered again":               {0, []time.Duration{2 * time.Minute, 59 * time.Second}, 0},
+		"the longest duration there is":  {math.MaxInt64, []time.Duration{87600 * time.Hour}, 0},
+		"a negative one, as the default": {-1, []time.Duration{time.Minute - 1}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, c := &source{}, newClock()
-			cached := authn.Cache(s, authn.CacheConfig{TTL: test.ttl, Now: c.now})
-			login(t, cached, s, "alice", "right", nil)
-			var checks int64
-			for _, step := range test.steps {
-				c.add(step)
-				checks = login(t, cached, s, "alice", "right", nil)
-			}
-			if checks != test.want {
-				t.Errorf("%d checks, want %d", checks, test.want)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				s := &source{}
+				cached := authn.Cache(s, authn.CacheConfig{TTL: test.ttl})
+				login(t, cached, s, "alice", "right", nil)
+				var checks int64
+				for _, wait := range test.waits {
+					time.Sleep(wait)
+					checks = login(t, cached, s, "alice", "right", nil)
+				}
+				if checks != test.checks {
+					t.Errorf("%d checks, want %d", checks, test.checks)
+				}
+			})
 		})
 	}
 }
 
-// alice's proof has expired, which is seen by nobody but bob before the clock is set back into its time.
-func TestCacheDoesNotReviveWhatExpiredUnseen(t *testing.T) {
-	s, c := &source{}, newClock()
-	cached := authn.Cache(s, authn.CacheConfig{Now: c.now})
-	login(t, cached, s, "alice", "right", nil)
-	c.add(2 * time.Minute)
-	login(t, cached, s, "bob", "right", nil)
-	c.add(-90 * time.Second)
-	if checks := login(t, cached, s, "alice", "right", nil); checks != 1 {
-		t.Error("an expired proof counts again")
-	}
-}
-
-// A check that takes long proves what was so when it began.
-func TestCacheCountsFromTheBeginOfTheCheck(t *testing.T) {
-	c := newClock()
-	s := &source{check: func(_ context.Context, r authn.Request) (authn.Subject, error) {
-		c.add(50 * time.Second)
-		return authn.Subject{Name: r.Username, Stamp: "1"}, nil
-	}}
-	cached := authn.Cache(s, authn.CacheConfig{Now: c.now})
-	login(t, cached, s, "alice", "right", nil)
-	c.add(10 * time.Second)
-	if checks := login(t, cached, s, "alice", "right", nil); checks != 1 {
-		t.Error("a proof counts a minute after its check ended, and more than that after it began")
-	}
-}
-
-func TestCacheDoesNotRememberACheckThatBeganInTheFuture(t *testing.T) {
-	c := newClock()
-	s := &source{}
-	s.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
-		if s.checks.Load() == 1 {
-			c.add(-time.Second) // the clock is set back while the check runs
+// The password may change while the check runs.
+func TestTheTTLCountsFromTheStartOfTheCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{check: func(_ context.Context, r authn.Request) (authn.Subject, error) {
+			time.Sleep(50 * time.Second)
+			return authn.Subject{Name: r.Username, Stamp: "1"}, nil
+		}}
+		cached := authn.Cache(s, authn.CacheConfig{})
+		login(t, cached, s, "alice", "right", nil)
+		time.Sleep(10 * time.Second)
+		if checks := login(t, cached, s, "alice", "right", nil); checks != 1 {
+			t.Error("the login is remembered for a minute after the end of its check")
 		}
-		return authn.Subject{Name: r.Username, Stamp: "1"}, nil
-	}
-	cached := authn.Cache(s, authn.CacheConfig{Now: c.now})
-	login(t, cached, s, "alice", "right", nil)
-	if checks := login(t, cached, s, "alice", "right", nil); checks != 1 {
-		t.Error("a proof from the future counts")
-	}
+	})
 }
 
 func TestCacheIsBounded(t *testing.T) {
@@ -175,7 +146,7 @@ func TestCacheIsBounded(t *testing.T) {
 		{"alice", 1},
 		{"bob", 1},
 		{"alice", 0},
-		{"carol", 1}, // in place of bob, who was not seen for the longest time
+		{"carol", 1}, // evicts bob, the least recently used
 		{"alice", 0},
 		{"carol", 0},
 		{"bob", 1},
@@ -194,14 +165,15 @@ func TestCacheKeepsCredentialsApart(t *testing.T) {
 		}
 		return authn.Subject{Name: r.Username, Stamp: "1"}, nil
 	}}
-	cached := authn.Cache(authn.Func(s.Authenticate), authn.CacheConfig{}) // without a lookup, which would show the difference
+	// A lookup would show the difference, so use a source without one.
+	cached := authn.Cache(authn.Func(s.Authenticate), authn.CacheConfig{})
 	login(t, cached, s, "ab", "c", nil)
 	if checks := login(t, cached, s, "a", "bc", nil); checks != 1 {
 		t.Error(`"a" with "bc" counts as "ab" with "c"`)
 	}
 }
 
-func TestCacheShowsTheSourceNothingButCredentials(t *testing.T) {
+func TestTheSourceSeesOnlyNameAndPassword(t *testing.T) {
 	var seen authn.Request
 	s := &source{check: func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		seen = r
@@ -229,8 +201,10 @@ func TestCacheShowsTheSourceNothingButCredentials(t *testing.T) {
 	}
 }
 
-func TestCacheDoesNotRememberTheAnonymous(t *testing.T) {
-	s := &source{check: func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, nil }}
+func TestCacheDoesNotRememberAnonymousSubjects(t *testing.T) {
+	s := &source{check: func(context.Context, authn.Request) (authn.Subject, error) {
+		return authn.Subject{}, nil
+	}}
 	cached := authn.Cache(authn.Func(s.Authenticate), authn.CacheConfig{})
 	for range 2 {
 		_, _ = cached.Authenticate(t.Context(), authn.Request{Username: "alice", Password: "right"})
@@ -238,4 +212,13 @@ func TestCacheDoesNotRememberTheAnonymous(t *testing.T) {
 	if s.checks.Load() != 2 {
 		t.Error("a subject without a name is remembered")
 	}
+}
+
+func TestCacheOfNilPanics(t *testing.T) {
+	defer func() {
+		if got := recover(); got != "authn.Cache: the authenticator is nil" {
+			t.Errorf("recovered %v", got)
+		}
+	}()
+	authn.Cache(nil, authn.CacheConfig{})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 )
 
-// answer is an authenticator that is no directory, and notes that it was asked.
+// answer returns an authenticator that is not a Directory and records its calls.
 func answer(name string, err error, asked *[]string) authn.Authenticator {
 	return authn.Func(func(context.Context, authn.Request) (authn.Subject, error) {
 		*asked = append(*asked, name)
@@ -31,11 +31,11 @@ func TestChainOrder(t *testing.T) {
 		asked   int
 		err     error
 	}{
-		"nobody":                         {nil, 0, authn.ErrNoMatch},
+		"no members":                     {nil, 0, authn.ErrNoMatch},
 		"the first knows":                {[]error{nil, nil}, 1, nil},
 		"the second knows":               {[]error{authn.ErrNoMatch, nil, nil}, 2, nil},
 		"none knows":                     {[]error{authn.ErrNoMatch, authn.ErrNoMatch}, 2, authn.ErrNoMatch},
-		"a refusal ends it":              {[]error{authn.ErrRejected, nil}, 1, authn.ErrRejected},
+		"a rejection ends it":            {[]error{authn.ErrRejected, nil}, 1, authn.ErrRejected},
 		"a broken source ends it":        {[]error{broken, nil}, 1, broken},
 		"a later broken source as well":  {[]error{authn.ErrNoMatch, broken, nil}, 2, broken},
 		"a context that is done as well": {[]error{context.Canceled, nil}, 1, context.Canceled},
@@ -62,7 +62,7 @@ func TestChainOrder(t *testing.T) {
 	}
 }
 
-// people and robots both have a password list; one comparison is made for each request, wherever the user is.
+// people returns two password lists that share a Checker.
 func people(t *testing.T) (people, robots *static.Users, checker *password.Checker) {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 5)
@@ -71,20 +71,22 @@ func people(t *testing.T) (people, robots *static.Users, checker *password.Check
 	}
 	secret := authn.Secret(hash)
 	checker = &password.Checker{}
-	cfg := static.Config{Checker: checker, Logger: slog.New(slog.DiscardHandler)}
-	people, err = cfg.New(
-		static.User{Name: "alice", PasswordHash: secret},
-		static.User{Name: "both", PasswordHash: secret},
-		static.User{Name: "mallory", PasswordHash: secret, Disabled: true},
-	)
+	config := static.Config{Checker: checker, Logger: slog.New(slog.DiscardHandler)}
+	config.Users = []static.User{
+		{Name: "alice", PasswordHash: secret},
+		{Name: "both", PasswordHash: secret},
+		{Name: "mallory", PasswordHash: secret, Disabled: true},
+	}
+	people, err = static.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	robots, err = cfg.New(
-		static.User{Name: "builder", PasswordHash: secret, Kind: authn.KindServiceAccount},
-		static.User{Name: "both", PasswordHash: secret, Kind: authn.KindServiceAccount},
-		static.User{Name: "mallory", PasswordHash: secret, Kind: authn.KindServiceAccount},
-	)
+	config.Users = []static.User{
+		{Name: "builder", PasswordHash: secret, Kind: authn.KindServiceAccount},
+		{Name: "both", PasswordHash: secret, Kind: authn.KindServiceAccount},
+		{Name: "mallory", PasswordHash: secret, Kind: authn.KindServiceAccount},
+	}
+	robots, err = static.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +117,8 @@ func TestChainMakesOneComparison(t *testing.T) {
 				"cached": authn.Cache(authn.Chain(first, second), authn.CacheConfig{}),
 			} {
 				before := checker.Stats().Compared
-				subject, err := chain.Authenticate(t.Context(), authn.Request{Username: test.username, Password: test.password})
+				r := authn.Request{Username: test.username, Password: test.password}
+				subject, err := chain.Authenticate(t.Context(), r)
 				if !errors.Is(err, test.err) || subject.Kind != test.kind {
 					t.Errorf("%s: %+v, %v, want %v", form, subject, err, test.err)
 				}
@@ -127,7 +130,7 @@ func TestChainMakesOneComparison(t *testing.T) {
 	}
 }
 
-func TestChainDoesNotSpeakForABrokenDirectory(t *testing.T) {
+func TestChainStopsAtABrokenDirectory(t *testing.T) {
 	_, robots, _ := people(t)
 	broken := errors.New("the database is down")
 	fail := func(string) (authn.Subject, error) { return authn.Subject{}, broken }
@@ -136,12 +139,22 @@ func TestChainDoesNotSpeakForABrokenDirectory(t *testing.T) {
 		check:  func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, broken },
 	}
 	chain := authn.Chain(s, robots)
-	if _, err := chain.Authenticate(t.Context(), authn.Request{Username: "builder", Password: "wonderland"}); !errors.Is(err, broken) {
+	r := authn.Request{Username: "builder", Password: "wonderland"}
+	if _, err := chain.Authenticate(t.Context(), r); !errors.Is(err, broken) {
 		t.Errorf("Authenticate: %v", err)
 	}
-	if _, err := authn.Lookup(t.Context(), chain, "builder"); !errors.Is(err, broken) {
+	if _, err := lookup(t, chain, "builder"); !errors.Is(err, broken) {
 		t.Errorf("Lookup: %v", err)
 	}
+}
+
+func lookup(t *testing.T, a authn.Authenticator, name string) (authn.Subject, error) {
+	t.Helper()
+	directory, ok := a.(authn.Directory)
+	if !ok {
+		t.Fatal("the authenticator is not a Directory")
+	}
+	return directory.Lookup(t.Context(), name)
 }
 
 func TestChainLookup(t *testing.T) {
@@ -160,16 +173,24 @@ func TestChainLookup(t *testing.T) {
 		"in both":                           {[]authn.Authenticator{first, second}, "both", authn.KindUser, nil},
 		"in none":                           {[]authn.Authenticator{first, second}, "bob", 0, authn.ErrNoMatch},
 		"disabled in the first":             {[]authn.Authenticator{first, second}, "mallory", 0, authn.ErrRejected},
-		"behind one that is no directory":   {[]authn.Authenticator{opaque, second}, "builder", authn.KindServiceAccount, nil},
-		"perhaps in one that cannot tell":   {[]authn.Authenticator{opaque, second}, "bob", 0, authn.ErrNoLookup},
+		"after a member that cannot tell":   {[]authn.Authenticator{opaque, second}, "builder", authn.KindServiceAccount, nil},
+		"perhaps in the first, cannot tell": {[]authn.Authenticator{opaque, second}, "bob", 0, authn.ErrNoLookup},
 		"perhaps in the last, cannot tell":  {[]authn.Authenticator{first, opaque}, "bob", 0, authn.ErrNoLookup},
-		"in a chain of nobody, all unknown": {nil, "bob", 0, authn.ErrNoMatch},
 	} {
 		t.Run(name, func(t *testing.T) {
-			subject, err := authn.Lookup(t.Context(), authn.Chain(test.members...), test.lookup)
+			subject, err := lookup(t, authn.Chain(test.members...), test.lookup)
 			if !errors.Is(err, test.err) || subject.Kind != test.kind || subject.Anonymous() != (test.err != nil) {
 				t.Errorf("Lookup = %+v, %v, want %v", subject, err, test.err)
 			}
 		})
 	}
+}
+
+func TestChainPanicsOnANilMember(t *testing.T) {
+	defer func() {
+		if got := recover(); got != "authn.Chain: member 1 is nil" {
+			t.Errorf("recovered %v", got)
+		}
+	}()
+	authn.Chain(&source{}, nil)
 }

@@ -1,29 +1,64 @@
 package authn
 
-// Decorate returns an authenticator that authenticates with authenticate and is a [Directory] and a
-// [Confirmer] when source is. It is for decorators, which change how credentials are checked and
-// not who the subjects are.
+import (
+	"context"
+	"errors"
+)
+
+// Decorate returns an authenticator that authenticates with authenticate, and is a [Directory] and
+// a [Confirmer] if source is one of the two. It is for decorators, which change how credentials
+// are checked and not who the subjects are.
 func Decorate(source Authenticator, authenticate Func) Authenticator {
-	d, isDirectory := source.(Directory)
-	c, isConfirmer := source.(Confirmer)
-	switch {
-	case isDirectory && isConfirmer:
-		return struct {
-			Func
-			Directory
-			Confirmer
-		}{authenticate, d, c}
-	case isDirectory:
-		return struct {
-			Func
-			Directory
-		}{authenticate, d}
-	case isConfirmer:
-		return struct {
-			Func
-			Confirmer
-		}{authenticate, c}
-	default:
-		return authenticate
+	return combine(authenticate, source)
+}
+
+func combine(authenticate Func, sources ...Authenticator) Authenticator {
+	for _, source := range sources {
+		_, isDirectory := source.(Directory)
+		_, isConfirmer := source.(Confirmer)
+		if isDirectory || isConfirmer {
+			return combined{authenticate, sources}
+		}
 	}
+	return authenticate
+}
+
+type combined struct {
+	Func
+
+	sources []Authenticator
+}
+
+func (c combined) Lookup(ctx context.Context, name string) (Subject, error) {
+	return c.first(func(source Authenticator) (Subject, error) { return lookup(ctx, source, name) })
+}
+
+func (c combined) Confirm(ctx context.Context, remembered Subject) (Subject, error) {
+	return c.first(func(source Authenticator) (Subject, error) {
+		return Confirm(ctx, source, remembered)
+	})
+}
+
+// first returns the first result that is neither ErrNoMatch nor ErrNoLookup.
+func (c combined) first(ask func(Authenticator) (Subject, error)) (Subject, error) {
+	notFound := ErrNoMatch
+	for _, source := range c.sources {
+		subject, err := ask(source)
+		switch {
+		case errors.Is(err, ErrNoLookup):
+			notFound = err
+		case !errors.Is(err, ErrNoMatch):
+			return subject, err
+		case !errors.Is(notFound, ErrNoLookup):
+			notFound = err
+		}
+	}
+	return Subject{}, notFound
+}
+
+func lookup(ctx context.Context, a Authenticator, name string) (Subject, error) {
+	if d, ok := a.(Directory); ok {
+		return d.Lookup(ctx, name)
+	}
+	return Subject{}, ErrNoLookup
 }

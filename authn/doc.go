@@ -1,37 +1,40 @@
 // Package authn finds out who asks for a token.
 //
-// An [Authenticator] turns the proof in a [Request] (a user name and a password, a client certificate) into a [Subject].
-// Three kinds of answer matter, and they are told apart by the error:
+// An [Authenticator] turns the credentials in a [Request], such as a name and a password, into a
+// [Subject]. A typical server reads two files of users and remembers logins for a minute:
 //
-//   - a Subject: the proof is right;
-//   - [ErrNoMatch]: not one of mine, ask the next authenticator;
-//   - [ErrRejected]: mine, and the proof is wrong: the client reads 401;
-//   - any other error: the source of users is broken: the client reads 503 and keeps its credentials.
+//	people, err := htpasswd.Open(htpasswd.Config{File: "people", Checker: checker})
+//	robots, err := htpasswd.Open(htpasswd.Config{File: "robots", Checker: checker})
+//	users := throttle.New(
+//		authn.Cache(authn.Chain(people, robots), authn.CacheConfig{}), throttle.Config{})
 //
-// Sub-packages hold sources of users: static (in memory) and htpasswd (a file). A source of one's own is a [Func], or a
-// type with one method. What wraps an Authenticator is an Authenticator, so that main reads in the order in which things
-// happen:
+// Keep this order. One [Cache] serves all sources, and package throttle sees every attempt.
 //
-//	users := authn.Throttle(authn.Cache(authn.Chain(file, robots), authn.CacheConfig{}), authn.ThrottleConfig{})
+// Your own source is a [Func] or a type with one method. It must take as long for unknown users as
+// for known ones, or the time tells who exists; package password helps.
 //
-// Read from the inside: several sources of users, what is remembered of them, and what keeps people from guessing.
+// # Results
 //
-// # Who a subject is
+// The error of Authenticate decides what happens next:
 //
-// A [Subject] is a plain value. Its zero value is the anonymous subject, and so is every subject without a name; an
-// authenticator never returns that, since anonymous access is granted by configuration and not by a source of users.
-// Whether a subject is a person or a service account is the field Kind, never a prefix of the name.
+//   - nil: the credentials are right. The Subject has a name.
+//   - [ErrNoMatch]: unknown user, or no credentials of this kind. A [Chain] asks its next member.
+//     After the last, the client gets a 401.
+//   - [ErrRejected]: known user, wrong credentials. The client gets a 401.
+//   - any other error: an outage. The client gets a 503 and keeps its password.
 //
-// # Directories
+// # Directory and Confirmer
 //
-// A source that can say who somebody is without a proof also implements [Directory]. Refresh tokens need it, because a
-// disabled user must not get new tokens, and [Cache] uses it to forget a user whose password has changed. Chain and Cache
-// pass the ability on.
+// Caches and refresh tokens remember a subject and must notice when it is removed or gets a new
+// password. They call [Confirm], which needs one of two optional abilities of the source:
 //
-// # Timing
+//   - A [Directory] looks a subject up by name. That is enough if a name has one password.
+//   - A [Confirmer] gets the whole remembered subject.
 //
-// A source that compares password hashes must take as long for a user it does not know as for one it knows, or the time
-// tells who exists. Package password has the means; the sources here use it. [Chain] has one password checked per request, so
-// that the number of sources does not tell either. Sources whose checks take different times are told apart by the time, as hashes of
-// different costs are in one source.
+// A name with several credentials needs a Confirmer. A lookup by name finds the rights of the
+// account: the cache would turn a personal token that can only pull into one that can push. Mark
+// such credentials with a Limit or with a Stamp of their own, so that Confirm does not confirm
+// them by name. Labels do not help, since a lookup replaces them.
+//
+// With neither ability, the cache does not notice changes, and subjects get no refresh tokens.
 package authn

@@ -11,14 +11,16 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 )
 
-// People with passwords, and jobs of a CI system with tokens that something else checks.
+// People with passwords, and CI jobs with tokens.
 func Example() {
 	hash, err := password.NewHash("wonderland")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	people, err := static.New(static.User{Name: "alice", PasswordHash: hash})
+	people, err := static.New(static.Config{
+		Users: []static.User{{Name: "alice", PasswordHash: hash}},
+	})
 	if err != nil {
 		fmt.Println(err)
 		return

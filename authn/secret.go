@@ -2,10 +2,7 @@ package authn
 
 import "github.com/berthpass/registry-auth/internal/secret"
 
-// A Secret is a string that must not be printed: a password, a token or a key. Every verb of
-// package fmt, log/slog and encoding/json print three stars instead; string(s) is the only way to
-// read it.
-//
-// Two places are out of its reach: a map key in JSON, and an unexported field of a struct that is
-// printed with fmt. Do not put one there.
+// A Secret is a string that prints as three stars with every verb of package fmt, in log/slog and
+// in encoding/json. Read it with string(s). The two gaps: map keys in JSON, and unexported fields
+// of a struct that is printed with fmt.
 type Secret = secret.String

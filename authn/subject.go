@@ -11,60 +11,52 @@ import (
 // A Kind tells people from programs. Its numbers may be stored: they never change.
 type Kind uint8
 
+// The kinds of subjects.
 const (
-	// KindUser is a person, or an account that acts for one. It is the zero value.
-	KindUser Kind = 0
-	// KindServiceAccount is the account of a program: a CI job, a robot, a cluster.
-	KindServiceAccount Kind = 1
+	KindUser           Kind = 0 // a person, or an account that acts for one
+	KindServiceAccount Kind = 1 // a program: a CI job, a robot, a cluster
 )
 
 // String returns "user" or "service account".
 func (k Kind) String() string {
-	switch k {
-	case KindUser:
-		return "user"
-	case KindServiceAccount:
-		return "service account"
-	default:
+	if k > KindServiceAccount {
 		return fmt.Sprintf("kind %d", uint8(k))
 	}
+	return [...]string{"user", "service account"}[k]
 }
 
-// MarshalText returns "user" or "service_account", which is also the form in JSON.
+// MarshalText returns "user" or "service_account", which is the form in JSON.
 func (k Kind) MarshalText() ([]byte, error) {
 	if k > KindServiceAccount {
-		return nil, fmt.Errorf("unknown kind of subject %d", uint8(k))
+		return nil, fmt.Errorf("unknown %v of subject", k)
 	}
 	return []byte(strings.ReplaceAll(k.String(), " ", "_")), nil
 }
 
 // UnmarshalText accepts what MarshalText returns.
 func (k *Kind) UnmarshalText(text []byte) error {
-	for _, known := range []Kind{KindUser, KindServiceAccount} {
-		if t, err := known.MarshalText(); err == nil && string(t) == string(text) {
-			*k = known
-			return nil
-		}
+	kind := slices.Index([]string{"user", "service_account"}, string(text))
+	if kind < 0 {
+		return fmt.Errorf("unknown kind of subject %+q", text)
 	}
-	return fmt.Errorf("unknown kind of subject %+q", text)
+	*k = Kind(kind) //nolint:gosec // 0 or 1
+	return nil
 }
 
-// A Subject is an authenticated user or service account, or the anonymous subject, which is the zero
-// value. It is plain data. Code that receives a Subject must not change its Labels and its Limit,
-// which it may share with the source of users.
+// A Subject is an authenticated user or service account, or the anonymous subject, which is the
+// zero value. It is plain data. Code that receives a Subject must not change its Labels and its
+// Limit, which it may share with the source of users.
 type Subject struct {
-	// Name is the canonical name, as the source of users spells it. Policies compare it exactly, and
-	// it becomes the "sub" claim of the token. A subject without a name is anonymous.
+	// Name is the canonical name, as the source of users spells it. Policies compare it exactly,
+	// and it is the "sub" claim of the token. A subject without a name is anonymous.
 	Name string `json:"name"`
-	// Kind tells people from service accounts. Both can have the same name, so a policy that grants
-	// something to a name must look at the kind too.
+	// Kind matters to policies: a user and a service account can have the same name.
 	Kind Kind `json:"kind"`
-	// Labels are other facts that the source of users knows, such as groups:
-	// {"group": {"devs", "ops"}}.
+	// Labels are other facts that the source knows, such as {"group": {"devs", "ops"}}.
 	Labels map[string][]string `json:"labels,omitempty"`
-	// Stamp changes when earlier logins of the subject must no longer count: with a new password,
-	// or a new account under an old name. It is opaque and contains no secret. Caches and refresh
-	// tokens store and compare it. It is empty if the source has nothing to derive it from.
+	// Stamp changes when earlier logins must no longer count: with a new password, or a new
+	// account under an old name. Caches and refresh tokens store and compare it. It contains no
+	// secret, and is empty if the source has nothing to derive it from.
 	Stamp string `json:"-"`
 	// Limit restricts the subject to what its credentials allow, such as a personal token for one
 	// repository. The token server applies it after any authorizer. Nil is no limit.
@@ -90,23 +82,17 @@ func (l *Limit) Allow(s scope.Scope) scope.Scope {
 	}
 	var allowed []string
 	for _, entry := range l.Scopes {
-		if entry.Type == s.Type && nameMatches(entry.Name, s.Name) {
+		path, isPattern := strings.CutSuffix(entry.Name, "/*")
+		covered := entry.Name == s.Name || isPattern && strings.HasPrefix(s.Name, path+"/")
+		if covered && entry.Type == s.Type {
 			allowed = append(allowed, entry.Actions...)
 		}
 	}
 	return s.Intersect(allowed)
 }
 
-func nameMatches(pattern, name string) bool {
-	path, isPattern := strings.CutSuffix(pattern, "*")
-	if !isPattern || !strings.HasSuffix(path, "/") {
-		return pattern == name
-	}
-	return strings.HasPrefix(name, path) && len(name) > len(path)
-}
-
-// Equal reports whether both limits have the same scopes in the same order. A nil Limit equals only
-// another nil Limit.
+// Equal reports whether both limits have the same scopes in the same order. A nil Limit equals
+// only another nil Limit.
 func (l *Limit) Equal(m *Limit) bool {
 	if l == nil || m == nil {
 		return l == m

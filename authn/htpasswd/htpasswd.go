@@ -23,15 +23,15 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A File is a source of users that follows the changes of a file. It is an [authn.Authenticator] and
-// an [authn.Directory], and safe for concurrent use. [Open] makes one. It does not have to be closed.
+// A File is a source of users that follows the changes of a file. It is an [authn.Authenticator]
+// and an [authn.Directory], and safe for concurrent use. [Open] makes one. It does not have to be
+// closed.
 type File struct {
 	config Config
 	latest atomic.Pointer[version]
 	reload sync.Mutex // serializes the replacement of latest
 }
 
-var _ authn.Authenticator = (*File)(nil)
 var _ authn.Directory = (*File)(nil)
 
 // Open reads the file. The error names the line that is wrong. A file without users is no error.

@@ -9,8 +9,8 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 )
 
-// parse returns the users in the content of the file. The error never quotes a line: the hash may be
-// where the name belongs.
+// parse returns the users in the content of the file. The error never quotes a line: the hash may
+// be where the name belongs.
 func (f *File) parse(content []byte) (*static.Users, error) {
 	entries, lines, err := split(content)
 	if err != nil {
@@ -27,9 +27,8 @@ func (f *File) parse(content []byte) (*static.Users, error) {
 
 // split returns the entries and their line numbers.
 func split(content []byte) (entries []static.User, lines []int, err error) {
-	byteOrderMark := []byte("\ufeff")
 	number := 0
-	for line := range bytes.Lines(bytes.TrimPrefix(content, byteOrderMark)) {
+	for line := range bytes.Lines(bytes.TrimPrefix(content, []byte("\ufeff"))) {
 		number++
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 		if len(bytes.TrimSpace(line)) == 0 || line[0] == '#' {

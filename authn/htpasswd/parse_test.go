@@ -12,7 +12,8 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 )
 
-// Without a Checker in the Config there is one nevertheless, and not a new one for each version of the file.
+// Without a Checker in the Config there is one nevertheless, and not a new one for each version of
+// the file.
 func TestTheDefaultCheckerOutlivesAReload(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "htpasswd")
 	write := func(content string) {
@@ -34,8 +35,8 @@ func TestTheDefaultCheckerOutlivesAReload(t *testing.T) {
 	}
 }
 
-// What is read and printed again, a name, a colon and a hash a line, is read as the same users. An error comes with no users, and
-// repeats nothing of what stands in the place of a name or a hash.
+// What is read and printed again, a name, a colon and a hash a line, is read as the same users. An
+// error comes with no users, and repeats nothing of what stands in the place of a name or a hash.
 func FuzzParse(f *testing.F) {
 	const hash = "$2y$05$vorcrmoH33azSAcbh/y8c.APv1XJNGlBnj8qEAIMU4wMKGnyItaOC"
 	f.Add("alice:" + hash + "\nbob:" + hash)

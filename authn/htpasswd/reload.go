@@ -15,8 +15,8 @@ import (
 
 const maxFileBytes = 16 << 20 // enough for some 200 000 users
 
-// settleTime is longer than the resolution of time stamps in any file system. It is measured with our
-// own clock, since that of a file server may differ.
+// settleTime is longer than the resolution of time stamps in any file system. It is measured with
+// our own clock, since that of a file server may differ.
 const settleTime = 2 * time.Second
 
 var errBeingWritten = errors.New("the file is being written")
@@ -78,7 +78,7 @@ func (f *File) next(latest *version) *version {
 	next.users, next.err = latest.users, err
 	// A file that cannot be read is tried again at each request. Log only the first error.
 	if next.info != nil || latest.info != nil || latest.err.Error() != err.Error() {
-		f.logger().Error("htpasswd file not reloaded, the previous users stay", slog.Any("error", err))
+		f.logger().Error("htpasswd file not reloaded", slog.Any("error", err))
 	}
 	return next
 }
@@ -109,20 +109,21 @@ func readFile(path string) ([]byte, fs.FileInfo, error) {
 	if !before.Mode().IsRegular() { // opening a pipe would block
 		return nil, nil, fmt.Errorf("%s is not a regular file", path)
 	}
+	if before.Size() > maxFileBytes {
+		return nil, nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
+	}
 	file, err := os.Open(path) //nolint:gosec // the operator chooses the path
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = file.Close() }() // nothing was written
-	content, readErr := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	content, readErr := io.ReadAll(io.LimitReader(file, maxFileBytes))
 	after, statErr := file.Stat()
-	switch err := errors.Join(readErr, statErr); {
-	case err != nil:
+	if err := errors.Join(readErr, statErr); err != nil {
 		return nil, nil, err
-	case !same(before, after):
+	}
+	if !same(before, after) {
 		return nil, nil, fmt.Errorf("%s: %w", path, errBeingWritten)
-	case len(content) > maxFileBytes:
-		return nil, nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
 	}
 	return content, after, nil
 }

@@ -1,188 +1,126 @@
 package password
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// ErrBusy means that a password was not checked because too many others are. It says nothing about the password: the answer
-// is 503 with Retry-After, never 401.
+// ErrBusy means that a password was not checked because too many checks are running. It says
+// nothing about the password: the response is 503 with Retry-After, never 401.
 var ErrBusy = errors.New("too many password checks at once")
 
-// A Checker compares passwords with hashes, a few at a time, so that a flood of logins neither takes all processors from other
-// requests nor piles up. Those that have to wait are served in the order in which they came. After a wrong password nothing is
-// compared in its place for twice as long as the comparison took, a second at most: right ones have all of Concurrency, and a
-// flood of wrong ones a third of it. Otherwise it would have half of a machine with two processors.
+// A Checker limits how many passwords are checked at once, so that a flood of logins does not take
+// all processors and memory. Further checks wait in a queue, first in, first out.
 //
-// The zero value is ready to use, and a good choice. A process should have one Checker that all its sources of users share,
-// since the processors are shared as well. It is safe for concurrent use, must not be copied, and its fields must not be
-// changed once it is in use.
+// A check that fails blocks its slot for a cool-down of twice its duration, one second at most.
+// Wrong passwords therefore get a third of the capacity, and right ones all of it.
+//
+// The zero value is ready to use. All sources of users of a process should share one Checker, since
+// they share the processors. It is safe for concurrent use. Do not copy it, and do not change its
+// fields after the first use.
 type Checker struct {
-	// Concurrency is how many comparisons run at once. The default is one less than GOMAXPROCS, and at least one.
+	// Concurrency is how many checks run at once. The default is GOMAXPROCS-1, and at least one.
 	Concurrency int
-	// QueueLength is how many may wait; more are refused at once. The default is 64. A negative one lets nobody wait.
+	// QueueLength is how many checks may wait. More are refused at once. The default is 64. If it
+	// is negative, none may wait.
 	QueueLength int
-	// MaxWait is how long one waits before it is refused. The default is two seconds.
+	// MaxWait is how long a check waits before it is refused. The default is two seconds.
 	MaxWait time.Duration
 
-	mu                sync.Mutex
-	queue             []turn
-	running, resting  int // those that rest run too
-	compared, refused uint64
+	once  sync.Once
+	slots chan struct{} // a semaphore; each value is a check or a cool-down
+
+	running, waiting  atomic.Int64
+	compared, refused atomic.Uint64
 }
 
-// A turn is a place in the queue. It is closed when the comparison may run.
-type turn chan struct{}
+const maxCoolDown = time.Second
 
-const (
-	defaultQueueLength = 64
-	defaultMaxWait     = 2 * time.Second
-	maxRest            = time.Second
-)
-
-// Check reports whether the password is the one that the hash was made of. It takes the same time for every password, except
-// that an empty one and one longer than [maxLength] match nothing at once, whatever the hash.
+// Check reports whether the hash is that of the password. It does the same work for every password,
+// but returns false at once for one of an invalid length, whatever the hash.
 //
-// The error wraps [ErrBusy] when the comparison was not begun, because of the bounds of the Checker or because ctx is done; then
-// it wraps ctx's error too. A comparison that has begun runs to its end.
-func (c *Checker) Check(ctx context.Context, hash Hash, password authn.Secret) (matches bool, err error) {
+// The error wraps [ErrBusy] when no check was made because of the limits or because ctx is done,
+// and then also the error of ctx. A check that has begun is not interrupted.
+func (c *Checker) Check(
+	ctx context.Context, hash Hash, password authn.Secret,
+) (matches bool, err error) {
 	if !acceptableLength(password) || hash.scheme == nil {
 		return false, nil
 	}
 	if err := c.acquire(ctx); err != nil {
-		return false, err
+		c.refused.Add(1)
+		return false, fmt.Errorf("%w: %w", ErrBusy, err)
 	}
-	begun, rest := time.Now(), time.Duration(0)
-	defer func() { c.releaseAfter(rest) }()
+	c.running.Add(1)
+	c.compared.Add(1)
+	coolDown, began := time.Duration(0), time.Now()
+	defer func() { c.release(coolDown) }() // also after a panic
 	if matches = hash.scheme.matches(string(password)); !matches {
-		rest = min(2*time.Since(begun), maxRest)
+		coolDown = min(2*time.Since(began), maxCoolDown)
 	}
 	return matches, nil
 }
 
-// Stats are figures about a [Checker], for metrics and for tests.
-type Stats struct {
-	Running  int    // comparisons that run now
-	Waiting  int    // comparisons that wait now
-	Compared uint64 // comparisons begun since the start
-	Refused  uint64 // comparisons refused with ErrBusy since the start
-}
-
-// Stats returns the figures as they are now.
-func (c *Checker) Stats() Stats {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return Stats{Running: c.running - c.resting, Waiting: len(c.queue), Compared: c.compared, Refused: c.refused}
-}
-
-// acquire waits until a comparison may run. Each success must be followed by a release.
+// acquire waits for a slot. The runtime serves the senders that wait for a channel in order.
 func (c *Checker) acquire(ctx context.Context) error {
-	mine, err := c.enter(ctx)
-	if mine == nil {
+	c.once.Do(func() {
+		concurrency := cmp.Or(max(0, c.Concurrency), max(1, runtime.GOMAXPROCS(0)-1))
+		c.slots = make(chan struct{}, concurrency)
+	})
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	timer := time.NewTimer(c.maxWait())
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	defer c.waiting.Add(-1)
+	if c.waiting.Add(1) > int64(cmp.Or(c.QueueLength, 64)) {
+		return errors.New("the queue is full")
+	}
+	maxWait := cmp.Or(max(0, c.MaxWait), 2*time.Second)
+	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	select {
-	case <-mine:
+	case c.slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return c.leave(mine, ctx.Err())
+		return ctx.Err()
 	case <-timer.C:
-		return c.leave(mine, fmt.Errorf("waited %v", c.maxWait()))
+		return fmt.Errorf("waited %v", maxWait)
 	}
 }
 
-// enter returns a place in the queue, or nil when the comparison may run at once or is refused.
-func (c *Checker) enter(ctx context.Context) (turn, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case ctx.Err() != nil:
-		return nil, c.refuse(ctx.Err())
-	case c.running < c.concurrency():
-		c.running++
-		c.compared++
-		return nil, nil
-	case len(c.queue) >= c.queueLength():
-		return nil, c.refuse(errors.New("the queue is full"))
-	}
-	mine := make(turn)
-	c.queue = append(c.queue, mine)
-	return mine, nil
-}
-
-// leave gives a place in the queue up. When its turn came at the same moment, that counts.
-func (c *Checker) leave(mine turn, reason error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	i := slices.Index(c.queue, mine)
-	if i < 0 {
-		return nil
-	}
-	c.queue = slices.Delete(c.queue, i, i+1)
-	return c.refuse(reason)
-}
-
-// releaseAfter is release, when the place has rested.
-func (c *Checker) releaseAfter(rest time.Duration) {
-	if rest <= 0 {
-		c.release()
+func (c *Checker) release(coolDown time.Duration) {
+	c.running.Add(-1)
+	if coolDown == 0 {
+		<-c.slots
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.resting++
-	time.AfterFunc(rest, func() {
-		c.mu.Lock()
-		c.resting--
-		c.mu.Unlock()
-		c.release()
-	})
+	time.AfterFunc(coolDown, func() { <-c.slots })
 }
 
-// release lets the one who waits longest run.
-func (c *Checker) release() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.queue) == 0 {
-		c.running--
-		return
+// Stats are counters of a [Checker], for metrics and tests.
+type Stats struct {
+	Running  int    // checks that are running
+	Waiting  int    // checks in the queue
+	Compared uint64 // checks that were started, in total
+	Refused  uint64 // checks that were refused with ErrBusy, in total
+}
+
+// Stats returns the current counters.
+func (c *Checker) Stats() Stats {
+	return Stats{
+		Running: int(c.running.Load()), Waiting: int(c.waiting.Load()),
+		Compared: c.compared.Load(), Refused: c.refused.Load(),
 	}
-	close(c.queue[0])
-	c.queue = slices.Delete(c.queue, 0, 1)
-	c.compared++
-}
-
-func (c *Checker) refuse(reason error) error {
-	c.refused++
-	return fmt.Errorf("%w: %w", ErrBusy, reason)
-}
-
-func (c *Checker) concurrency() int {
-	if c.Concurrency > 0 {
-		return c.Concurrency
-	}
-	return max(1, runtime.GOMAXPROCS(0)-1)
-}
-
-func (c *Checker) queueLength() int {
-	if c.QueueLength == 0 {
-		return defaultQueueLength
-	}
-	return c.QueueLength
-}
-
-func (c *Checker) maxWait() time.Duration {
-	if c.MaxWait > 0 {
-		return c.MaxWait
-	}
-	return defaultMaxWait
 }

@@ -13,22 +13,22 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// A schemeFunc is a hash whose comparison the test controls.
+// A schemeFunc is a hash whose check the test controls.
 type schemeFunc func(password string) bool
 
 func (f schemeFunc) matches(password string) bool { return f(password) }
 func (f schemeFunc) nominalMicroseconds() int     { return 1 }
-func (f schemeFunc) parameters() string           { return "a test's" }
+func (f schemeFunc) parameters() string           { return "test" }
 func (f schemeFunc) weakness() string             { return "" }
 func (f schemeFunc) decoy() scheme                { return f }
 
-// slow returns a hash whose comparisons run until the channel gives them a value.
+// slow returns a hash. Each check of it waits until it receives from the channel.
 func slow() (Hash, chan struct{}) {
 	finish := make(chan struct{})
 	return Hash{schemeFunc(func(string) bool { <-finish; return true })}, finish
 }
 
-func TestCheckerBoundsWhatRunsAndWaits(t *testing.T) {
+func TestCheckerLimitsRunningAndWaitingChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checker := &Checker{Concurrency: 2, QueueLength: 3}
 		hash, finish := slow()
@@ -45,14 +45,15 @@ func TestCheckerBoundsWhatRunsAndWaits(t *testing.T) {
 		}
 
 		matches, err := checker.Check(t.Context(), hash, "a")
-		if matches || !errors.Is(err, ErrBusy) || errors.Is(err, authn.ErrRejected) || errors.Is(err, authn.ErrNoMatch) {
+		if matches || !errors.Is(err, ErrBusy) ||
+			errors.Is(err, authn.ErrRejected) || errors.Is(err, authn.ErrNoMatch) {
 			t.Errorf("with a full queue: %v, %v", matches, err)
 		}
 
 		close(finish)
 		for range 5 {
 			if !<-matched {
-				t.Error("one that had a place in the queue was refused")
+				t.Error("a check in the queue was refused")
 			}
 		}
 		synctest.Wait()
@@ -62,7 +63,7 @@ func TestCheckerBoundsWhatRunsAndWaits(t *testing.T) {
 	})
 }
 
-func TestCheckerServesInOrder(t *testing.T) {
+func TestTheQueueIsFirstInFirstOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checker := &Checker{Concurrency: 1}
 		hash, finish := slow()
@@ -86,7 +87,7 @@ func TestCheckerServesInOrder(t *testing.T) {
 	})
 }
 
-func TestCheckerWaitsForALimitedTime(t *testing.T) {
+func TestAWaitingCheckIsRefusedAfterMaxWait(t *testing.T) {
 	for name, test := range map[string]struct{ configured, want time.Duration }{
 		"by default":    {0, 2 * time.Second},
 		"as configured": {time.Minute, time.Minute},
@@ -104,14 +105,14 @@ func TestCheckerWaitsForALimitedTime(t *testing.T) {
 					t.Errorf("after %v: %v", time.Since(begun), err)
 				}
 				if waiting := checker.Stats().Waiting; waiting != 0 {
-					t.Errorf("%d places in the queue are still taken", waiting)
+					t.Errorf("%d checks are still in the queue", waiting)
 				}
 			})
 		})
 	}
 }
 
-func TestCheckerLeavesWithTheContext(t *testing.T) {
+func TestAWaitingCheckIsRefusedWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checker := &Checker{Concurrency: 1}
 		hash, finish := slow()
@@ -126,10 +127,10 @@ func TestCheckerLeavesWithTheContext(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		if err := <-left; !errors.Is(err, ErrBusy) || !errors.Is(err, context.Canceled) {
-			t.Errorf("the one that left: %v", err)
+			t.Errorf("the waiting check: %v", err)
 		}
 		if _, err := checker.Check(ctx, hash, "a"); !errors.Is(err, context.Canceled) {
-			t.Errorf("one that comes with a context that is done: %v", err)
+			t.Errorf("a check with a context that is done: %v", err)
 		}
 		close(finish)
 		synctest.Wait()
@@ -139,19 +140,19 @@ func TestCheckerLeavesWithTheContext(t *testing.T) {
 	})
 }
 
-func TestCheckerSurvivesAPanic(t *testing.T) {
+func TestAPanicReleasesItsSlot(t *testing.T) {
 	checker := &Checker{Concurrency: 1}
 	func() {
 		defer func() { _ = recover() }()
 		_, _ = checker.Check(t.Context(), Hash{schemeFunc(func(string) bool { panic("test") })}, "a")
-		t.Error("the panic did not come through")
+		t.Error("the panic was lost")
 	}()
 	if running := checker.Stats().Running; running != 0 {
-		t.Errorf("%d comparisons seem to run", running)
+		t.Errorf("%d checks still count as running", running)
 	}
 }
 
-func TestCheckerDoesNotCompareWhatCannotMatch(t *testing.T) {
+func TestInvalidLengthsAreNotCompared(t *testing.T) {
 	everything := Hash{schemeFunc(func(string) bool { return true })}
 	for name, test := range map[string]struct {
 		hash     Hash
@@ -178,14 +179,38 @@ func TestCheckerDoesNotCompareWhatCannotMatch(t *testing.T) {
 }
 
 func TestCheckerDefaults(t *testing.T) {
-	checker := &Checker{}
-	if got, want := checker.concurrency(), max(1, runtime.GOMAXPROCS(0)-1); got != want {
-		t.Errorf("concurrency is %d, want %d", got, want)
-	}
-	if checker.queueLength() != 64 {
-		t.Errorf("queue length is %d", checker.queueLength())
-	}
-	if got := (&Checker{QueueLength: -1}).queueLength(); got > 0 {
-		t.Errorf("a negative queue length is %d", got)
+	for name, test := range map[string]struct {
+		checker          *Checker
+		running, waiting int
+	}{
+		"the zero value":          {&Checker{}, max(1, runtime.GOMAXPROCS(0)-1), 64},
+		"a negative concurrency":  {&Checker{Concurrency: -1}, max(1, runtime.GOMAXPROCS(0)-1), 64},
+		"three, and two waiting":  {&Checker{Concurrency: 3, QueueLength: 2}, 3, 2},
+		"a negative queue length": {&Checker{Concurrency: 3, QueueLength: -1}, 3, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hash, finish := slow()
+				for range test.running + test.waiting {
+					go func() {
+						if _, err := test.checker.Check(t.Context(), hash, "a"); err != nil {
+							t.Error(err)
+						}
+					}()
+				}
+				synctest.Wait()
+				want := Stats{
+					Running: test.running, Waiting: test.waiting, Compared: uint64(test.running),
+				}
+				if got := test.checker.Stats(); got != want {
+					t.Errorf("stats are %+v, want %+v", got, want)
+				}
+				if _, err := test.checker.Check(t.Context(), hash, "a"); !errors.Is(err, ErrBusy) {
+					t.Errorf("one more: %v", err)
+				}
+				close(finish)
+				synctest.Wait()
+			})
+		})
 	}
 }

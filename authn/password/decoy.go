@@ -1,23 +1,20 @@
 package password
 
-// Decoy returns a hash that no password matches, and that takes as long to check as the costliest of the given ones: what to
-// check against for a user who does not exist or may not log in. Without any it costs as much as what [Hash] makes.
-//
-// Making one takes no time to speak of, so that it may be done at each reload of a list of users.
+// Decoy returns a hash that no password matches. A check takes as long as with the costliest of the
+// given hashes, or with a hash of [NewHash] if there are none. Check the password of an unknown or
+// disabled user against it. Making a decoy costs nothing.
 func Decoy(hashes ...Hash) Hash {
-	var costliest scheme
+	var costliest scheme = defaultArgon2id()
+	most := 0
 	for _, h := range hashes {
-		if h.scheme != nil && (costliest == nil || h.scheme.nominalMicroseconds() > costliest.nominalMicroseconds()) {
-			costliest = h.scheme
+		if h.scheme != nil && h.scheme.nominalMicroseconds() > most {
+			costliest, most = h.scheme, h.scheme.nominalMicroseconds()
 		}
-	}
-	if costliest == nil {
-		costliest = defaultArgon2id()
 	}
 	return Hash{&decoy{costliest.decoy()}}
 }
 
-// decoy does the work of a real hash and throws the result away.
+// A decoy does the work of a real hash and discards the result.
 type decoy struct{ scheme }
 
 func (d *decoy) matches(password string) bool {

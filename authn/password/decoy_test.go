@@ -32,7 +32,7 @@ func TestDecoyCostsAsMuchAsTheCostliest(t *testing.T) {
 		"usual bcrypt, large argon2id": {[]authn.Secret{bcrypt10, argon64M4}, "argon2id m=65536,t=4,p=1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			hashes := []Hash{{}} // a zero one counts for nothing
+			hashes := []Hash{{}} // the zero Hash is ignored
 			for _, encoded := range test.hashes {
 				parsed, err := Parse(encoded)
 				if err != nil {
@@ -47,19 +47,21 @@ func TestDecoyCostsAsMuchAsTheCostliest(t *testing.T) {
 	}
 }
 
-// A comparison that ends in a mismatch, and not in an error about the hash, has run the whole algorithm.
+// A comparison that returns a mismatch, and not an error about the hash, has run the algorithm.
 func TestBcryptDecoyRunsTheAlgorithmAndCannotMatch(t *testing.T) {
 	for cost := minBcryptCost; cost < strongBcryptCost; cost++ {
 		decoy := (&bcryptHash{cost: uint8(cost)}).decoy().(*bcryptHash)
 		if got, err := bcrypt.Cost(decoy.encoded[:]); got != cost || err != nil {
 			t.Fatalf("the decoy of cost %d has cost %d, %v", cost, got, err)
 		}
-		if err := bcrypt.CompareHashAndPassword(decoy.encoded[:], []byte("a")); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+		err := bcrypt.CompareHashAndPassword(decoy.encoded[:], []byte("a"))
+		if !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 			t.Fatalf("comparing with the decoy of cost %d: %v", cost, err)
 		}
+		alphabet := base64.NewEncoding(bcryptAlphabet).WithPadding(base64.NoPadding).Strict()
 		digest := string(decoy.encoded[bcryptHashOffset:])
-		if _, err := base64.NewEncoding(bcryptAlphabet).WithPadding(base64.NoPadding).Strict().DecodeString(digest); err == nil {
-			t.Fatalf("the digest of cost %d is one that bcrypt can produce", cost)
+		if _, err := alphabet.DecodeString(digest); err == nil {
+			t.Fatalf("bcrypt can produce the digest of the decoy of cost %d", cost)
 		}
 	}
 }
@@ -70,18 +72,20 @@ func TestArgon2idDecoyHasTheSizesOfTheHash(t *testing.T) {
 		t.Fatal(err)
 	}
 	decoy := hash.decoy().(*argon2idHash)
-	if decoy.parameters() != hash.parameters() || len(decoy.salt) != len(hash.salt) || len(decoy.digest) != len(hash.digest) {
-		t.Errorf("the decoy is %s with %d and %d bytes", decoy.parameters(), len(decoy.salt), len(decoy.digest))
+	if decoy.parameters() != hash.parameters() ||
+		len(decoy.salt) != len(hash.salt) || len(decoy.digest) != len(hash.digest) {
+		t.Errorf("the decoy is %s with %d and %d bytes",
+			decoy.parameters(), len(decoy.salt), len(decoy.digest))
 	}
 	if slices.Equal(decoy.digest, hash.digest) || slices.Equal(decoy.salt, hash.salt) {
-		t.Error("the decoy has bytes of the hash")
+		t.Error("the decoy shares bytes with the hash")
 	}
 }
 
-func TestDecoyThrowsTheResultAway(t *testing.T) {
+func TestADecoyDiscardsTheResult(t *testing.T) {
 	compared := 0
 	matching := schemeFunc(func(string) bool { compared++; return true })
 	if (&decoy{matching}).matches("a") || compared != 1 {
-		t.Errorf("a decoy matches, or did %d comparisons", compared)
+		t.Errorf("the decoy matches, or made %d comparisons", compared)
 	}
 }

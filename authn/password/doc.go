@@ -1,33 +1,35 @@
-// Package password makes password hashes and checks passwords against them, within bounds.
+// Package password makes password hashes and checks passwords against them, a limited number at a
+// time.
 //
-// The sources of users in this module are built on it. It is public for those who keep their users in a database of their
-// own:
+// The sources of users in this module are built on it. With users in a database of your own, store
 //
-//	encoded, err := password.NewHash("wonderland") // once, when alice chooses her password; string(encoded) goes into the row
+//	hash, err := password.NewHash("wonderland") // string(hash) is the text for the row
 //
-//	checker := &password.Checker{}              // one for the whole process
-//	known, err := password.Parse(row.PasswordHash)
-//	matches, err := checker.Check(ctx, known, r.Password)
+// and check with
 //
-// # Which hashes
+//	checker := &password.Checker{} // one for the whole process
+//	hash, err := password.Parse(row.PasswordHash)
+//	matches, err := checker.Check(ctx, hash, r.Password)
 //
-//   - bcrypt, as htpasswd -nB makes it: $2a$, $2b$ or $2y$, cost 5 to 14. A cost below 10 is a [Hash.Weakness]; it is
-//     accepted since 5 is what htpasswd makes unless it is told otherwise.
-//   - argon2id in PHC format, version 19: memory 7 MiB to 64 MiB (m=7168 to m=65536), t=1 to 4, p=1 to 4, a salt of 8 to
-//     64 bytes and a hash of 16 to 64 bytes. Less memory than that is below every set of parameters that OWASP recommends,
-//     and refused. A product of m and t below 35840, the least of theirs, is a Weakness.
+// # Hashes
 //
-// All others are refused. The upper bounds are there because a request costs what the hash says: bcrypt with cost 31 parses
-// and runs for more than a day.
+//   - bcrypt, as htpasswd -nB makes it: $2a$, $2b$ or $2y$ with cost 5 to 14. The default of
+//     htpasswd is 5, so that is accepted, but a cost below 10 is a [Hash.Weakness].
+//   - argon2id in PHC format, version 19: m=7168 to 65536 (7 to 64 MiB), t=1 to 4, p=1 to 4, a salt
+//     of 8 to 64 bytes and a digest of 16 to 64 bytes. The lower bound of m is the least memory
+//     that OWASP recommends. A product of m and t below 35840, again their minimum, is a Weakness.
+//
+// Everything else is an error. The upper bounds limit what a request costs: a check with bcrypt of
+// cost 31 takes more than a day.
 //
 // # Passwords
 //
-// A password has 1 to [maxLength] bytes; others match nothing. bcrypt reads at most 72 bytes, and takes "a" and "a\x00a" for
-// the same: a longer password, or one with a zero byte, never matches a bcrypt hash.
+// A password has 1 to 1024 bytes. bcrypt reads 72 bytes at most and cannot tell "a" from "a\x00a",
+// so a longer password and one with a zero byte never match a bcrypt hash.
 //
 // # Unknown users
 //
-// A source that answers at once for a user it does not know tells who exists. Check against a [Decoy] instead, which takes as
-// long as the costliest of the real hashes and matches nothing. Where costs are mixed, the cheaper ones stand out: that cannot
-// be hidden, only be mended by making the hashes anew.
+// A source that answers faster for unknown users reveals who exists. For an unknown user, check a
+// [Decoy], which takes as long as the costliest real hash and never matches. Users with a cheaper
+// hash still stand out until they get a new one.
 package password

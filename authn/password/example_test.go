@@ -8,7 +8,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 )
 
-// A source of users in a database of one's own. The decoy is there for those who are not in it.
+// A source of users in your own database. Unknown users are checked against a decoy.
 func Example() {
 	encoded, err := password.NewHash("wonderland")
 	if err != nil {
@@ -49,6 +49,6 @@ func Example() {
 	}
 	// Output:
 	// "alice" <nil>
-	// "" authn: credentials rejected
-	// "" authn: no match
+	// "" credentials rejected
+	// "" no match
 }

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// timed returns a hash whose comparisons take that long.
+// timed returns a hash whose checks take that long.
 func timed(d time.Duration, matches bool) Hash {
 	return Hash{schemeFunc(func(string) bool { time.Sleep(d); return matches })}
 }
 
-// A flood of wrong passwords has a third of the time, and what is right has all of it.
-func TestWrongPasswordsRest(t *testing.T) {
+// Wrong passwords get a third of the capacity, and right ones all of it.
+func TestCoolDown(t *testing.T) {
 	for name, test := range map[string]struct {
 		takes   time.Duration
 		matches bool
@@ -28,7 +28,9 @@ func TestWrongPasswordsRest(t *testing.T) {
 				checker := &Checker{Concurrency: 1}
 				begun := time.Now()
 				for range 10 {
-					if matches, err := checker.Check(t.Context(), timed(test.takes, test.matches), "a"); matches != test.matches || err != nil {
+					hash := timed(test.takes, test.matches)
+					matches, err := checker.Check(t.Context(), hash, "a")
+					if matches != test.matches || err != nil {
 						t.Fatalf("%v, %v", matches, err)
 					}
 				}
@@ -45,25 +47,25 @@ func TestWrongPasswordsRest(t *testing.T) {
 	}
 }
 
-// Who is answered is not made to wait for the rest, and nobody counts as running meanwhile.
-func TestRestIsAfterTheAnswer(t *testing.T) {
+// The cool-down delays the next check, not the result, and does not count as running.
+func TestCoolDownIsAfterTheResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checker := &Checker{Concurrency: 1, QueueLength: -1}
 		begun := time.Now()
 		_, _ = checker.Check(t.Context(), timed(time.Second, false), "a")
 		if took := time.Since(begun); took != time.Second {
-			t.Errorf("answered after %v", took)
+			t.Errorf("the result took %v", took)
 		}
 		if got, want := checker.Stats(), (Stats{Compared: 1}); got != want {
 			t.Errorf("stats are %+v, want %+v", got, want)
 		}
 		if _, err := checker.Check(t.Context(), timed(time.Second, true), "a"); !errors.Is(err, ErrBusy) {
-			t.Errorf("while the place rests: %v", err)
+			t.Errorf("during the cool-down: %v", err)
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if _, err := checker.Check(t.Context(), timed(time.Second, true), "a"); err != nil {
-			t.Errorf("after the rest: %v", err)
+			t.Errorf("after the cool-down: %v", err)
 		}
 	})
 }

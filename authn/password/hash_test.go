@@ -1,4 +1,4 @@
-package password_test
+package password
 
 import (
 	"errors"
@@ -8,11 +8,10 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/authn/password"
 )
 
-func TestHash(t *testing.T) {
-	encoded, err := password.NewHash("wonderland")
+func TestNewHash(t *testing.T) {
+	encoded, err := NewHash("wonderland")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +22,7 @@ func TestHash(t *testing.T) {
 	if !check(t, hash, "wonderland") || check(t, hash, "Wonderland") {
 		t.Error("the password does not match, or another does")
 	}
-	if again, _ := password.NewHash("wonderland"); again == encoded {
+	if again, _ := NewHash("wonderland"); again == encoded {
 		t.Error("two hashes have the same salt")
 	}
 }
@@ -33,12 +32,12 @@ func TestHashRefusesLengths(t *testing.T) {
 		length int
 		want   error
 	}{
-		"empty":       {0, password.ErrLength},
-		"the longest": {1024, nil},
-		"longer":      {1024 + 1, password.ErrLength},
+		"empty":       {0, ErrLength},
+		"the longest": {maxLength, nil},
+		"longer":      {maxLength + 1, ErrLength},
 	} {
 		t.Run(name, func(t *testing.T) {
-			encoded, err := password.NewHash(authn.Secret(strings.Repeat("a", test.length)))
+			encoded, err := NewHash(authn.Secret(strings.Repeat("a", test.length)))
 			if !errors.Is(err, test.want) || (err == nil) == (encoded == "") {
 				t.Errorf("error is %v, want %v", err, test.want)
 			}
@@ -46,28 +45,29 @@ func TestHashRefusesLengths(t *testing.T) {
 	}
 }
 
-// The vector is one of the reference implementation's, in its src/test.c.
+// The vector is from src/test.c of the reference implementation.
 func TestArgon2idVector(t *testing.T) {
-	hash := parse(t, "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
+	hash := parse(t, "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$"+
+		"CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
 	if !check(t, hash, "password") || check(t, hash, "differentpassword") {
 		t.Error("the password of the vector does not match, or another does")
 	}
 }
 
-// The first 72 bytes of the passwords that must not match are those of the one that does, or repeat it as bcrypt does.
-func TestBcryptIsNotCut(t *testing.T) {
+// bcrypt ignores everything after 72 bytes, and repeats shorter passwords.
+func TestBcryptDoesNotTruncate(t *testing.T) {
 	longest := strings.Repeat("a", 72)
 	for name, test := range map[string]struct {
 		hashed, typed string
 		want          bool
 	}{
-		"72 bytes":                       {longest, longest, true},
-		"71 bytes of it":                 {longest, longest[1:], false},
-		"73 bytes":                       {longest, longest + "a", false},
-		"72 bytes and something else":    {longest, longest + "ANYTHING", false},
-		"a password repeated by a zero":  {"a", "a\x00a", false},
-		"a password with a zero behind":  {"a", "a\x00", false},
-		"a password that is not in UTF8": {"\xff\xfe", "\xff\xfe", true},
+		"72 bytes":                    {longest, longest, true},
+		"71 bytes of it":              {longest, longest[1:], false},
+		"73 bytes":                    {longest, longest + "a", false},
+		"72 bytes and something else": {longest, longest + "ANYTHING", false},
+		"repeated after a zero byte":  {"a", "a\x00a", false},
+		"followed by a zero byte":     {"a", "a\x00", false},
+		"not UTF-8":                   {"\xff\xfe", "\xff\xfe", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			encoded, err := bcrypt.GenerateFromPassword([]byte(test.hashed), 5)
@@ -86,13 +86,13 @@ func BenchmarkCheck(b *testing.B) {
 		"argon2id m=19456,t=2,p=1": argon2id("19456", "2", "1", 16, 32),
 		"bcrypt cost 10":           withCost("$10$"),
 	} {
-		hash, err := password.Parse(encoded)
+		hash, err := Parse(encoded)
 		if err != nil {
 			b.Fatal(err)
 		}
-		for kind, hash := range map[string]password.Hash{"real": hash, "decoy": password.Decoy(hash)} {
+		for kind, hash := range map[string]Hash{"real": hash, "decoy": Decoy(hash)} {
 			b.Run(name+"/"+kind, func(b *testing.B) {
-				checker := password.Checker{Concurrency: 4} // one compares while the others rest
+				checker := Checker{Concurrency: 4} // one slot checks while three cool down
 				for b.Loop() {
 					if _, err := checker.Check(b.Context(), hash, "wonderland"); err != nil {
 						b.Fatal(err)

@@ -11,51 +11,62 @@ import (
 )
 
 func Example() {
-	hash, err := password.NewHash("wonderland") // in a configuration there is the hash, not the password
+	hash, err := password.NewHash("wonderland") // a configuration has the hash, not the password
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	users, err := static.New(
-		static.User{Name: "alice", PasswordHash: hash, Labels: map[string][]string{"group": {"devs"}}},
-	)
+	users, err := static.New(static.Config{Users: []static.User{
+		{Name: "alice", PasswordHash: hash, Labels: map[string][]string{"group": {"devs"}}},
+	}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	subject, err := users.Authenticate(context.Background(), authn.Request{Username: "alice", Password: "wonderland"})
+	r := authn.Request{Username: "alice", Password: "wonderland"}
+	subject, err := users.Authenticate(context.Background(), r)
 	fmt.Println(subject.Name, subject.Labels, err)
-	_, err = users.Authenticate(context.Background(), authn.Request{Username: "alice", Password: "looking-glass"})
+	r.Password = "looking-glass"
+	_, err = users.Authenticate(context.Background(), r)
 	fmt.Println(errors.Is(err, authn.ErrRejected))
 	// Output:
 	// alice map[group:[devs]] <nil>
 	// true
 }
 
-// Several lists behind one another share one bound on password checks.
+// All sources of users of a process share one Checker.
 func ExampleConfig() {
 	hash, err := password.NewHash("wonderland")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	cfg := static.Config{Checker: &password.Checker{}}
-	people, err := cfg.New(static.User{Name: "alice", PasswordHash: hash})
+	checker := &password.Checker{}
+	people, err := static.New(static.Config{
+		Users:   []static.User{{Name: "alice", PasswordHash: hash}},
+		Checker: checker,
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	robots, err := cfg.New(static.User{Name: "builder", PasswordHash: hash, Kind: authn.KindServiceAccount})
+	robots, err := static.New(static.Config{
+		Users: []static.User{
+			{Name: "builder", PasswordHash: hash, Kind: authn.KindServiceAccount},
+		},
+		Checker: checker,
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	users := authn.Chain(people, robots)
 
-	subject, err := users.Authenticate(context.Background(), authn.Request{Username: "builder", Password: "wonderland"})
+	r := authn.Request{Username: "builder", Password: "wonderland"}
+	subject, err := users.Authenticate(context.Background(), r)
 	fmt.Println(subject.Name, "is a", subject.Kind, err)
-	fmt.Println("passwords compared:", cfg.Checker.Stats().Compared)
+	fmt.Println("passwords compared:", checker.Stats().Compared)
 	// Output:
 	// builder is a service account <nil>
 	// passwords compared: 1

@@ -1,6 +1,7 @@
 package static
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,7 @@ import (
 
 // Config configures a list of users.
 type Config struct {
-	// Users are the users. An empty list is acceptable.
-	Users []User
+	Users []User // may be empty
 	// Checker limits concurrent password checks. All sources of a process should share one. The
 	// default is one for this list.
 	Checker *password.Checker
@@ -24,7 +24,7 @@ type Config struct {
 // Users is an immutable list of users with passwords. It is an [authn.Authenticator] and an
 // [authn.Directory], and safe for concurrent use. [New] makes one.
 type Users struct {
-	byName  map[string]*account
+	byName  map[string]account
 	decoy   password.Hash
 	checker *password.Checker
 }
@@ -35,20 +35,14 @@ type account struct {
 	disabled bool
 }
 
-var (
-	_ authn.Authenticator = (*Users)(nil)
-	_ authn.Directory     = (*Users)(nil)
-)
+var _ authn.Directory = (*Users)(nil)
 
 // New returns a source of the given users. The error is a *[UserError] for the first user that is
 // not acceptable.
 func New(config Config) (*Users, error) {
 	users := &Users{
-		byName:  make(map[string]*account, len(config.Users)),
-		checker: config.Checker,
-	}
-	if users.checker == nil {
-		users.checker = &password.Checker{}
+		byName:  make(map[string]account, len(config.Users)),
+		checker: cmp.Or(config.Checker, &password.Checker{}),
 	}
 	hashes := make([]password.Hash, len(config.Users))
 	for i, user := range config.Users {
@@ -68,8 +62,8 @@ func New(config Config) (*Users, error) {
 }
 
 // Authenticate checks the password. The error wraps [authn.ErrNoMatch] for an unknown user,
-// [authn.ErrRejected] for a wrong password or a disabled user, and [password.ErrBusy] when too many
-// checks are running. An unknown or disabled user costs one check, as any other does.
+// [authn.ErrRejected] for a wrong password or a disabled user, and [password.ErrBusy] when too
+// many checks are running. An unknown or disabled user costs one check, as any other does.
 func (u *Users) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	if r.Username == "" {
 		return authn.Subject{}, authn.ErrNoMatch
@@ -86,32 +80,29 @@ func (u *Users) Authenticate(ctx context.Context, r authn.Request) (authn.Subjec
 	case err != nil:
 		return authn.Subject{}, err
 	case !matches:
-		return authn.Subject{}, fmt.Errorf("%w: wrong password for %+q", authn.ErrRejected,
-			r.Username)
-	}
-	return found.subject, nil
-}
-
-// Lookup returns the subject with that name. The error wraps [authn.ErrNoMatch] for an unknown user
-// and [authn.ErrRejected] for a disabled one.
-func (u *Users) Lookup(_ context.Context, name string) (authn.Subject, error) {
-	found, err := u.find(name)
-	if err != nil {
+		err = fmt.Errorf("%w: wrong password for %+q", authn.ErrRejected, r.Username)
 		return authn.Subject{}, err
 	}
 	return found.subject, nil
 }
 
+// Lookup returns the subject with that name. The error wraps [authn.ErrNoMatch] for an unknown
+// user and [authn.ErrRejected] for a disabled one.
+func (u *Users) Lookup(_ context.Context, name string) (authn.Subject, error) {
+	found, err := u.find(name)
+	return found.subject, err
+}
+
 // Len returns the number of users, including disabled ones.
 func (u *Users) Len() int { return len(u.byName) }
 
-func (u *Users) find(name string) (*account, error) {
+func (u *Users) find(name string) (account, error) {
 	found, known := u.byName[name]
 	switch {
 	case !known:
-		return nil, fmt.Errorf("%w: no user %+q", authn.ErrNoMatch, name)
+		return account{}, fmt.Errorf("%w: no user %+q", authn.ErrNoMatch, name)
 	case found.disabled:
-		return nil, fmt.Errorf("%w: %+q is disabled", authn.ErrRejected, name)
+		return account{}, fmt.Errorf("%w: %+q is disabled", authn.ErrRejected, name)
 	}
 	return found, nil
 }

@@ -27,11 +27,13 @@ func hash(tb testing.TB, plain string) authn.Secret {
 	return authn.Secret(encoded)
 }
 
-// newUsers makes a list that logs nothing, with the figures of its checker.
+// newUsers makes a list that logs nothing, and returns its checker for the counters.
 func newUsers(t *testing.T, users ...static.User) (*static.Users, *password.Checker) {
 	t.Helper()
 	checker := &password.Checker{}
-	list, err := static.Config{Checker: checker, Logger: slog.New(slog.DiscardHandler)}.New(users...)
+	list, err := static.New(static.Config{
+		Users: users, Checker: checker, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +67,8 @@ func TestAuthenticate(t *testing.T) {
 		"no user name":                  {"", "", authn.Subject{}, authn.ErrNoMatch, 0},
 		"an empty password":             {"alice", "", authn.Subject{}, authn.ErrRejected, 0},
 		"an empty password, unknown":    {"bob", "", authn.Subject{}, authn.ErrNoMatch, 0},
-		"an endless password":           {"alice", authn.Secret(strings.Repeat("a", 1025)), authn.Subject{}, authn.ErrRejected, 0},
-		"an endless password, unknown":  {"bob", authn.Secret(strings.Repeat("a", 1025)), authn.Subject{}, authn.ErrNoMatch, 0},
+		"an overlong password":          {"alice", authn.Secret(strings.Repeat("a", 1025)), authn.Subject{}, authn.ErrRejected, 0},
+		"an overlong password, unknown": {"bob", authn.Secret(strings.Repeat("a", 1025)), authn.Subject{}, authn.ErrNoMatch, 0},
 		"too long for bcrypt":           {"alice", authn.Secret(strings.Repeat("a", 73)), authn.Subject{}, authn.ErrRejected, 1},
 		"too long for bcrypt, disabled": {"mallory", authn.Secret(strings.Repeat("a", 73)), authn.Subject{}, authn.ErrRejected, 1},
 		"too long for bcrypt, unknown":  {"bob", authn.Secret(strings.Repeat("a", 73)), authn.Subject{}, authn.ErrNoMatch, 1},
@@ -112,10 +114,10 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-func TestABusyCheckerIsNoRefusal(t *testing.T) {
+func TestABusyCheckerIsNotARejection(t *testing.T) {
 	users, _ := newUsers(t, static.User{Name: "alice", PasswordHash: hash(t, "wonderland")})
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // nobody waits for the answer, so no comparison is begun
+	cancel() // nobody waits for the result, so no check is started
 	for _, name := range []string{"alice", "bob"} {
 		_, err := users.Authenticate(ctx, authn.Request{Username: name, Password: "wonderland"})
 		if !errors.Is(err, password.ErrBusy) || errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected) {
@@ -130,24 +132,27 @@ func TestNewRefuses(t *testing.T) {
 		user static.User
 		want string
 	}{
-		"an empty name":               {static.User{PasswordHash: good}, "is empty"},
-		"a name of 256 bytes":         {static.User{Name: strings.Repeat("a", 256), PasswordHash: good}, "longer than 255 bytes"},
-		"a name that is not UTF-8":    {static.User{Name: "al\xffice", PasswordHash: good}, "UTF-8"},
-		"a name with a line break":    {static.User{Name: "al\nice", PasswordHash: good}, "control character"},
-		"a name with a C1 control":    {static.User{Name: "al\u0085ice", PasswordHash: good}, "control character"},
-		"a name with a colon":         {static.User{Name: "al:ice", PasswordHash: good}, "colon"},
-		"a name with a space before":  {static.User{Name: " alice", PasswordHash: good}, "white space"},
-		"a name with a space behind":  {static.User{Name: "alice ", PasswordHash: good}, "white space"},
-		"a name with a no-break one":  {static.User{Name: "alice\u00a0", PasswordHash: good}, "white space"},
-		"a name that is taken":        {static.User{Name: "first", PasswordHash: good}, "already"},
-		"a taken name, another kind":  {static.User{Name: "first", PasswordHash: good, Kind: authn.KindServiceAccount}, "already"},
-		"an unknown kind":             {static.User{Name: "alice", PasswordHash: good, Kind: 7}, "kind"},
-		"no hash":                     {static.User{Name: "alice"}, "empty"},
-		"a password in the clear":     {static.User{Name: "alice", PasswordHash: "correct horse"}, "in the clear"},
-		"a hash that takes half days": {static.User{Name: "alice", PasswordHash: "$2y$31$" + good[7:]}, "cost 31"},
+		"an empty name":              {static.User{PasswordHash: good}, "is empty"},
+		"a name of 256 bytes":        {static.User{Name: strings.Repeat("a", 256), PasswordHash: good}, "longer than 255 bytes"},
+		"a name that is not UTF-8":   {static.User{Name: "al\xffice", PasswordHash: good}, "UTF-8"},
+		"a name with a line break":   {static.User{Name: "al\nice", PasswordHash: good}, "control character"},
+		"a name with a C1 control":   {static.User{Name: "al\u0085ice", PasswordHash: good}, "control character"},
+		"a name with a colon":        {static.User{Name: "al:ice", PasswordHash: good}, "colon"},
+		"a name with a space before": {static.User{Name: " alice", PasswordHash: good}, "white space"},
+		"a name with a space behind": {static.User{Name: "alice ", PasswordHash: good}, "white space"},
+		"a name with a no-break one": {static.User{Name: "alice\u00a0", PasswordHash: good}, "white space"},
+		"a name that is taken":       {static.User{Name: "first", PasswordHash: good}, "same name"},
+		"a taken name, another kind": {static.User{Name: "first", PasswordHash: good, Kind: authn.KindServiceAccount}, "same name"},
+		"an unknown kind":            {static.User{Name: "alice", PasswordHash: good, Kind: 7}, "kind"},
+		"no hash":                    {static.User{Name: "alice"}, "not bcrypt or argon2id"},
+		"a plain text password":      {static.User{Name: "alice", PasswordHash: "correct horse"}, "not bcrypt or argon2id"},
+		"a hash that takes a day":    {static.User{Name: "alice", PasswordHash: "$2y$31$" + good[7:]}, "cost 31"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			users, err := static.New(static.User{Name: "first", PasswordHash: good}, test.user)
+			users, err := static.New(static.Config{
+				Users:  []static.User{{Name: "first", PasswordHash: good}, test.user},
+				Logger: slog.New(slog.DiscardHandler),
+			})
 			var refused *static.UserError
 			if !errors.As(err, &refused) || users != nil {
 				t.Fatalf("New = %v, %v", users, err)
@@ -180,7 +185,7 @@ func TestNewAccepts(t *testing.T) {
 	}
 }
 
-func TestNobody(t *testing.T) {
+func TestAnEmptyList(t *testing.T) {
 	users, checker := newUsers(t)
 	_, err := users.Authenticate(t.Context(), authn.Request{Username: "alice", Password: "wonderland"})
 	if !errors.Is(err, authn.ErrNoMatch) || checker.Stats().Compared != 1 {
@@ -230,7 +235,7 @@ func TestStamp(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	weak := hash(t, "wonderland")
-	strong := "$2a$10$" + weak[7:] // of no password, but this compares none
+	strong := "$2a$10$" + weak[7:] // matches no password, but none is checked
 	for name, test := range map[string]struct {
 		users []static.User
 		want  []string
@@ -241,7 +246,8 @@ func TestWarnings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if _, err := (static.Config{Logger: slog.New(slog.NewTextHandler(&out, nil))}).New(test.users...); err != nil {
+			logger := slog.New(slog.NewTextHandler(&out, nil))
+			if _, err := static.New(static.Config{Users: test.users, Logger: logger}); err != nil {
 				t.Fatal(err)
 			}
 			if test.want == nil && out.Len() > 0 {
@@ -265,7 +271,8 @@ func TestAWarningNamesAFewUsersOnly(t *testing.T) {
 		list = append(list, static.User{Name: fmt.Sprintf("user%03d", i), PasswordHash: "$2y$05$vorcrmoH33azSAcbh/y8c.APv1XJNGlBnj8qEAIMU4wMKGnyItaOC"})
 	}
 	var out bytes.Buffer
-	if _, err := (static.Config{Logger: slog.New(slog.NewTextHandler(&out, nil))}).New(list...); err != nil {
+	logger := slog.New(slog.NewTextHandler(&out, nil))
+	if _, err := static.New(static.Config{Users: list, Logger: logger}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(out.String(), "user0"); got != 10 || !strings.Contains(out.String(), "count=1000") {
@@ -282,13 +289,13 @@ func TestPrintingShowsNoHash(t *testing.T) {
 	}
 }
 
-// BenchmarkLookup finds one user of ten thousand: what a remembered password and a refresh token cost at their source.
+// Every remembered login and every refresh token costs a lookup.
 func BenchmarkLookup(b *testing.B) {
 	list, right := make([]static.User, 10_000), hash(b, "right")
 	for i := range list {
 		list[i] = static.User{Name: "user" + strconv.Itoa(i), PasswordHash: right}
 	}
-	users, err := static.Config{Logger: slog.New(slog.DiscardHandler)}.New(list...)
+	users, err := static.New(static.Config{Users: list, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

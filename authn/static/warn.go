@@ -9,8 +9,6 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 )
 
-const maxNamesLogged = 10
-
 // warn logs each kind of weakness once, and hashes that take different times to check.
 func (config Config) warn(hashes []password.Hash) {
 	logger := cmp.Or(config.Logger, slog.Default())
@@ -25,8 +23,7 @@ func (config Config) warn(hashes []password.Hash) {
 	for _, weakness := range slices.Sorted(maps.Keys(weak)) {
 		names := weak[weakness]
 		logger.Warn("weak password hashes", slog.String("reason", weakness),
-			slog.Int("count", len(names)),
-			slog.Any("users", names[:min(len(names), maxNamesLogged)]))
+			slog.Int("count", len(names)), slog.Any("users", names[:min(len(names), 10)]))
 	}
 	if len(parameters) > 1 {
 		logger.Warn("the time of a password check tells some users from unknown ones",

@@ -92,5 +92,6 @@ func (c *Cache[K, V]) remove(element *list.Element) {
 }
 
 func entryOf[K comparable, V any](element *list.Element) *entry[K, V] {
-	return element.Value.(*entry[K, V]) //nolint:errcheck,forcetypeassert // the list holds nothing else
+	//nolint:errcheck,forcetypeassert // the list holds nothing else
+	return element.Value.(*entry[K, V])
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// slowSource returns a source whose checks wait for a value of the channel, or for the end of their context.
+// slowSource returns a source. Each check receives its error from the channel, or ends with its
+// context.
 func slowSource() (*source, chan error) {
 	finish := make(chan error)
 	return &source{check: func(ctx context.Context, r authn.Request) (authn.Subject, error) {
@@ -27,9 +28,9 @@ func slowSource() (*source, chan error) {
 	}}, finish
 }
 
-var errOtherSubject = errors.New("logged in as somebody else")
+var errOtherSubject = errors.New("logged in as another subject")
 
-// start logs a user in and returns where the outcome is going to be.
+// start logs in concurrently. The channel receives the result.
 func start(ctx context.Context, a authn.Authenticator, name string) <-chan error {
 	outcome := make(chan error, 1)
 	go func() {
@@ -43,7 +44,7 @@ func start(ctx context.Context, a authn.Authenticator, name string) <-chan error
 	return outcome
 }
 
-func TestCacheChecksTheSameCredentialsOnce(t *testing.T) {
+func TestConcurrentRequestsShareACheck(t *testing.T) {
 	broken := errors.New("the database is down")
 	for name, want := range map[string]error{
 		"right":  nil,
@@ -60,7 +61,7 @@ func TestCacheChecksTheSameCredentialsOnce(t *testing.T) {
 					outcomes = append(outcomes, start(t.Context(), cached, "alice"))
 				}
 				if checks := s.checks.Load(); checks != 1 {
-					t.Fatalf("%d checks run", checks)
+					t.Fatalf("%d checks are running, want 1", checks)
 				}
 				finish <- want
 				for _, outcome := range outcomes {
@@ -73,20 +74,20 @@ func TestCacheChecksTheSameCredentialsOnce(t *testing.T) {
 					finish <- want
 				}
 				if err := <-again; !errors.Is(err, want) {
-					t.Errorf("later the error is %v, want %v", err, want)
+					t.Errorf("a later request: %v, want %v", err, want)
 				}
 			})
 		})
 	}
 }
 
-func TestCacheChecksDifferentCredentialsApart(t *testing.T) {
+func TestDifferentCredentialsDoNotShareACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, finish := slowSource()
 		cached := authn.Cache(s, authn.CacheConfig{})
 		alice, bob := start(t.Context(), cached, "alice"), start(t.Context(), cached, "bob")
 		if checks := s.checks.Load(); checks != 2 {
-			t.Errorf("%d checks run", checks)
+			t.Errorf("%d checks are running, want 2", checks)
 		}
 		close(finish)
 		if err := errors.Join(<-alice, <-bob); err != nil {
@@ -95,7 +96,7 @@ func TestCacheChecksDifferentCredentialsApart(t *testing.T) {
 	})
 }
 
-func TestCacheLetsThoseGoWhoWait(t *testing.T) {
+func TestAWaitingRequestEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, finish := slowSource()
 		cached := authn.Cache(s, authn.CacheConfig{})
@@ -103,18 +104,18 @@ func TestCacheLetsThoseGoWhoWait(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		second := start(ctx, cached, "alice")
-		begun := time.Now()
-		if err := <-second; !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Second {
-			t.Errorf("the second goes after %v with %v", time.Since(begun), err)
+		began := time.Now()
+		if err := <-second; !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("the second request ends after %v: %v", time.Since(began), err)
 		}
 		finish <- nil
 		if err := <-first; err != nil || s.checks.Load() != 1 {
-			t.Errorf("the first, after %d checks: %v", s.checks.Load(), err)
+			t.Errorf("the first request, after %d checks: %v", s.checks.Load(), err)
 		}
 	})
 }
 
-func TestCacheGoesOnWhenTheFirstIsGivenUp(t *testing.T) {
+func TestAnotherRequestTakesOverWhenTheFirstIsCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, finish := slowSource()
 		cached := authn.Cache(s, authn.CacheConfig{})
@@ -123,11 +124,11 @@ func TestCacheGoesOnWhenTheFirstIsGivenUp(t *testing.T) {
 		second, third := start(t.Context(), cached, "alice"), start(t.Context(), cached, "alice")
 		cancel()
 		if err := <-first; !errors.Is(err, context.Canceled) {
-			t.Errorf("the first: %v", err)
+			t.Errorf("the first request: %v", err)
 		}
 		synctest.Wait()
 		if checks := s.checks.Load(); checks != 2 {
-			t.Errorf("%d checks were begun, want the first's and one for the two others", checks)
+			t.Errorf("%d checks, want one for the first request and one for the others", checks)
 		}
 		finish <- nil
 		if err := errors.Join(<-second, <-third); err != nil {
@@ -136,8 +137,8 @@ func TestCacheGoesOnWhenTheFirstIsGivenUp(t *testing.T) {
 	})
 }
 
-// A refusal is about the credentials, even if the request that made the check is gone meanwhile.
-func TestCacheSharesARefusalOfOneWhoIsGone(t *testing.T) {
+// A rejection is about the credentials, even if its request was canceled.
+func TestTheRejectionOfACanceledRequestIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		finish := make(chan struct{})
 		s := &source{check: func(context.Context, authn.Request) (authn.Subject, error) {
@@ -150,15 +151,15 @@ func TestCacheSharesARefusalOfOneWhoIsGone(t *testing.T) {
 		cancel()
 		close(finish)
 		if err := <-first; !errors.Is(err, authn.ErrRejected) {
-			t.Errorf("the first: %v", err)
+			t.Errorf("the first request: %v", err)
 		}
 		if err := <-second; !errors.Is(err, authn.ErrRejected) || s.checks.Load() != 1 {
-			t.Errorf("the second, after %d checks: %v", s.checks.Load(), err)
+			t.Errorf("the second request, after %d checks: %v", s.checks.Load(), err)
 		}
 	})
 }
 
-func TestCacheSurvivesASourceThatPanics(t *testing.T) {
+func TestAPanicOfTheSource(t *testing.T) {
 	for name, end := range map[string]func(){
 		"panic": func() { panic("test") },
 		"exit":  runtime.Goexit,
@@ -178,20 +179,22 @@ func TestCacheSurvivesASourceThatPanics(t *testing.T) {
 				recovered := make(chan any, 1)
 				go func() {
 					defer func() { recovered <- recover() }()
-					_, _ = cached.Authenticate(t.Context(), authn.Request{Username: "alice", Password: "right"})
+					r := authn.Request{Username: "alice", Password: "right"}
+					_, _ = cached.Authenticate(t.Context(), r)
 				}()
 				synctest.Wait()
 				second := start(t.Context(), cached, "alice")
 				close(finish)
 				if got := <-recovered; name == "panic" && got != "test" {
-					t.Errorf("the first recovers %v", got)
+					t.Errorf("the first request recovered %v", got)
 				}
 				err := <-second
-				if err == nil || errors.Is(err, errOtherSubject) || errors.Is(err, authn.ErrRejected) || errors.Is(err, authn.ErrNoMatch) {
-					t.Errorf("the second: %v", err)
+				if err == nil || errors.Is(err, errOtherSubject) ||
+					errors.Is(err, authn.ErrRejected) || errors.Is(err, authn.ErrNoMatch) {
+					t.Errorf("the second request: %v", err)
 				}
 				if err := <-start(t.Context(), cached, "alice"); err != nil {
-					t.Errorf("a later one: %v", err)
+					t.Errorf("a later request: %v", err)
 				}
 			})
 		})

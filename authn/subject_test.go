@@ -1,0 +1,99 @@
+package authn_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/scope"
+)
+
+func TestKindInJSON(t *testing.T) {
+	for kind, want := range map[authn.Kind]string{
+		authn.KindUser:           `"user"`,
+		authn.KindServiceAccount: `"service_account"`,
+	} {
+		text, err := json.Marshal(kind)
+		if err != nil || string(text) != want {
+			t.Errorf("%v is %s in JSON, %v, want %s", kind, text, err, want)
+		}
+		var back authn.Kind
+		if err := json.Unmarshal(text, &back); err != nil || back != kind {
+			t.Errorf("%s is read as %v, %v", text, back, err)
+		}
+	}
+	if text, err := json.Marshal(authn.Kind(7)); err == nil {
+		t.Errorf("an unknown kind is %s in JSON", text)
+	}
+	for _, text := range []string{`"robot"`, `""`, `1`, `"service account"`} {
+		kind := authn.KindServiceAccount
+		if err := json.Unmarshal([]byte(text), &kind); err == nil {
+			t.Errorf("%s is read as %v", text, kind)
+		} else if kind != authn.KindServiceAccount {
+			t.Errorf("%s is an error, but changes the kind", text)
+		}
+	}
+}
+
+func TestLimitAllow(t *testing.T) {
+	limit := &authn.Limit{Scopes: []scope.Scope{
+		{Type: "repository", Name: "team/*", Actions: []string{"pull"}},
+		{Type: "repository", Name: "team/app", Actions: []string{"push"}},
+		{Type: "repository", Name: "alice", Actions: []string{"pull", "push"}},
+		{Type: "repository", Name: "te*", Actions: []string{"pull"}},
+	}}
+	for name, test := range map[string]struct {
+		limit *authn.Limit
+		scope string
+		want  string
+	}{
+		"below the path":                {limit, "repository:team/web:pull,push", "pull"},
+		"far below the path":            {limit, "repository:team/a/b:pull", "pull"},
+		"the path itself":               {limit, "repository:team:pull", ""},
+		"a name that begins like it":    {limit, "repository:teams/app:pull", ""},
+		"covered twice":                 {limit, "repository:team/app:delete,pull,push", "pull,push"},
+		"an exact name":                 {limit, "repository:alice:delete,pull", "pull"},
+		"another name":                  {limit, "repository:bob:pull", ""},
+		"a star that is not after a /":  {limit, "repository:test:pull", ""},
+		"another type":                  {limit, "registry:alice:pull", ""},
+		"the limit that allows nothing": {&authn.Limit{}, "repository:alice:pull", ""},
+		"no limit":                      {nil, "repository:alice:delete,pull", "delete,pull"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked, err := scope.Parse(test.scope)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := asked
+			want.Actions = nil
+			if test.want != "" {
+				if want, err = scope.Parse(asked.Type + ":" + asked.Name + ":" + test.want); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := test.limit.Allow(asked); !got.Equal(want) {
+				t.Errorf("allows %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestLimitEqual(t *testing.T) {
+	pull := &authn.Limit{Scopes: []scope.Scope{{Type: "repository", Name: "a", Actions: []string{"pull"}}}}
+	again := &authn.Limit{Scopes: []scope.Scope{{Type: "repository", Name: "a", Actions: []string{"pull"}}}}
+	for name, test := range map[string]struct {
+		a, b *authn.Limit
+		want bool
+	}{
+		"both nil":            {nil, nil, true},
+		"nil and empty":       {nil, &authn.Limit{}, false},
+		"empty and nil":       {&authn.Limit{}, nil, false},
+		"the same scopes":     {pull, again, true},
+		"one scope and none":  {pull, &authn.Limit{}, false},
+		"one scope and twice": {pull, &authn.Limit{Scopes: append(again.Scopes, again.Scopes...)}, false},
+	} {
+		if got := test.a.Equal(test.b); got != test.want {
+			t.Errorf("%s: equal is %v", name, got)
+		}
+	}
+}
