@@ -50,17 +50,14 @@ type guesses struct {
 	since  time.Time
 }
 
-const (
-	maxGuesses    = 1000
-	guessesWindow = 15 * time.Minute
-)
+const maxGuesses = 1000 // in a quarter of an hour
 
 // compare reports whether an attempt has the right credentials of its pair, unless too many others
 // were compared with them. A program that repeats an old password makes one guess.
 func (t *throttle) compare(a *attempt) bool {
 	matches, now := a.pair.Right == a.proof, time.Now()
 	made := t.guesses.Update(a.keys[0].Hash, func(g guesses) guesses {
-		if now.Sub(g.since).Abs() >= guessesWindow {
+		if now.Sub(g.since).Abs() >= 15*time.Minute {
 			g = guesses{since: now}
 		}
 		if !matches && g.last != a.proof {

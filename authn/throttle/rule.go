@@ -49,12 +49,12 @@ const maxSkew = 5 * time.Minute
 
 // wait returns how long a login has to wait, when so many others under way may still fail.
 func (r Rule) wait(c Count, underWay int, now time.Time) time.Duration {
-	failures, elapsed := c.Failures, now.Sub(c.Last)
+	failures, elapsed := max(0, c.Failures), now.Sub(c.Last)
 	if elapsed >= r.forget() || elapsed < -maxSkew {
 		failures = 0
 	}
 	if underWay > 0 {
-		failures, elapsed = max(failures, failures+underWay), 0
+		failures, elapsed = failures+min(underWay, math.MaxInt-failures), 0
 	}
 	if failures < r.Free {
 		return 0

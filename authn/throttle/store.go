@@ -5,19 +5,19 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/berthpass/registry-auth/internal/lru"
 )
 
-// A Store keeps the counts, in memory ([NewMemoryStore]) or in a database that replicas share.
-// Package storetest checks an implementation.
+// A Store keeps the counts, in memory or in a database that replicas share. Package storetest
+// checks an implementation.
 //
 // Each operation is one step, such as a script or a statement, and repeating it has no further
 // effect: database clients repeat a call whose reply was lost. After an error, it may have been
-// done or not. A Store keeps a count until both the Forget of its key has passed since the last
-// failure, and keep since the last Succeed. It may drop counts earlier to bound itself, the least
-// recently used first; then they are zero.
+// done or not. A count is kept until Forget has passed since its last failure and keep since its
+// last success. A Store that is full may drop the least recently used counts earlier.
 //
 // Times are whole microseconds, and may be earlier than stored ones when clocks differ or are set
 // back. Durations may be math.MaxInt64, and sums of them must not overflow. Implementations are
@@ -32,11 +32,10 @@ type Store interface {
 	Succeed(ctx context.Context, key Key, proof [8]byte, at time.Time, keep time.Duration) error
 }
 
-// A Key names a count by a keyed hash of an account and a network, or of a network.
+// A Key names a count by a keyed hash of an account and a network, or of a network. Forget is no
+// part of the name: it is how long after the last failure the failures are forgotten.
 type Key struct {
-	Hash [16]byte
-	// Forget is how long after the last failure the failures are forgotten. It is no part of the
-	// name.
+	Hash   [16]byte
 	Forget time.Duration
 }
 
@@ -68,9 +67,8 @@ type Failure struct {
 }
 
 // NewMemoryStore returns a [Store] in memory for so many counts of about 300 bytes, or for 100 000
-// if maxEntries is not positive. When it is full, it drops the least recently used count. To drop
-// its own, an attacker has to fill the store with failures from many networks, which takes longer
-// than the wait that it would save.
+// if maxEntries is not positive. To have its own count dropped, an attacker has to fill the store
+// from many networks, which takes longer than the wait that it would save.
 func NewMemoryStore(maxEntries int) Store {
 	return &memory{
 		counts: lru.New[[16]byte, Count](cmp.Or(max(0, maxEntries), 100_000)),
@@ -135,65 +133,34 @@ func (m *memory) Succeed(
 // A fallback uses a store, and memory while the store is broken, which must neither let everybody
 // in nor lock anybody out.
 type fallback struct {
-	store, memory Store // store may be nil
-	logger        *slog.Logger
-
-	mu      sync.Mutex
-	retryAt time.Time // zero while the store works
+	config  Config // Store may be nil
+	memory  Store
+	created time.Time
+	retryAt atomic.Int64 // a time.Duration since then; zero while the store works
 }
-
-const (
-	storeTimeout = 500 * time.Millisecond
-	storeRetry   = 5 * time.Second
-)
 
 // do calls the operation with the store or with memory. It fails only when ctx is done.
 func (f *fallback) do(ctx context.Context, operation func(context.Context, Store) error) error {
-	if f.usable() {
-		bounded, cancel := context.WithTimeout(ctx, storeTimeout)
-		defer cancel()
-		err := operation(bounded, f.store)
-		if err != nil && ctx.Err() != nil {
-			return err // the client hung up, which says nothing about the store
+	now, retryAt := int64(time.Since(f.created)), f.retryAt.Load()
+	next := now + int64(5*time.Second)
+	broken := retryAt > now || retryAt > 0 && !f.retryAt.CompareAndSwap(retryAt, next)
+	if f.config.Store == nil || broken { // of those that come later, one tries the store again
+		return operation(ctx, f.memory)
+	}
+	bounded, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	err := operation(bounded, f.config.Store)
+	switch {
+	case err == nil:
+		if f.retryAt.Swap(0) > 0 {
+			f.config.Logger.LogAttrs(ctx, slog.LevelInfo, "throttle store works again")
 		}
-		f.report(ctx, err)
-		if err == nil {
-			return nil
-		}
+		return nil
+	case ctx.Err() != nil:
+		return err // the client hung up, which says nothing about the store
+	case f.retryAt.Swap(next) == 0:
+		f.config.Logger.LogAttrs(ctx, slog.LevelError,
+			"throttle store is broken: failed logins are counted in memory", slog.Any("error", err))
 	}
 	return operation(ctx, f.memory)
-}
-
-// write is do for a change that is made even when the client has hung up.
-func (f *fallback) write(ctx context.Context, operation func(context.Context, Store) error) {
-	_ = f.do(context.WithoutCancel(ctx), operation)
-}
-
-// usable reports whether to try the store. Of those that come after a fault, one tries.
-func (f *fallback) usable() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.store == nil || time.Until(f.retryAt) > 0 {
-		return false
-	}
-	if !f.retryAt.IsZero() {
-		f.retryAt = time.Now().Add(storeRetry)
-	}
-	return true
-}
-
-func (f *fallback) report(ctx context.Context, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch worked := f.retryAt.IsZero(); {
-	case err != nil && worked:
-		f.logger.LogAttrs(ctx, slog.LevelError,
-			"throttle store is broken: failed logins are counted in memory", slog.Any("error", err))
-	case err == nil && !worked:
-		f.logger.LogAttrs(ctx, slog.LevelInfo, "throttle store works again")
-	}
-	f.retryAt = time.Time{}
-	if err != nil {
-		f.retryAt = time.Now().Add(storeRetry)
-	}
 }

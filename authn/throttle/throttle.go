@@ -12,8 +12,7 @@
 // is an IPv4 address or an IPv6 /64; of IPv6, the /56 and the /48 are counted too, with 4 and 16
 // times as many free failures. After 10 failures of a pair or 100 of a network, the next login
 // waits one second, and the wait doubles with each further failure, up to 15 minutes. A count is
-// forgotten when no failure has followed for 15 minutes. If the address is unknown, the pair has no
-// network.
+// forgotten after 15 minutes without a failure. A pair with an unknown address has no network.
 //
 // An account is the name that an [authn.Directory] returns for the typed one, or else the typed
 // one. Case and surrounding white space make no difference, so all spellings share a count.
@@ -37,16 +36,14 @@
 //
 // # Replicas and reloads
 //
-// Counts live in memory and are lost with the authenticator. To keep them when a configuration is
-// reloaded, or to share them between replicas, set Store and Key. While the Store is broken or
-// slow, a process counts in its own memory; it tries the Store again after five seconds.
+// Set Store and Key to keep counts when a configuration is reloaded, or to share them between
+// replicas. When the Store is broken or slow, a process counts in memory for five seconds.
 package throttle
 
 import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -64,7 +61,7 @@ type Config struct {
 	// Pair is the rule for one account and one network, and Network that for all accounts.
 	Pair, Network Rule
 	// ChecksPerNetwork is how many different logins of one network are checked at once, so that
-	// none fills the queue for password hashes. The default is half of GOMAXPROCS, at least 2.
+	// none fills the queue for hashes. The default is half of GOMAXPROCS, and at least 2.
 	ChecksPerNetwork int
 	// RefusalDelay is the least time that an answer without a check takes. The default is one
 	// second; if it is negative, there is no delay.
@@ -95,11 +92,11 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 	directory, _ := source.(authn.Directory)
 	t := &throttle{
 		source: source, config: config,
-		counts: fallback{store: config.Store, memory: NewMemoryStore(0), logger: config.Logger},
+		counts: fallback{config: config, memory: NewMemoryStore(0), created: time.Now()},
 		keys: keyring{
 			mac:       secret.NewMAC(config.Key),
 			directory: directory,
-			accounts:  lru.New[string, account](5000),
+			known:     lru.New[origin, knownKeys](10_000),
 			rules: []Rule{
 				config.Pair.withDefaults(10, 1), config.Network.withDefaults(100, 1),
 				config.Network.withDefaults(100, 4), config.Network.withDefaults(100, 16),
@@ -118,7 +115,7 @@ type throttle struct {
 	config  Config
 	counts  fallback
 	keys    keyring
-	calls   call.Group[[sha256.Size]byte, result]
+	calls   call.Group[identity, *attempt]
 	asking  *lru.Cache[[16]byte, int]           // attempts by key
 	checks  *lru.Cache[[16]byte, chan struct{}] // semaphores by network
 	guesses *lru.Cache[[16]byte, guesses]       // by pair
@@ -129,25 +126,20 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 	if r.Username == "" {
 		return t.source.Authenticate(ctx, r)
 	}
-	arrived := time.Now()
-	result, err := t.calls.Do(ctx, t.keys.call(r), func() (result, bool) {
-		result := t.login(ctx, r)
-		return result, result.unchecked && ctx.Err() != nil
+	arrived, id := time.Now(), t.keys.identify(r)
+	a, err := t.calls.Do(ctx, id, func() (*attempt, bool) {
+		a := &attempt{request: r, proof: [8]byte(id.credentials[:])}
+		a.keys = t.keys.find(ctx, id, r.RemoteAddr)
+		t.login(ctx, a)
+		return a, a.unchecked && ctx.Err() != nil
 	})
 	if err != nil {
 		return authn.Subject{}, err
 	}
-	if result.unchecked {
+	if a.unchecked {
 		t.delay(ctx, arrived)
 	}
-	return result.subject, result.err
-}
-
-// A result is the answer to a login.
-type result struct {
-	subject   authn.Subject
-	err       error
-	unchecked bool // the source did not say whether the credentials are right
+	return a.subject, a.err
 }
 
 // An attempt is one login, or several identical ones.
@@ -157,30 +149,32 @@ type attempt struct {
 	keys    []Key   // of the pair, and of the networks
 	pair    Count
 	right   bool // the credentials were right for the pair lately
+
+	subject   authn.Subject
+	err       error
+	unchecked bool // the source did not say whether the credentials are right
 }
 
 const rightFor = 24 * time.Hour
 
-func (t *throttle) login(ctx context.Context, r authn.Request) result {
-	a := &attempt{request: r, proof: t.keys.proof(r), keys: t.keys.counts(ctx, r)}
-	err := t.refusal(ctx, a, make([]int, len(a.keys)))
+// login asks the source, unless the attempt is refused.
+func (t *throttle) login(ctx context.Context, a *attempt) {
+	a.err, a.unchecked = t.refusal(ctx, a, make([]int, len(a.keys))), true
 	if a.pair.Right != [8]byte{} && time.Since(a.pair.RightAt) < rightFor {
 		a.right = t.compare(a)
 	}
-	var release func()
-	if err == nil && !a.right {
-		release, err = t.acquire(ctx, a.keys[1:])
+	if a.err == nil && !a.right {
+		var release func()
+		if release, a.err = t.acquire(ctx, a.keys[1:]); a.err == nil {
+			defer release()
+			asking, end := t.begin(a.keys) // those that only wait are no guesses yet
+			defer end()
+			a.err = t.refusal(ctx, a, asking)
+		}
 	}
-	if release != nil {
-		defer release()
-		asking, end := t.begin(a.keys) // those that only wait are no guesses yet
-		defer end()
-		err = t.refusal(ctx, a, asking)
+	if a.err == nil || a.right {
+		t.ask(ctx, a)
 	}
-	if err != nil && !a.right {
-		return result{err: err, unchecked: true}
-	}
-	return t.ask(ctx, a)
 }
 
 // refusal returns why an attempt is not made while others are being made for its keys, or nil.
@@ -200,11 +194,11 @@ func (t *throttle) refusal(ctx context.Context, a *attempt, asking []int) error 
 		wait = max(wait, t.keys.rules[i].wait(c, asking[i], now))
 	}
 	a.pair = counts[0]
-	switch recent := now.Sub(a.pair.Last).Abs() < time.Second && a.pair.Wrong == a.proof; {
-	case recent && a.pair.NoMatch: // a Chain around the throttle asks the next source
-		return fmt.Errorf("%w: nor for the same credentials a moment ago", authn.ErrNoMatch)
-	case recent:
-		return fmt.Errorf("%w: like the same ones a moment ago", authn.ErrRejected)
+	switch repeated := a.pair.Wrong == a.proof && now.Sub(a.pair.Last).Abs() < time.Second; {
+	case repeated && a.pair.NoMatch: // a Chain around the throttle asks the next source
+		return fmt.Errorf("%w: as for the same credentials a moment ago", authn.ErrNoMatch)
+	case repeated:
+		return fmt.Errorf("%w: as the same ones were a moment ago", authn.ErrRejected)
 	case wait > 0:
 		return &Error{RetryAfter: max(wait, time.Second)}
 	}
@@ -212,30 +206,32 @@ func (t *throttle) refusal(ctx context.Context, a *attempt, asking []int) error 
 }
 
 // ask asks the source and counts the result.
-func (t *throttle) ask(ctx context.Context, a *attempt) result {
-	subject, err := t.source.Authenticate(ctx, a.request)
-	noMatch, unchecked := errors.Is(err, authn.ErrNoMatch), false
+func (t *throttle) ask(ctx context.Context, a *attempt) {
+	a.subject, a.err = t.source.Authenticate(ctx, a.request)
+	noMatch := errors.Is(a.err, authn.ErrNoMatch)
+	a.unchecked = a.err != nil && !noMatch && !errors.Is(a.err, authn.ErrRejected)
 	switch {
-	case noMatch, errors.Is(err, authn.ErrRejected):
-		t.fail(ctx, Failure{Keys: a.keys, Proof: a.proof, NoMatch: noMatch})
-	case err != nil:
-		unchecked = true
+	case a.unchecked:
 		if ctx.Err() != nil && !a.right { // the client hung up, but may have made a guess
 			t.fail(ctx, Failure{Keys: a.keys})
 		}
-	case subject.Anonymous(), a.right && time.Since(a.pair.RightAt) < time.Minute:
+	case a.err != nil:
+		t.fail(ctx, Failure{Keys: a.keys, Proof: a.proof, NoMatch: noMatch})
+	case a.subject.Anonymous(), a.right && time.Since(a.pair.RightAt) < time.Minute:
 		// Remembered logins only read the store.
 	default:
 		now := time.Now().Truncate(time.Microsecond)
-		t.counts.write(ctx, func(ctx context.Context, s Store) error {
+		_ = t.counts.do(context.WithoutCancel(ctx), func(ctx context.Context, s Store) error {
 			return s.Succeed(ctx, a.keys[0], a.proof, now, rightFor)
 		})
 	}
-	return result{subject: subject, err: err, unchecked: unchecked}
 }
 
+// fail counts a failure, even when the client has hung up.
 func (t *throttle) fail(ctx context.Context, f Failure) {
 	_, _ = rand.Read(f.ID[:]) // never fails
 	f.At = time.Now().Truncate(time.Microsecond)
-	t.counts.write(ctx, func(ctx context.Context, s Store) error { return s.Fail(ctx, f) })
+	_ = t.counts.do(context.WithoutCancel(ctx), func(ctx context.Context, s Store) error {
+		return s.Fail(ctx, f)
+	})
 }
