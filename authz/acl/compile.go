@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/berthpass/registry-auth/internal/lru"
 )
@@ -65,12 +64,12 @@ func (c *compiler) compile(number int, from *Rule) *rule {
 		if err != nil {
 			c.fail(r, "match.ip", err)
 		}
-		r.conditions = append(r.conditions, condition{prefix: prefix})
+		r.conditions = append(r.conditions, condition{attribute{field: fieldIP}, nil, prefix})
 	}
 	if from.RequireAccount {
-		r.conditions = append(r.conditions, condition{})
+		of := attribute{field: fieldRequireAccount}
+		r.conditions = append(r.conditions, condition{attribute: of})
 	}
-	r.conditions = slices.Clip(r.conditions)
 	return r
 }
 
@@ -91,19 +90,14 @@ func (c *compiler) addPattern(r *rule, of attribute, text string) {
 // parsePrefix parses an address or a CIDR prefix. IPv4 addresses in IPv6 form become IPv4, like the
 // addresses of requests.
 func parsePrefix(s string) (netip.Prefix, error) {
-	const mapped = 96 // the bits before the IPv4 address
-	if !strings.Contains(s, "/") {
-		address, err := netip.ParseAddr(s)
-		if err != nil || address.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("%q is not an address", s)
-		}
-		address = address.Unmap()
-		return netip.PrefixFrom(address, address.BitLen()), nil
+	if address, err := netip.ParseAddr(s); err == nil && address.Zone() == "" {
+		return netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen()), nil
 	}
 	prefix, err := netip.ParsePrefix(s)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is not an address prefix", s)
+		return netip.Prefix{}, fmt.Errorf("%q is not an address or a prefix", s)
 	}
+	const mapped = 96 // the bits before the IPv4 address
 	if prefix.Addr().Is4In6() && prefix.Bits() >= mapped {
 		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
 	}

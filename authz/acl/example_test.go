@@ -55,5 +55,5 @@ func ExampleList_Explain() {
 	// Output:
 	// user "alice" requests "repository:team/app:push"
 	// no rule matches, so nothing is granted
-	// close: rule 2 (the team's own): the label "group" is "ops", not "devs"
+	// close: rule 2: the team's own; label "group" is "ops", not "devs"
 }

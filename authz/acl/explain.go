@@ -14,7 +14,7 @@ type Explanation struct {
 	Request authz.Request
 	// Decision is the result of Authorize.
 	Decision authz.Decision
-	// Rule is the number of the rule that decided, or 0 if no rule matched or the name is malformed.
+	// Rule is the number of the rule that decided, or 0 if none matched or the name is malformed.
 	Rule int
 	// Near lists up to five rules before Rule that failed only one condition, in their order. If
 	// there are more, it lists those with the most conditions.
@@ -41,15 +41,13 @@ const maxNear = 5
 // one that decides, so it is too slow to run on each request.
 func (l *List) Explain(r authz.Request) Explanation {
 	q := newRequest(r)
-	e := Explanation{Request: r}
-	var decisive *rule
-	e.Decision, decisive = l.decide(q, r.Scope)
+	decision, decisive := l.decide(q, r.Scope)
+	e := Explanation{Request: r, Decision: decision}
 	earlier := l.rules
-	switch {
-	case decisive != nil:
+	if decisive != nil {
 		e.Rule = decisive.number
-		earlier = l.rules[:decisive.number-1]
-	case !e.Decision.NoMatch:
+		earlier = l.rules[:e.Rule-1]
+	} else if !decision.NoMatch {
 		return e // the name is malformed
 	}
 	var near []*rule
@@ -58,25 +56,22 @@ func (l *List) Explain(r authz.Request) Explanation {
 			near = append(near, rule)
 		}
 	}
-	slices.SortStableFunc(near, func(a, b *rule) int {
-		return len(b.conditions) - len(a.conditions)
-	})
+	byConditions := func(a, b *rule) int { return len(b.conditions) - len(a.conditions) }
+	slices.SortStableFunc(near, byConditions)
 	listed := near[:min(len(near), maxNear)]
 	slices.SortFunc(listed, func(a, b *rule) int { return a.number - b.number })
 	e.More = len(near) - len(listed)
-	for _, rule := range listed {
-		c, _ := rule.failed(q)
-		e.Near = append(e.Near, NearMiss{
-			Rule: rule.number, Comment: rule.comment, Key: c.key(), Why: c.why(rule, q),
-		})
+	for _, n := range listed {
+		c, _ := n.failed(q)
+		e.Near = append(e.Near, NearMiss{n.number, n.comment, c.attribute.key(), c.why(n, q)})
 	}
 	return e
 }
 
 // failed returns the last condition that does not hold, and the number of such conditions.
-func (r *rule) failed(q *request) (last *condition, count int) {
-	for i := range r.conditions {
-		if c := &r.conditions[i]; !c.holds(r, q) {
+func (r *rule) failed(q *request) (last condition, count int) {
+	for _, c := range r.conditions {
+		if !c.holds(r, q) {
 			last = c
 			count++
 		}
@@ -84,109 +79,56 @@ func (r *rule) failed(q *request) (last *condition, count int) {
 	return last, count
 }
 
-// key returns the key of the condition in a rule.
-func (c *condition) key() string {
-	switch {
-	case c.pattern != nil:
-		return c.attribute.key()
-	case c.prefix.IsValid():
-		return "match.ip"
-	default:
-		return "require_account"
-	}
-}
-
-func (a attribute) key() string {
-	if a.field == fieldLabels {
-		return "match.labels." + a.label
-	}
-	return "match." + a.field.String()
-}
-
 // why explains why the condition does not hold.
-func (c *condition) why(r *rule, q *request) string {
+func (c condition) why(r *rule, q *request) string {
 	switch {
-	case c.pattern == nil && !c.prefix.IsValid():
+	case c.attribute.field == fieldRequireAccount:
 		return "the subject is anonymous"
-	case c.pattern == nil && !q.addr.IsValid():
+	case c.attribute.field == fieldIP && !q.addr.IsValid():
 		return fmt.Sprintf("the address is unknown, and must be in %s", c.prefix)
-	case c.pattern == nil:
+	case c.attribute.field == fieldIP:
 		return fmt.Sprintf("the address %s is not in %s", q.addr, c.prefix)
 	}
 	name := c.attribute.field.String()
 	if c.attribute.field == fieldLabels {
-		name = fmt.Sprintf("the label %q", c.attribute.label)
+		name = fmt.Sprintf("label %q", c.attribute.label)
 	}
 	values := q.values(c.attribute)
-	switch {
-	case len(values) > 0:
-		return name + " is " + quoteAll(values) + fmt.Sprintf(", not %q", c.pattern.text) +
-			c.pattern.missing(bindings{rule: r, request: q})
-	case c.attribute.field == fieldLabels:
-		return "the subject does not have " + name
-	default:
-		return "a service account has no account"
+	if len(values) == 0 {
+		return "the subject has no " + name
 	}
-}
-
-// missing names the templates of p that have no value.
-func (p *pattern) missing(b bindings) string {
-	text := ""
-	for _, v := range p.variables {
-		if !slices.ContainsFunc(b.values(v), func(s string) bool { return s != "" }) {
-			text += fmt.Sprintf("; %s has no value", v)
+	why := fmt.Sprintf("%s is %+.100q, not %q", name, strings.Join(values, ", "), c.pattern.text)
+	b := bindings{rule: r, request: q}
+	for _, v := range c.pattern.variables {
+		if strings.Join(b.values(v), "") == "" {
+			why += fmt.Sprintf("; %s has no value", v)
 		}
 	}
-	return text
+	return why
 }
 
-// String returns the explanation as lines of text. Texts of the request are quoted and cut.
+// String returns the explanation as lines of text. To be safe to print on a terminal, texts of the
+// request are quoted and cut.
 func (e Explanation) String() string {
 	var b strings.Builder
 	subject := "anonymous"
 	if s := e.Request.Subject; !s.Anonymous() {
-		subject = s.Kind.String() + " " + quote(s.Name)
+		subject = fmt.Sprintf("%s %+.100q", s.Kind, s.Name)
 	}
-	fmt.Fprintf(&b, "%s requests %s\n", subject, quote(e.Request.Scope.String()))
+	fmt.Fprintf(&b, "%s requests %+.100q\n", subject, e.Request.Scope)
 	switch granted := e.Decision.Actions; {
 	case e.Decision.NoMatch:
 		b.WriteString("no rule matches, so nothing is granted\n")
 	case len(granted) == 0:
 		fmt.Fprintf(&b, "nothing is granted: %s\n", e.Decision.Reason)
 	default:
-		fmt.Fprintf(&b, "granted %s: %s\n", quote(strings.Join(granted, ",")), e.Decision.Reason)
+		fmt.Fprintf(&b, "granted %+.100q: %s\n", strings.Join(granted, ","), e.Decision.Reason)
 	}
 	for _, near := range e.Near {
-		comment := ""
-		if near.Comment != "" {
-			comment = " (" + near.Comment + ")"
-		}
-		fmt.Fprintf(&b, "close: rule %d%s: %s\n", near.Rule, comment, near.Why)
+		fmt.Fprintf(&b, "close: %s; %s\n", describe(near.Rule, near.Comment), near.Why)
 	}
 	if e.More > 0 {
 		fmt.Fprintf(&b, "%d more rules failed only one condition\n", e.More)
 	}
 	return b.String()
-}
-
-// quote quotes a text of a request, so that it is safe to print on a terminal.
-func quote(s string) string {
-	const longest = 100
-	if len(s) > longest {
-		return fmt.Sprintf("%+q…", s[:longest])
-	}
-	return fmt.Sprintf("%+q", s)
-}
-
-// quoteAll quotes the first values of a label.
-func quoteAll(values []string) string {
-	const most = 3
-	var quoted []string
-	for _, value := range values[:min(len(values), most)] {
-		quoted = append(quoted, quote(value))
-	}
-	if len(values) > most {
-		quoted = append(quoted, "…")
-	}
-	return strings.Join(quoted, ", ")
 }

@@ -8,33 +8,24 @@ import (
 	"unicode/utf8"
 )
 
-// maxText is the length in bytes of the longest text that a glob with a template matches, and of the
-// longest value in an expression. No name is longer.
+// maxText limits the bytes of a text that a glob with a template matches, and of a value in an
+// expression. No name is longer.
 const maxText = 255
 
 // A token is an element of a glob.
 type token struct {
-	kind     tokenKind
-	text     string    // a literal, a ? or a class with its brackets
-	variable *variable // of a value
+	kind     byte      // *, ?, [ for a class, $ for a template, and 0 for a literal
+	text     string    // as path.Match reads it; a literal has no backslashes
+	variable *variable // of a template
 }
 
-type tokenKind uint8
-
-const (
-	literalToken   tokenKind = iota
-	starToken                // *
-	characterToken           // ? or [a-z]
-	valueToken               // a template
-)
-
-// tokenize splits a glob that path.Match accepts. Adjacent literals become one token. It follows the
-// grammar of path.Match, in which a class ends at the first bracket that is not escaped.
+// tokenize splits a glob that path.Match accepts, following its grammar: a class ends at the first
+// bracket that is not escaped. Adjacent literals become one token.
 func tokenize(parts []part) ([]token, error) {
 	var tokens []token
 	for i, p := range parts {
 		if p.variable != nil {
-			tokens = append(tokens, token{kind: valueToken, variable: p.variable})
+			tokens = append(tokens, token{kind: '$', variable: p.variable})
 			continue
 		}
 		for rest := p.text; rest != ""; {
@@ -49,7 +40,7 @@ func tokenize(parts []part) ([]token, error) {
 			}
 			rest = rest[length:]
 			last := len(tokens) - 1
-			if t.kind == literalToken && last >= 0 && tokens[last].kind == literalToken {
+			if t.kind == 0 && last >= 0 && tokens[last].kind == 0 {
 				tokens[last].text += t.text
 			} else {
 				tokens = append(tokens, t)
@@ -62,10 +53,8 @@ func tokenize(parts []part) ([]token, error) {
 // nextToken returns the first token of s. The length exceeds that of s if the token is incomplete.
 func nextToken(s string) (t token, length int) {
 	switch s[0] {
-	case '*':
-		return token{kind: starToken}, 1
-	case '?':
-		return token{kind: characterToken, text: "?"}, 1
+	case '*', '?':
+		return token{kind: s[0], text: s[:1]}, 1
 	case '\\':
 		return token{text: s[1:min(2, len(s))]}, 2
 	case '[':
@@ -76,22 +65,20 @@ func nextToken(s string) (t token, length int) {
 			}
 			end++
 		}
-		return token{kind: characterToken, text: s[:min(end+1, len(s))]}, end + 1
+		return token{kind: '[', text: s[:min(end+1, len(s))]}, end + 1
+	default:
+		end := strings.IndexAny(s+"*", `*?[\`)
+		return token{text: s[:end]}, end
 	}
-	end := strings.IndexAny(s, `*?[\`)
-	if end < 0 {
-		end = len(s)
-	}
-	return token{text: s[:end]}, end
 }
 
 func globStart(tokens []token) start {
 	var begin start
-	if len(tokens) > 0 && tokens[0].kind == valueToken {
+	if len(tokens) > 0 && tokens[0].kind == '$' {
 		begin.lead = tokens[0].variable
 		tokens = tokens[1:]
 	}
-	if len(tokens) > 0 && tokens[0].kind == literalToken {
+	if len(tokens) > 0 && tokens[0].kind == 0 {
 		begin.text = tokens[0].text
 		tokens = tokens[1:]
 	}
@@ -111,7 +98,7 @@ func (g globTemplate) match(s string, b bindings) bool {
 	reached[0] = true
 	for _, t := range g {
 		var values []string
-		if t.kind == valueToken {
+		if t.kind == '$' {
 			values = b.values(*t.variable)
 		}
 		next := make([]bool, len(s)+1)
@@ -131,22 +118,22 @@ func (g globTemplate) match(s string, b bindings) bool {
 // advance sets next at the length of each prefix of s that the token matches.
 func (t *token) advance(s string, values []string, next []bool) {
 	switch t.kind {
-	case literalToken:
+	case 0:
 		if strings.HasPrefix(s, t.text) {
 			next[len(t.text)] = true
 		}
-	case valueToken:
+	case '$':
 		for _, value := range values {
 			if value != "" && strings.HasPrefix(s, value) {
 				next[len(value)] = true
 			}
 		}
-	case starToken:
+	case '*':
 		next[0] = true
 		for i := 0; i < len(s) && s[i] != '/'; i++ {
 			next[i+1] = true
 		}
-	case characterToken:
+	default:
 		_, size := utf8.DecodeRuneInString(s)
 		if matched, err := path.Match(t.text, s[:size]); err == nil && matched {
 			next[size] = true

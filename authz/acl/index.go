@@ -5,122 +5,79 @@ import (
 	"strings"
 )
 
-// An index finds the rules that can match a request without trying the others. Of 100 000 rules it
-// usually leaves one or two, so that a decision takes as long as with ten rules. Trying all of them
-// takes 10 000 times as long.
-//
-// A rule has a key for each condition that fixes a value or its first characters. The rule is filed
-// under the key that it shares with the fewest other rules.
+// An index finds the rules that can match a request. Of 100 000 rules it usually leaves one or two,
+// so that a decision takes about as long as with ten rules; trying all rules takes 10 000 times as
+// long. Each rule is filed under one key: of its keys, the one with the fewest rules.
 type index struct {
-	attributes map[attribute]*attributeIndex
-	rest       []*rule // without any key
+	rules   map[key][]*rule // in ascending order
+	lengths map[place][]int // of the prefixes at each place with rules
+	rest    []*rule         // the rules without a key
 }
 
-// An attributeIndex has the rules whose keys belong to one attribute.
-type attributeIndex struct {
-	values starts // by the attribute's value
-	names  starts // by the part of the name that follows the attribute's value
-}
-
-// starts has rules by a whole text and by a prefix of it. The slices are in ascending order.
-type starts struct {
-	whole, prefix map[string][]*rule
-	lengths       []int // of the prefixes, ascending
-}
-
+// A key is a text, or the beginning of a text, that all requests which a rule matches have.
 type key struct {
-	starts *starts
-	text   string
-	whole  bool
+	place place
+	text  string
+	whole bool
+}
+
+// A place is the value of an attribute or, after it, the rest of a name that begins with the value.
+type place struct {
+	attribute attribute
+	after     bool
 }
 
 func newIndex(rules []*rule) index {
-	x := index{attributes: make(map[attribute]*attributeIndex)}
+	x := index{rules: make(map[key][]*rule), lengths: make(map[place][]int)}
 	count := make(map[key]int)
 	for _, r := range rules {
-		for _, k := range x.keys(r) {
+		for _, k := range r.keys() {
 			count[k]++
 		}
 	}
 	for _, r := range rules {
-		keys := x.keys(r)
+		keys := r.keys()
 		if len(keys) == 0 {
 			x.rest = append(x.rest, r)
 			continue
 		}
 		rarest := slices.MinFunc(keys, func(a, b key) int { return count[a] - count[b] })
-		rarest.add(r)
+		x.rules[rarest] = append(x.rules[rarest], r)
+		lengths := x.lengths[rarest.place]
+		if n := len(rarest.text); !rarest.whole && !slices.Contains(lengths, n) {
+			lengths = append(lengths, n)
+		}
+		x.lengths[rarest.place] = lengths
 	}
 	return x
 }
 
-// keys returns the keys of a rule. A request that the rule matches has all of them.
-func (x *index) keys(r *rule) []key {
+func (r *rule) keys() []key {
 	var keys []key
 	for _, c := range r.conditions {
 		if c.pattern == nil {
 			continue
 		}
-		start := c.pattern.start
+		s := c.pattern.start
 		switch {
-		case start.lead == nil && (start.text != "" || start.whole):
-			keys = append(keys, key{&x.at(c.attribute).values, start.text, start.whole})
-		case start.lead != nil && start.lead.group == wholeValue && c.attribute.field == fieldName:
-			keys = append(keys, key{&x.at(start.lead.attribute).names, start.text, start.whole})
+		case s.lead == nil && (s.text != "" || s.whole):
+			keys = append(keys, key{place{c.attribute, false}, s.text, s.whole})
+		case s.lead != nil && s.lead.group == wholeValue && c.attribute.field == fieldName:
+			keys = append(keys, key{place{s.lead.attribute, true}, s.text, s.whole})
 		}
 	}
 	return keys
 }
 
-func (x *index) at(of attribute) *attributeIndex {
-	found := x.attributes[of]
-	if found == nil {
-		found = &attributeIndex{}
-		x.attributes[of] = found
-	}
-	return found
-}
-
-// rules returns the rules that are filed under k.
-func (k key) rules() []*rule {
-	if k.whole {
-		return k.starts.whole[k.text]
-	}
-	return k.starts.prefix[k.text]
-}
-
-// add files r under k.
-func (k key) add(r *rule) {
-	s := k.starts
-	if s.whole == nil {
-		s.whole, s.prefix = make(map[string][]*rule), make(map[string][]*rule)
-	}
-	if k.whole {
-		s.whole[k.text] = append(s.whole[k.text], r)
-		return
-	}
-	s.prefix[k.text] = append(s.prefix[k.text], r)
-	if i, found := slices.BinarySearch(s.lengths, len(k.text)); !found {
-		s.lengths = slices.Insert(s.lengths, i, len(k.text))
-	}
-}
-
 // candidates returns the rules that can match q.
 func (x *index) candidates(q *request) candidates {
 	c := append(make(candidates, 0, 8), x.rest)
-	name := ""
-	if values := q.fields[fieldName]; len(values) > 0 {
-		name = values[0]
-	}
+	name := strings.Join(q.fields[fieldName], "")
 	add := func(of attribute, values []string) {
-		found := x.attributes[of]
-		if found == nil {
-			return
-		}
 		for _, value := range values {
-			c = found.values.appendTo(c, value)
+			c = x.appendAt(c, place{of, false}, value)
 			if rest, ok := strings.CutPrefix(name, value); ok && value != "" {
-				c = found.names.appendTo(c, rest)
+				c = x.appendAt(c, place{of, true}, rest)
 			}
 		}
 	}
@@ -133,25 +90,24 @@ func (x *index) candidates(q *request) candidates {
 	return c
 }
 
-func (s *starts) appendTo(c candidates, text string) candidates {
-	if rules := s.whole[text]; len(rules) > 0 {
-		c = append(c, rules)
+func (x *index) appendAt(c candidates, at place, text string) candidates {
+	lengths, used := x.lengths[at]
+	if !used {
+		return c
 	}
-	for _, length := range s.lengths {
-		if length > len(text) {
-			break
-		}
-		if rules := s.prefix[text[:length]]; len(rules) > 0 {
-			c = append(c, rules)
+	c = append(c, x.rules[key{at, text, true}])
+	for _, length := range lengths {
+		if length <= len(text) {
+			c = append(c, x.rules[key{at, text[:length], false}])
 		}
 	}
 	return c
 }
 
-// candidates are slices of rules in ascending order, which may overlap.
+// candidates are slices of rules in ascending order. A rule may be in several of them.
 type candidates [][]*rule
 
-// next removes the first rule from all slices and returns it. It returns nil if none is left.
+// next removes the first rule from all slices and returns it, or nil if none is left.
 func (c candidates) next() *rule {
 	var first *rule
 	for _, rules := range c {

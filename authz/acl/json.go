@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // ParseJSON reads rules from a JSON array of objects. Unlike encoding/json it refuses unknown keys,
@@ -18,14 +19,13 @@ func ParseJSON(data []byte) ([]Rule, error) {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}
 	if texts == nil {
-		return nil, errors.New("read rules: null instead of a list")
+		return nil, errors.New("read rules: null instead of an array")
 	}
 	rules := make([]Rule, len(texts))
 	var mistakes []error
 	for i, text := range texts {
 		if key, err := parseRule(text, &rules[i]); err != nil {
-			key = cmp.Or(key, "rule")
-			mistakes = append(mistakes, &RuleError{Number: i + 1, Key: key, Err: err})
+			mistakes = append(mistakes, &RuleError{i + 1, cmp.Or(key, "rule"), err})
 		}
 	}
 	if len(mistakes) > 0 {
@@ -45,57 +45,39 @@ func parseRule(text []byte, r *Rule) (key string, err error) {
 	return "", err
 }
 
-// checkValue checks the keys of a value and returns the key with the mistake. The text is known to
-// be valid JSON.
+// checkValue checks the keys in the value at path and returns the key with the mistake. The text is
+// valid JSON, so Token does not fail.
 func checkValue(d *json.Decoder, path string) (key string, err error) {
-	token, err := d.Token()
+	token, _ := d.Token()
+	isObject := token == json.Delim('{')
+	known, expected := map[string][]string{
+		"":             {"match", "actions", "comment", "require_account"},
+		"match":        {"account", "type", "name", "service", "ip", "labels"},
+		"match.labels": nil, // any key
+	}[path]
 	switch {
-	case err != nil:
-		return path, err
 	case token == nil:
 		return path, errors.New("unexpected null")
-	case token == json.Delim('{'):
-		return checkObject(d, path)
-	case token == json.Delim('['):
-		for d.More() {
-			if key, err := checkValue(d, path); err != nil {
-				return key, err
-			}
-		}
-		_, err = d.Token()
-	}
-	return path, err
-}
-
-// checkObject checks the object at path, whose opening brace has been read.
-func checkObject(d *json.Decoder, path string) (key string, err error) {
-	var known []string
-	switch path {
-	case "":
-		known = []string{"match", "actions", "comment", "require_account"}
-	case "match":
-		known = []string{"account", "type", "name", "service", "ip", "labels"}
-	case "match.labels":
-	default:
+	case isObject && !expected:
 		return path, errors.New("unexpected object")
+	case !isObject && token != json.Delim('['):
+		return "", nil
 	}
-	seen := make(map[json.Token]bool)
+	seen := make(map[string]bool)
 	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return path, err
+		key := path
+		if isObject {
+			token, _ := d.Token()
+			name := fmt.Sprint(token)
+			key = strings.TrimPrefix(path+"."+name, ".")
+			switch {
+			case known != nil && !slices.Contains(known, name):
+				return key, errors.New("unknown key")
+			case seen[name]:
+				return key, errors.New("duplicate key")
+			}
+			seen[name] = true
 		}
-		key := fmt.Sprint(name)
-		if path != "" {
-			key = path + "." + key
-		}
-		switch {
-		case known != nil && !slices.Contains(known, fmt.Sprint(name)):
-			return key, errors.New("unknown key")
-		case seen[name]:
-			return key, errors.New("duplicate key")
-		}
-		seen[name] = true
 		if key, err := checkValue(d, key); err != nil {
 			return key, err
 		}

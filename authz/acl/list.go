@@ -3,6 +3,7 @@ package acl
 import (
 	"context"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -17,7 +18,7 @@ type List struct {
 	index index
 }
 
-var _ authz.BatchAuthorizer = (*List)(nil)
+var _ authz.Authorizer = (*List)(nil)
 
 // Len returns the number of rules.
 func (l *List) Len() int { return len(l.rules) }
@@ -29,17 +30,6 @@ func (l *List) Authorize(_ context.Context, r authz.Request) (authz.Decision, er
 	return decision, nil
 }
 
-// AuthorizeBatch implements [authz.BatchAuthorizer].
-func (l *List) AuthorizeBatch(
-	_ context.Context, requests []authz.Request,
-) ([]authz.Decision, error) {
-	decisions := make([]authz.Decision, len(requests))
-	for i, r := range requests {
-		decisions[i], _ = l.decide(newRequest(r), r.Scope)
-	}
-	return decisions, nil
-}
-
 // decide also returns the rule that decided, or nil.
 func (l *List) decide(q *request, asked scope.Scope) (authz.Decision, *rule) {
 	if !isName(q.fields[fieldName][0]) {
@@ -48,7 +38,7 @@ func (l *List) decide(q *request, asked scope.Scope) (authz.Decision, *rule) {
 	candidates := l.index.candidates(q)
 	for r := candidates.next(); r != nil; r = candidates.next() {
 		if r.matches(q) {
-			return authz.Decision{Actions: r.grant(asked), Reason: r.describe()}, r
+			return authz.Decision{Actions: r.grant(asked), Reason: describe(r.number, r.comment)}, r
 		}
 	}
 	return authz.Decision{NoMatch: true}, nil
@@ -62,45 +52,45 @@ type rule struct {
 	comment    string
 }
 
-// A condition has a pattern for an attribute or a prefix for the client's address. A condition with
-// neither is require_account. Conditions are equal if they mean the same.
+// A condition is one condition of a rule. Equal conditions mean the same.
 type condition struct {
 	attribute attribute
-	pattern   *pattern
-	prefix    netip.Prefix
+	pattern   *pattern     // nil for fieldIP and fieldRequireAccount
+	prefix    netip.Prefix // of fieldIP
 }
 
 func (r *rule) matches(q *request) bool {
-	for i := range r.conditions {
-		if !r.conditions[i].holds(r, q) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.conditions, func(c condition) bool { return !c.holds(r, q) })
 }
 
-func (c *condition) holds(r *rule, q *request) bool {
-	switch {
-	case c.pattern != nil:
-		for _, value := range q.values(c.attribute) {
-			if c.pattern.match(value, bindings{rule: r, request: q}) {
-				return true
-			}
-		}
-		return false
-	case c.prefix.IsValid():
+func (c condition) holds(r *rule, q *request) bool {
+	switch c.attribute.field {
+	case fieldRequireAccount:
+		return !q.anonymous
+	case fieldIP:
 		return c.prefix.Contains(q.addr)
 	default:
-		return !q.anonymous
+		return slices.ContainsFunc(q.values(c.attribute), func(value string) bool {
+			return c.pattern.match(value, bindings{rule: r, request: q})
+		})
 	}
 }
 
 // pattern returns the rule's pattern for an attribute, or nil.
 func (r *rule) pattern(of attribute) *pattern {
-	for i := range r.conditions {
-		if c := &r.conditions[i]; c.attribute == of && c.pattern != nil {
+	for _, c := range r.conditions {
+		if c.attribute == of {
 			return c.pattern
 		}
+	}
+	return nil
+}
+
+// expression returns the rule's expression for an attribute, or nil. It has no templates.
+func (r *rule) expression(of attribute) *regexp.Regexp {
+	if p := r.pattern(of); p != nil {
+		e, _ := p.matcher.(expression)
+		return e.Regexp
 	}
 	return nil
 }
@@ -108,8 +98,8 @@ func (r *rule) pattern(of attribute) *pattern {
 // grantsAll reports whether the rule grants every action that is requested.
 func (r *rule) grantsAll() bool { return len(r.actions) == 1 && r.actions[0] == scope.ActionAll }
 
-// grant returns the requested actions that the rule grants. zot requests pull for the catalog, where
-// other registries request "*". So a rule that grants "*" grants zot's pull.
+// grant returns the requested actions that the rule grants. zot requests pull for the catalog
+// instead of "*". So a rule that grants "*" grants zot's pull.
 func (r *rule) grant(asked scope.Scope) []string {
 	allowed := r.actions
 	if r.grantsAll() {
@@ -123,11 +113,10 @@ func (r *rule) grant(asked scope.Scope) []string {
 	return asked.Intersect(allowed).Actions
 }
 
-// describe returns the reason of the rule's decisions.
-func (r *rule) describe() string {
-	name := "rule " + strconv.Itoa(r.number)
-	if r.comment != "" {
-		return name + ": " + r.comment
+// describe returns the reason of a rule's decisions.
+func describe(number int, comment string) string {
+	if comment != "" {
+		comment = ": " + comment
 	}
-	return name
+	return "rule " + strconv.Itoa(number) + comment
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 
 	"github.com/berthpass/registry-auth/internal/lru"
 )
@@ -24,8 +23,8 @@ type matcher interface {
 	match(s string, b bindings) bool
 }
 
-// A start is the beginning of all texts that a pattern matches: the value of lead, if it is not nil,
-// and then text. The zero start says nothing.
+// A start is the beginning of all texts that a pattern matches: the value of lead, unless nil, and
+// then text. The zero start says nothing.
 type start struct {
 	lead  *variable
 	text  string
@@ -76,13 +75,6 @@ func (p *pattern) literal() (text string, ok bool) {
 	return p.start.text, p.start.whole && p.start.lead == nil
 }
 
-// dependsOnSubject reports whether a template of p stands for the account or a label.
-func (p *pattern) dependsOnSubject() bool {
-	return slices.ContainsFunc(p.variables, func(v variable) bool {
-		return v.attribute.field == fieldAccount || v.attribute.field == fieldLabels
-	})
-}
-
 func (p *pattern) parseGlob(parts []part) error {
 	// Values are literals, so any literal shows whether the glob is valid.
 	if _, err := path.Match(join(parts, "x"), ""); err != nil {
@@ -93,22 +85,12 @@ func (p *pattern) parseGlob(parts []part) error {
 		return err
 	}
 	p.start = globStart(tokens)
-	text, isLiteral := p.literal()
-	switch {
-	case isLiteral:
-		p.matcher = literal(text)
-	case len(p.variables) == 0:
+	p.matcher = globTemplate(tokens)
+	if len(p.variables) == 0 {
 		p.matcher = glob(p.text)
-	default:
-		p.matcher = globTemplate(tokens)
 	}
 	return nil
 }
-
-// literal matches itself.
-type literal string
-
-func (l literal) match(s string, _ bindings) bool { return s == string(l) }
 
 // glob is a glob without templates.
 type glob string

@@ -36,5 +36,5 @@ func (p *Policy) Authorize(ctx context.Context, r authz.Request) (authz.Decision
 func (p *Policy) AuthorizeBatch(
 	ctx context.Context, requests []authz.Request,
 ) ([]authz.Decision, error) {
-	return p.List().AuthorizeBatch(ctx, requests)
+	return authz.AuthorizeBatch(ctx, p.List(), requests)
 }

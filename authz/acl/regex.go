@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -25,7 +26,7 @@ type regexTemplate struct {
 }
 
 const (
-	// maxAlternatives limits the values in one expression. A request that needs more does not match.
+	// maxAlternatives limits the values in one expression. With more, a request does not match.
 	maxAlternatives = 1000
 	// maxPrograms limits the programs that a list caches.
 	maxPrograms = 512
@@ -80,7 +81,11 @@ func (e *regexTemplate) match(s string, b bindings) bool {
 		}
 		expanded.WriteString("(?:" + strings.Join(quoted, "|") + ")")
 	}
-	compiled := e.compile(expanded.String())
+	compiled, cached := e.cache.Get(expanded.String())
+	if !cached {
+		compiled, _ = regexp.Compile(expanded.String()) // nil if the expression is too large
+		e.cache.Add(expanded.String(), compiled)
+	}
 	return compiled != nil && compiled.MatchString(s)
 }
 
@@ -97,21 +102,8 @@ func (e *regexTemplate) quote(values []string, s string) []string {
 	return quoted
 }
 
-// compile returns nil if the expression is too large.
-func (e *regexTemplate) compile(expanded string) *regexp.Regexp {
-	if cached, ok := e.cache.Get(expanded); ok {
-		return cached
-	}
-	compiled, err := regexp.Compile(expanded)
-	if err != nil {
-		compiled = nil
-	}
-	e.cache.Add(expanded, compiled)
-	return compiled
-}
-
-// firstPlaceholder is the private-use character that stands for the first template in a syntax tree.
-// The following characters stand for the other templates.
+// firstPlaceholder is the private-use character that stands for the first template in a syntax
+// tree. The characters after it stand for the other templates.
 const firstPlaceholder rune = 0xF0000
 
 // expressionStart finds the start of expressions that begin with ^ and a literal, as most do.
@@ -143,12 +135,11 @@ func expressionStart(source string, parts []part) start {
 		begin.lead = variables[runes[0]-firstPlaceholder]
 		runes = runes[1:]
 	}
-	for i, c := range runes {
-		// U+FFFD also matches bytes that are not UTF-8.
-		if c >= firstPlaceholder || c == utf8.RuneError {
-			runes, begin.whole = runes[:i], false
-			break
-		}
+	end := func(c rune) bool { // U+FFFD also matches bytes that are not UTF-8
+		return c >= firstPlaceholder || c == utf8.RuneError
+	}
+	if i := slices.IndexFunc(runes, end); i >= 0 {
+		runes, begin.whole = runes[:i], false
 	}
 	begin.text = string(runes)
 	return begin

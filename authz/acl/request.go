@@ -9,7 +9,7 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// A field is one of the fields of a match that hold a pattern.
+// A field is a kind of condition.
 type field uint8
 
 const (
@@ -17,20 +17,34 @@ const (
 	fieldType
 	fieldService
 	fieldName
-	fieldCount
+	fieldLabels
+	fieldIP
+	fieldRequireAccount
 
-	// fieldLabels holds several patterns. Only an attribute names it.
-	fieldLabels = fieldCount
+	// fieldCount is the number of fields with a single pattern.
+	fieldCount = fieldLabels
 )
 
 func (f field) String() string {
-	return [...]string{"account", "type", "service", "name", "labels"}[f]
+	return [...]string{"account", "type", "service", "name", "labels", "ip", "require_account"}[f]
 }
 
-// An attribute of a request is compared with patterns: a field, or the label of fieldLabels.
+// An attribute is the part of a request that a condition is about.
 type attribute struct {
 	field field
-	label string
+	label string // of fieldLabels
+}
+
+// key returns the key of a rule for a condition on the attribute.
+func (a attribute) key() string {
+	switch a.field {
+	case fieldLabels:
+		return "match.labels." + a.label
+	case fieldRequireAccount:
+		return a.field.String()
+	default:
+		return "match." + a.field.String()
+	}
 }
 
 // A request is an authz.Request in the form that rules are compared with.
@@ -66,7 +80,7 @@ func newRequest(r authz.Request) *request {
 	return q
 }
 
-// values returns the values of an attribute.
+// values returns the values that patterns for an attribute are compared with.
 func (q *request) values(of attribute) []string {
 	if of.field == fieldLabels {
 		return q.labels[of.label]
@@ -81,24 +95,14 @@ func isZotCatalog(s scope.Scope) bool { return s.IsCatalog() && s.Type == scope.
 // has no upper case. It excludes names that patterns and registries may read differently: empty,
 // "." and ".." components, control characters, non-ASCII characters and names that are too long.
 func isName(s string) bool {
-	if len(s) > scope.MaxNameLength {
+	const characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/"
+	if len(s) > scope.MaxNameLength || strings.Trim(s, characters) != "" {
 		return false
 	}
 	for component := range strings.SplitSeq(s, "/") {
-		switch component {
-		case "", ".", "..":
+		if component == "" || component == "." || component == ".." {
 			return false
-		}
-		for i := range len(component) {
-			if !isNameByte(component[i]) {
-				return false
-			}
 		}
 	}
 	return true
-}
-
-func isNameByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
-		strings.IndexByte("._-:", c) >= 0
 }

@@ -32,7 +32,7 @@ type Match struct {
 	// IP is an address or a CIDR prefix that contains the client's address. A request with an
 	// unknown address does not match.
 	IP *string `json:"ip,omitempty" yaml:"ip,omitempty"`
-	// Labels maps label names to patterns. Each must match one of the subject's values of the label.
+	// Labels maps labels to patterns. Each must match one of the subject's values of the label.
 	Labels map[string]string `json:"labels,omitempty" yaml:"labels,omitempty"`
 }
 

@@ -13,22 +13,13 @@ const wholeValue = -1
 
 // A variable is the content of a template such as ${account}.
 type variable struct {
+	text      string
 	attribute attribute
-	// group is the number of a capture group of the rule's own expression for the attribute, or
-	// wholeValue.
-	group int
+	group     int // the number of a capture group of the rule's own expression, or wholeValue
 }
 
 // String returns the template of v.
-func (v variable) String() string {
-	name := v.attribute.field.String()
-	if v.attribute.field == fieldLabels {
-		name += ":" + v.attribute.label
-	} else if v.group != wholeValue {
-		name += ":" + strconv.Itoa(v.group)
-	}
-	return "${" + name + "}"
-}
+func (v variable) String() string { return "${" + v.text + "}" }
 
 // A part of a pattern is either text or a template.
 type part struct {
@@ -64,20 +55,20 @@ func splitTemplates(pattern string) ([]part, error) {
 func parseVariable(s string) (variable, error) {
 	name, detail, detailed := strings.Cut(s, ":")
 	if name == "labels" && detail != "" {
-		return variable{attribute{fieldLabels, detail}, wholeValue}, nil
+		return variable{s, attribute{fieldLabels, detail}, wholeValue}, nil
 	}
 	for f := range fieldCount {
 		if f.String() != name {
 			continue
 		}
 		if !detailed {
-			return variable{attribute{field: f}, wholeValue}, nil
+			return variable{s, attribute{field: f}, wholeValue}, nil
 		}
 		group, err := strconv.Atoi(detail)
 		if err != nil || group < 0 {
 			return variable{}, fmt.Errorf("${%s}: a capture group is a number", s)
 		}
-		return variable{attribute{field: f}, group}, nil
+		return variable{s, attribute{field: f}, group}, nil
 	}
 	return variable{}, fmt.Errorf("unknown template variable ${%s}", s)
 }
@@ -154,22 +145,10 @@ func (b *bindings) values(v variable) []string {
 	if v.group == wholeValue {
 		return values
 	}
-	return b.rule.capture(v, values[0])
-}
-
-// capture returns the capture group that v names, or nothing.
-func (r *rule) capture(v variable, s string) []string {
-	p := r.pattern(v.attribute)
-	if p == nil {
-		return nil
+	if e := b.rule.expression(v.attribute); e != nil {
+		if groups := e.FindStringSubmatch(values[0]); v.group < len(groups) {
+			return groups[v.group : v.group+1]
+		}
 	}
-	e, ok := p.matcher.(expression)
-	if !ok {
-		return nil
-	}
-	groups := e.FindStringSubmatch(s)
-	if v.group >= len(groups) {
-		return nil
-	}
-	return groups[v.group : v.group+1]
+	return nil
 }

@@ -15,8 +15,8 @@ func warnings(l *List) []Warning {
 		warn := func(format string, args ...any) {
 			found = append(found, Warning{Number: r.number, Text: fmt.Sprintf(format, args...)})
 		}
-		if reason := r.missingGroup(); reason != "" {
-			warn("can never match: %s", reason)
+		if v := r.missingGroup(); v != nil {
+			warn("can never match: the rule's %s has no capture group for %s", v.attribute.field, v)
 		}
 		if r.everybodyPushes() {
 			warn("allows everybody to push: it has no condition on account, labels or ip")
@@ -28,7 +28,7 @@ func warnings(l *List) []Warning {
 		}
 		for _, action := range r.actions {
 			if !isAction(action) {
-				warn(`no client requests the action %q: actions are lower-case letters or "*"`, action)
+				warn(`no client requests the action %q: use lower-case letters or "*"`, action)
 			}
 		}
 		if !r.grantsAll() && slices.Contains(r.actions, scope.ActionAll) {
@@ -42,48 +42,40 @@ func warnings(l *List) []Warning {
 }
 
 func isAction(s string) bool {
-	return s == scope.ActionAll ||
-		s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
+	return s == scope.ActionAll || s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
-// missingGroup explains that a template names a capture group that the rule does not have. It returns
-// "" if all groups exist. docker_auth accepts such rules.
-func (r *rule) missingGroup() string {
+// missingGroup returns a template of the rule that names a capture group which the rule does not
+// have, or nil. docker_auth accepts such rules.
+func (r *rule) missingGroup() *variable {
 	for _, c := range r.conditions {
 		if c.pattern == nil {
 			continue
 		}
 		for _, v := range c.pattern.variables {
-			if v.group == wholeValue {
-				continue
-			}
-			p := r.pattern(v.attribute)
-			if p == nil {
-				return fmt.Sprintf("%s: the rule has no expression for %s", v, v.attribute.field)
-			}
-			e, ok := p.matcher.(expression)
-			if !ok {
-				return fmt.Sprintf("%s: the pattern for %s is not an expression without templates",
-					v, v.attribute.field)
-			}
-			if n := e.NumSubexp(); v.group > n {
-				return fmt.Sprintf("%s: the expression for %s has %d capture groups",
-					v, v.attribute.field, n)
+			e := r.expression(v.attribute)
+			if v.group != wholeValue && (e == nil || v.group > e.NumSubexp()) {
+				return &v
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
 // everybodyPushes reports whether the rule lets every subject push, including the anonymous one.
 func (r *rule) everybodyPushes() bool {
-	if r.excludesAnonymous() ||
-		!slices.Contains(r.actions, scope.ActionPush) && !slices.Contains(r.actions, scope.ActionAll) {
+	pushes := func(action string) bool {
+		return action == scope.ActionPush || action == scope.ActionAll
+	}
+	if r.excludesAnonymous() || !slices.ContainsFunc(r.actions, pushes) {
 		return false
+	}
+	aboutSubject := func(v variable) bool {
+		return v.attribute.field == fieldAccount || v.attribute.field == fieldLabels
 	}
 	for _, c := range r.conditions {
 		if c.attribute.field == fieldLabels || c.prefix.Bits() > 0 ||
-			c.pattern != nil && c.pattern.dependsOnSubject() {
+			c.pattern != nil && slices.ContainsFunc(c.pattern.variables, aboutSubject) {
 			return false
 		}
 	}
@@ -93,9 +85,10 @@ func (r *rule) everybodyPushes() bool {
 
 // excludesAnonymous reports whether the rule certainly does not match the anonymous subject.
 func (r *rule) excludesAnonymous() bool {
-	account := r.pattern(attribute{field: fieldAccount})
-	return slices.Contains(r.conditions, condition{}) ||
-		account != nil && len(account.variables) == 0 && !account.match("", bindings{})
+	return slices.ContainsFunc(r.conditions, func(c condition) bool {
+		return c.attribute.field == fieldRequireAccount || c.attribute.field == fieldAccount &&
+			len(c.pattern.variables) == 0 && !c.pattern.match("", bindings{})
+	})
 }
 
 // maxComparisons limits the search for covered rules in one list. Without it, a long list of rules
@@ -107,31 +100,27 @@ const maxComparisons = 1 << 21
 func (l *List) coveredBy(r *rule, budget *int) *rule {
 	q := r.fixedValues()
 	candidates := l.index.candidates(q)
-	for _, k := range l.index.keys(r) {
-		candidates = append(candidates, k.rules())
+	for _, k := range r.keys() {
+		candidates = append(candidates, l.index.rules[k])
 	}
 	for ; *budget > 0; *budget-- {
 		earlier := candidates.next()
 		if earlier == nil || earlier.number >= r.number {
 			return nil
 		}
-		if earlier.missingGroup() == "" && earlier.covers(r, q) {
+		if earlier.missingGroup() == nil && earlier.covers(r, q) {
 			return earlier
 		}
 	}
 	return nil
 }
 
-// covers reports whether each condition of r either is a condition of later too, or holds for q, the
-// values that later fixes.
+// covers reports whether each condition of r is a condition of later or holds for q, the values
+// that later requires.
 func (r *rule) covers(later *rule, q *request) bool {
-	for i := range r.conditions {
-		c := &r.conditions[i]
-		if !slices.Contains(later.conditions, *c) && !c.holds(r, q) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.conditions, func(c condition) bool {
+		return !slices.Contains(later.conditions, c) && !c.holds(r, q)
+	})
 }
 
 // fixedValues returns a request with the values that r requires exactly, and no others.
@@ -144,12 +133,10 @@ func (r *rule) fixedValues() *request {
 		if c.pattern == nil {
 			continue
 		}
-		text, ok := c.pattern.literal()
-		switch {
-		case !ok:
-		case c.attribute.field == fieldLabels:
+		text, fixed := c.pattern.literal()
+		if fixed && c.attribute.field == fieldLabels {
 			q.labels[c.attribute.label] = []string{text}
-		default:
+		} else if fixed {
 			q.fields[c.attribute.field] = []string{text}
 		}
 	}
