@@ -15,23 +15,19 @@ import (
 // An AuditRecord says what a token request asked for and what became of it. It holds no secret.
 // Some of its texts are the client's choice: print them quoted, as log/slog does.
 type AuditRecord struct {
-	// Time is when the request came, Duration the work until its answer was ready.
-	Time     time.Time
-	Duration time.Duration
-	// Status is the HTTP status of the answer; 200 means that a token was issued.
-	Status int
+	Time     time.Time     // when the request came
+	Duration time.Duration // until its answer was ready
+	Status   int           // of the answer; 200 means that a token was issued
 	// Credentials are those that the client presented: "none"; "connection" for none but a
 	// connection that the authenticator knows, such as by its certificate; "basic" for a GET with
 	// HTTP Basic; "password" or "refresh_token" for a POST; and "" for a request that is neither.
 	Credentials string
 	// Username is the name that the client presented, whether it is proved or not.
 	Username string
-	// Subject is the authenticated subject. It is the zero value for the anonymous subject, and
-	// when authentication failed.
+	// Subject is the authenticated subject, or the zero value.
 	Subject authn.Subject
 	// Service and ClientID are as the client sent them, cut if they are very long.
-	Service  string
-	ClientID string
+	Service, ClientID string
 	// RemoteAddr is the client's address, or the zero Addr when it is not known.
 	RemoteAddr netip.Addr
 	// Decisions has one entry for each requested resource, if there was a decision.
@@ -40,15 +36,13 @@ type AuditRecord struct {
 	Malformed []*scope.ParseError
 	// TokenID is the "jti" of the issued token.
 	TokenID string
-	// RefreshTokenID is the refresh token that was used or issued, as an administrator revokes it.
-	RefreshTokenID string
-	// RefreshTokenIssued says that the refresh token is a new one.
-	RefreshTokenIssued bool
+	// RefreshTokenID is the ID for the revocation of the refresh token that was used or issued.
+	RefreshTokenID     string
+	RefreshTokenIssued bool // it is a new one
 	// RefreshTokenErr is why the client got no refresh token although it asked for one and got an
 	// access token: the store cannot write, or the subject cannot be confirmed later.
 	RefreshTokenErr error
-	// Err is why no token was issued, with causes that the client did not read. It is nil for
-	// Status 200.
+	// Err is why no token was issued, with causes that the client did not read, or nil.
 	Err error
 }
 

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -30,17 +29,15 @@ const (
 // readBasic reads HTTP Basic credentials (RFC 7617). A request without any is anonymous.
 // Credentials that cannot be read are refused and never count as none.
 func (req *tokenRequest) readBasic(r *http.Request) error {
-	values := r.Header.Values("Authorization")
-	if len(values) == 0 {
+	switch values := r.Header.Values("Authorization"); {
+	case len(values) == 0:
 		return nil
-	}
-	if len(values) > 1 {
+	case len(values) > 1:
 		return reply.Invalid("more than one Authorization header")
-	}
-	if values[0] == "" { // a script's unset variable, and no credentials that could be wrong
+	case values[0] == "": // a script's unset variable, and no credentials that could be wrong
 		return reply.Invalid("the Authorization header is empty")
 	}
-	req.record.Credentials = credentialsBasic
+	req.record.Credentials = "basic"
 	username, password, ok := r.BasicAuth()
 	if !ok {
 		return unauthorized("the Authorization header is not well-formed HTTP Basic", nil)
@@ -61,19 +58,17 @@ func wellFormed(username string, password authn.Secret) bool {
 }
 
 // authenticate returns the subject of a request, with any kind of credentials.
-func (s *Server) authenticate(
-	ctx context.Context, r *http.Request, req *tokenRequest,
-) (authn.Subject, error) {
+func (s *Server) authenticate(r *http.Request, req *tokenRequest) (authn.Subject, error) {
 	record := req.record
-	if record.Credentials == credentialsRefresh {
-		return s.redeem(ctx, req)
+	if req.refreshToken != "" {
+		return s.redeem(r.Context(), req)
 	}
-	withPassword := record.Credentials != credentialsNone
+	withPassword := record.Credentials != "none"
 	if withPassword && !wellFormed(record.Username, req.password) {
 		cause := errors.New("malformed user name or password")
 		return authn.Subject{}, unauthorized(messageWrong, cause)
 	}
-	subject, err := s.config.Authenticator.Authenticate(ctx, authn.Request{
+	subject, err := s.config.Authenticator.Authenticate(r.Context(), authn.Request{
 		Username:   record.Username,
 		Password:   req.password,
 		TLS:        r.TLS,
@@ -92,7 +87,7 @@ func (s *Server) authenticate(
 	case subject.Anonymous():
 		return authn.Subject{}, errors.New("the authenticator returned a subject without a name")
 	case !withPassword:
-		record.Credentials = credentialsConnection
+		record.Credentials = "connection"
 	}
 	// With a password, the account was compared with the user name, which the source of users may
 	// spell otherwise.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,8 +53,8 @@ type Config struct {
 	AnonymousAllowed bool
 	// Authorizer decides what is granted. Required; see [authz.AllowAll] and [authz.DenyAll].
 	Authorizer authz.Authorizer
-	// RefreshTokens issues and redeems refresh tokens; nil disables them. The Authenticator must
-	// then be an [authn.Directory] or an [authn.Confirmer], since each use confirms the subject.
+	// RefreshTokens issues and redeems refresh tokens. If it is set, the Authenticator must be an
+	// [authn.Directory] or an [authn.Confirmer], since each use confirms the subject.
 	RefreshTokens *refresh.Tokens
 
 	// BasicRealm is what people read when their client asks for a password (RFC 7617). The default
@@ -76,10 +77,7 @@ type Config struct {
 	Audit func(ctx context.Context, record AuditRecord)
 }
 
-const (
-	defaultBasicRealm = "registry"
-	defaultTimeout    = 10 * time.Second
-)
+const defaultTimeout = 10 * time.Second
 
 // NewServer returns a server, or an error that says what is missing or contradictory in the
 // configuration. The map of services must not be changed afterwards.
@@ -90,12 +88,8 @@ func NewServer(config Config) (*Server, error) {
 	if config.Authenticator == nil {
 		config.Authenticator = authn.Chain()
 	}
-	if config.BasicRealm == "" {
-		config.BasicRealm = defaultBasicRealm
-	}
-	if config.Timeout == 0 {
-		config.Timeout = defaultTimeout
-	}
+	config.BasicRealm = cmp.Or(config.BasicRealm, "registry")
+	config.Timeout = cmp.Or(config.Timeout, defaultTimeout)
 	if config.RemoteAddr == nil {
 		config.RemoteAddr = reply.PeerAddr
 	}
@@ -103,27 +97,26 @@ func NewServer(config Config) (*Server, error) {
 }
 
 func (c *Config) check() error {
-	if c.InsecureAnyService == nil && len(c.Services) == 0 {
-		return errors.New("no service is configured")
-	}
-	if c.InsecureAnyService != nil && isNil(c.InsecureAnyService) {
-		return errors.New("InsecureAnyService is a nil pointer")
-	}
 	for name, issuer := range c.Services {
 		if name == "" || isNil(issuer) {
 			return fmt.Errorf("service %q: a service needs a name and an issuer", name)
 		}
 	}
+	_, directory := c.Authenticator.(authn.Directory)
+	_, confirmer := c.Authenticator.(authn.Confirmer)
 	switch {
+	case c.InsecureAnyService == nil && len(c.Services) == 0:
+		return errors.New("no service is configured")
+	case c.InsecureAnyService != nil && isNil(c.InsecureAnyService):
+		return errors.New("InsecureAnyService is a nil pointer")
 	case isNil(c.Authorizer):
 		return errors.New("no authorizer is configured")
 	case c.Authenticator != nil && isNil(c.Authenticator):
 		return errors.New("the authenticator is a nil pointer or function")
 	case c.Timeout < 0:
 		return fmt.Errorf("negative timeout %v", c.Timeout)
-	case c.RefreshTokens != nil && !confirms(c.Authenticator):
-		return errors.New("refresh tokens need an authenticator that is an authn.Directory" +
-			" or an authn.Confirmer")
+	case c.RefreshTokens != nil && !directory && !confirmer: // see authn.Confirm
+		return errors.New("refresh tokens need an authn.Directory or authn.Confirmer")
 	case c.SharedKeysAllowed:
 		return nil
 	}
@@ -134,21 +127,8 @@ func (c *Config) check() error {
 // request.
 func isNil(v any) bool {
 	value := reflect.ValueOf(v)
-	switch value.Kind() {
-	case reflect.Invalid:
-		return true
-	case reflect.Pointer, reflect.Func:
-		return value.IsNil()
-	default:
-		return false
-	}
-}
-
-// confirms reports whether [authn.Confirm] can succeed for a subject of a.
-func confirms(a authn.Authenticator) bool {
-	_, directory := a.(authn.Directory)
-	_, confirmer := a.(authn.Confirmer)
-	return directory || confirmer
+	kind := value.Kind()
+	return v == nil || (kind == reflect.Pointer || kind == reflect.Func) && value.IsNil()
 }
 
 func (c *Config) checkKeysNotShared() error {

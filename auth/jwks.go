@@ -9,11 +9,10 @@ import (
 )
 
 // JWKS returns a handler that serves the public keys of a set as a JSON Web Key Set (RFC 7517,
-// section 5), for distribution's "jwks" setting and for other verifiers. It answers GET and HEAD,
-// shows a changed key set at once, and needs no protection: all of it is public. It panics if keys
-// is nil.
+// section 5), for distribution's "jwks" setting and for other verifiers. It shows a changed key set
+// at once. It panics if keys is nil.
 //
-// Serve each service's keys by a handler of their own. A document with the keys of several services
+// Serve each service's keys under a URL of their own. A document with the keys of several services
 // would make each registry accept the tokens of all.
 func JWKS(keys *token.KeySet) http.Handler {
 	if keys == nil {
@@ -28,8 +27,7 @@ func JWKS(keys *token.KeySet) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
-		// Publish a new key that much longer before it signs.
-		w.Header().Set("Cache-Control", "public, max-age=60")
+		w.Header().Set("Cache-Control", "public, max-age=60") // so publish a key before it signs
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		_, _ = w.Write(keys.JWKS())
 	})

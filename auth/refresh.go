@@ -34,7 +34,7 @@ func (s *Server) redeem(ctx context.Context, req *tokenRequest) (authn.Subject, 
 // their access token and log in with the password again.
 func (s *Server) refreshToken(ctx context.Context, req *tokenRequest) (refresh.Secret, error) {
 	record := req.record
-	if record.Credentials == credentialsRefresh {
+	if req.refreshToken != "" {
 		return s.keepRefreshToken(ctx, req)
 	}
 	if !req.offline || s.config.RefreshTokens == nil || record.Subject.Anonymous() {

@@ -22,31 +22,20 @@ const (
 	maxScopes       = 100
 )
 
-// The values of [AuditRecord.Credentials].
-const (
-	credentialsNone       = "none"
-	credentialsConnection = "connection"
-	credentialsBasic      = "basic"
-	credentialsPassword   = "password"
-	credentialsRefresh    = "refresh_token"
-)
-
 // A tokenRequest is what a client asks for, by either method.
 type tokenRequest struct {
-	record *AuditRecord  // with the kind of credentials, the user name, the service and the client
-	scopes []scope.Scope // at most maxScopes
-
+	record       *AuditRecord // with the user name, the service and the client
 	password     authn.Secret
-	refreshToken authn.Secret
+	refreshToken authn.Secret // not empty if it was presented
 	account      string
-	offline      bool // the client asks for a refresh token
-	oauth        bool // a POST
+	scopes       []scope.Scope // at most maxScopes
+	offline      bool          // the client asks for a refresh token
+	oauth        bool          // a POST
 }
 
-// parseGet reads the form of distribution's specification: parameters in the query, credentials by
-// HTTP Basic.
+// parseGet reads the query, and credentials by HTTP Basic (distribution's specification).
 func (req *tokenRequest) parseGet(r *http.Request) error {
-	req.record.Credentials = credentialsNone
+	req.record.Credentials = "none"
 	if len(r.URL.RawQuery) > maxRequestBytes {
 		return tooLarge(http.StatusRequestURITooLong, "query")
 	}
@@ -78,13 +67,12 @@ func (req *tokenRequest) parsePost(w http.ResponseWriter, r *http.Request) error
 	if len(r.Header.Values("Authorization")) > 0 {
 		p.fail(reply.Invalid("credentials in the Authorization header and in the form"))
 	}
-	switch p.required("grant_type") {
+	switch grant := p.required("grant_type"); grant {
 	case "password":
-		req.record.Credentials = credentialsPassword
-		req.record.Username = p.required("username")
+		req.record.Credentials, req.record.Username = grant, p.required("username")
 		req.password = authn.Secret(p.required("password"))
 	case "refresh_token":
-		req.record.Credentials = credentialsRefresh
+		req.record.Credentials = grant
 		req.refreshToken = authn.Secret(p.required("refresh_token"))
 	default:
 		p.fail(unsupportedGrantType())
@@ -96,7 +84,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (*parameters, error) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/x-www-form-urlencoded" ||
 		r.Header.Get("Content-Encoding") != "" {
-		return nil, unsupportedMediaType()
+		return nil, reply.New(http.StatusUnsupportedMediaType, "UNSUPPORTED", "invalid_request",
+			"the body must be application/x-www-form-urlencoded, without a content encoding")
 	}
 	// Unlike io.ReadAll, this allocates the body once, which is half of what a large POST takes.
 	var body strings.Builder
@@ -187,10 +176,9 @@ func (p *parameters) choice(name, yes, no string) bool {
 
 // clientID returns the client's name for itself, VSCHAR only (RFC 6749, appendix A.1).
 func (p *parameters) clientID() string {
-	const maxBytes = 255
 	id := p.single("client_id")
 	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
-	if len(id) > maxBytes || strings.ContainsFunc(id, unprintable) {
+	if len(id) > 255 || strings.ContainsFunc(id, unprintable) {
 		p.fail(reply.Invalid("the parameter client_id is too long or not printable ASCII"))
 		return ""
 	}
@@ -209,9 +197,4 @@ func invalidScope(message string) error {
 func unsupportedGrantType() error {
 	return reply.New(http.StatusBadRequest, "UNSUPPORTED", "unsupported_grant_type",
 		"the grant type is not supported")
-}
-
-func unsupportedMediaType() error {
-	return reply.New(http.StatusUnsupportedMediaType, "UNSUPPORTED", "invalid_request",
-		"the body must be application/x-www-form-urlencoded, without a content encoding")
 }

@@ -104,9 +104,7 @@ func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply
 func scopesProblem(err error) *reply.Problem {
 	malformed := (*scope.ParseError)(nil)
 	if errors.As(err, &malformed) || errors.Is(err, ErrMalformedRequest) {
-		p := reply.Invalid(err.Error())
-		p.Code = "NAME_INVALID"
-		return p
+		return reply.New(http.StatusBadRequest, "NAME_INVALID", "invalid_request", err.Error())
 	}
 	return reply.Unavailable("the request cannot be checked at the moment", err)
 }

@@ -23,14 +23,12 @@ type Server struct {
 	config Config // checked, with its defaults
 }
 
-var _ http.Handler = (*Server)(nil)
-
 // ServeHTTP answers one token request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	logger := reply.Logger(s.config.Logger)
 	record := AuditRecord{Time: time.Now(), Status: http.StatusOK}
-	answer := func(ctx context.Context) (any, error) {
-		body, err := s.answer(ctx, w, r, &record)
+	answer := func(r *http.Request) (any, error) {
+		body, err := s.answer(w, r, &record)
 		if problem := reply.From(err); problem != nil {
 			if problem.Status == http.StatusUnauthorized && r.Method == http.MethodGet {
 				// Not for a POST, which could not answer it: its credentials are in its body.
@@ -56,9 +54,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer handles a request of either method: read, authenticate, authorize, issue.
-func (s *Server) answer(
-	ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord,
-) (*tokenBody, error) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, record *AuditRecord) (any, error) {
 	record.RemoteAddr = s.config.RemoteAddr(r)
 	req := &tokenRequest{record: record}
 	var err error
@@ -77,18 +73,17 @@ func (s *Server) answer(
 	if err != nil {
 		return nil, err
 	}
-	if record.Subject, err = s.authenticate(ctx, r, req); err != nil {
+	if record.Subject, err = s.authenticate(r, req); err != nil {
 		return nil, err
 	}
-	granted, err := s.authorize(ctx, req)
+	granted, err := s.authorize(r.Context(), req)
 	if err != nil {
 		return nil, err
 	}
-	return s.issue(ctx, req, issuer, granted)
+	return s.issue(r.Context(), req, issuer, granted)
 }
 
-// issuer returns the issuer of the requested service. A GET may omit the service if there is only
-// one.
+// issuer returns the issuer of the requested service. A GET may omit the name of the only one.
 func (s *Server) issuer(method string, record *AuditRecord) (Issuer, error) {
 	onlyOne := len(s.config.Services) == 1 && s.config.InsecureAnyService == nil
 	if record.Service == "" && method == http.MethodGet && onlyOne {
@@ -140,7 +135,7 @@ func (s *Server) authorize(ctx context.Context, req *tokenRequest) ([]scope.Scop
 	return granted, nil
 }
 
-// decide grants those of the requested actions that the authorizer and the credential's limit allow.
+// decide grants the requested actions that the authorizer and the credential's limit allow.
 func decide(asked scope.Scope, d authz.Decision, limit *authn.Limit) ScopeDecision {
 	if d.NoMatch {
 		d = authz.Decision{Reason: "no rule matches"}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -28,20 +27,18 @@ func parseQuery(r *http.Request) (query, error) {
 	q := query{limit: 100}
 	for name, v := range values {
 		if len(v) != 1 || v[0] == "" || !q.set(name, v[0], r.Method == http.MethodGet) {
-			return query{}, reply.Invalid("a parameter is sent twice or is none of id=, subject=," +
-				" service=, all=true, kind=user, kind=service account" +
-				" and, for a list, after= and limit= (1 to 1000)")
+			return query{}, reply.Invalid("a parameter is repeated or not id, subject, service," +
+				" kind (user, service account), all=true or, in a list, after or limit (1-1000)")
 		}
 	}
 	if q.filter.Empty() { // also of a kind alone
-		return query{}, reply.Invalid("nothing is selected:" +
-			" name an id, a subject or a service, or say all=true")
+		return query{}, reply.Invalid("the id, the subject, the service or all=true is missing")
 	}
 	return q, nil
 }
 
-// set reports whether a parameter is acceptable. A revocation has no pages: limit=1 would look as if
-// it revoked one token.
+// set reports whether a parameter is acceptable. A revocation has no pages: limit=1 would look as
+// if it revoked one token.
 func (q *query) set(name, value string, list bool) (ok bool) {
 	switch {
 	case name == "id":
@@ -50,16 +47,13 @@ func (q *query) set(name, value string, list bool) (ok bool) {
 		q.filter.Subject = value
 	case name == "service":
 		q.filter.Service = value
-	case name == "all":
-		q.filter.All = value == "true"
-		return q.filter.All
-	case name == "kind":
-		kinds := []authn.Kind{authn.KindUser, authn.KindServiceAccount}
-		i := slices.IndexFunc(kinds, func(k authn.Kind) bool { return k.String() == value })
-		if i >= 0 {
-			q.filter.Kind = &kinds[i]
-		}
-		return i >= 0
+	case name == "all" && value == "true":
+		q.filter.All = true
+	case name == "kind" && value == authn.KindUser.String():
+		q.filter.Kind = new(authn.Kind)
+	case name == "kind" && value == authn.KindServiceAccount.String():
+		kind := authn.KindServiceAccount
+		q.filter.Kind = &kind
 	case name == "after" && list:
 		q.after = value
 	case name == "limit" && list:
@@ -76,7 +70,7 @@ type listBody struct {
 	Next          string        `json:"next,omitempty"`
 }
 
-// listedToken is a record without its hash and the subject's stamp.
+// listedToken is a record without hash and stamp.
 type listedToken struct {
 	ID        string       `json:"id"`
 	Subject   string       `json:"subject"`

@@ -8,12 +8,10 @@
 //
 // Several parameters select the tokens that have all of the values; all=true selects every token.
 // A parameter that is unknown, empty or sent twice is an error, so that a typing mistake does not
-// select more than was meant.
-//
-// A list comes in pages of up to limit tokens, by default 100 and at most 1000. The answer is
-// {"refresh_tokens":[…],"next":"K3T…"}, and after=K3T… is the next page; the last one has no next.
-// A revocation is answered with {"revoked":3}: none of the tokens is redeemed any more. Access
-// tokens that were issued before live until they expire.
+// select more than was meant. A list has pages of up to limit tokens, by default 100 and at most
+// 1000. The answer is {"refresh_tokens":[…],"next":"K3T…"}, and after=K3T… is the next page; the
+// last one has no next. A revocation is answered with {"revoked":3}: none of the tokens is redeemed
+// any more. Access tokens that were issued before live until they expire.
 //
 // Mount the handler under a path of its own, best at an address that is not public. Pages of other
 // sites cannot use it through a browser.
@@ -22,7 +20,6 @@ package refreshadmin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -35,20 +32,46 @@ import (
 
 // Config configures the handler that [New] returns.
 type Config struct {
-	// Tokens are the refresh tokens of the token server. Required.
-	Tokens *refresh.Tokens
-	// Allow finds out who asks and whether they may. It is called concurrently and returns the name
-	// for the audit, which may be empty beside an error. An error that wraps [authn.ErrNoMatch] or
-	// [authn.ErrRejected] is answered with 403, any other with 503. Required: there is no handler
-	// without protection.
+	Tokens *refresh.Tokens // required
+	// Allow returns the client's name for the audit, or an error if it may not use the handler. An
+	// error that wraps [authn.ErrNoMatch] or [authn.ErrRejected] is answered with 403, any other
+	// with 503. It is called concurrently. Required: there is no handler without protection.
 	Allow func(r *http.Request) (name string, err error)
 	// RemoteAddr returns the client's address for the audit. The default is the connection's peer.
 	RemoteAddr func(r *http.Request) netip.Addr
 	// Logger receives faults, and the audit unless Audit is set. The default is slog.Default().
 	Logger *slog.Logger
-	// Audit receives one record for each request before the answer is sent. It is called
-	// concurrently. The default writes the record to Logger.
+	// Audit receives one record for each request before the answer is sent, concurrently.
 	Audit func(ctx context.Context, record Record)
+}
+
+// A Record says what somebody did, or tried to do, with refresh tokens. It holds no secret.
+type Record struct {
+	Time       time.Time
+	Method     string         // GET for a list, DELETE for a revocation; any other was refused
+	By         string         // the name that Allow returned, unproved with Status 403 or 503
+	Filter     refresh.Filter // what was listed or revoked
+	Count      int            // how many tokens were listed or revoked
+	Status     int            // of the answer
+	Err        error          // why nothing was done, with causes that the client did not read
+	RemoteAddr netip.Addr     // the client's, or the zero Addr
+}
+
+// LogValue implements [slog.LogValuer]. Empty fields are left out.
+func (a Record) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Int("status", a.Status), slog.Int("count", a.Count)}
+	attrs = reply.Text(attrs, "method", a.Method)
+	attrs = reply.Text(attrs, "by", a.By)
+	attrs = reply.Text(attrs, "id", a.Filter.ID)
+	attrs = reply.Text(attrs, "subject", a.Filter.Subject)
+	if a.Filter.Kind != nil {
+		attrs = reply.Text(attrs, "kind", a.Filter.Kind.String())
+	}
+	attrs = reply.Text(attrs, "service", a.Filter.Service)
+	if a.Filter.All {
+		attrs = append(attrs, slog.Bool("all", true))
+	}
+	return reply.Group(attrs, a.RemoteAddr, a.Err)
 }
 
 // New returns the handler, or an error that says which field of the configuration is missing.
@@ -67,15 +90,10 @@ type handler struct {
 	sameOrigin *http.CrossOriginProtection
 }
 
-// timeout bounds the work on one request, with the time to read its body.
-const timeout = 10 * time.Second
-
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	logger := reply.Logger(h.config.Logger)
 	record := Record{Time: time.Now(), Method: reply.Clip(r.Method), Status: http.StatusOK}
-	answer := func(ctx context.Context) (any, error) {
-		return h.answer(r.WithContext(ctx), &record)
-	}
+	answer := func(r *http.Request) (any, error) { return h.answer(r, &record) }
 	audit := func(ctx context.Context, problem *reply.Problem) {
 		if problem != nil {
 			record.Status, record.Err = problem.Status, problem
@@ -87,22 +105,23 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		logger.LogAttrs(ctx, reply.Level(record.Status), "refresh token administration",
 			slog.Any("request", record))
 	}
-	reply.Serve(w, r, timeout, logger, answer, audit)
+	reply.Serve(w, r, 10*time.Second, logger, answer, audit)
 }
 
 // answer asks for permission before it looks at anything else.
 func (h *handler) answer(r *http.Request, record *Record) (body any, err error) {
 	record.RemoteAddr = h.config.RemoteAddr(r)
-	if record.By, err = h.config.Allow(r); err != nil {
-		return nil, notAllowed(err)
-	}
-	if record.By == "" {
+	record.By, err = h.config.Allow(r)
+	switch crossOrigin := h.sameOrigin.Check(r); {
+	case errors.Is(err, authn.ErrNoMatch), errors.Is(err, authn.ErrRejected):
+		return nil, denied("you may not administer refresh tokens", err)
+	case err != nil:
+		return nil, reply.Unavailable("it cannot be decided at the moment whether you may", err)
+	case record.By == "":
 		return nil, errors.New("allow: no error and no name")
-	}
-	if err := h.sameOrigin.Check(r); err != nil {
-		return nil, denied("a page of another site may not do this", err)
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodDelete {
+	case crossOrigin != nil:
+		return nil, denied("a page of another site may not do this", crossOrigin)
+	case r.Method != http.MethodGet && r.Method != http.MethodDelete:
 		return nil, reply.MethodNotAllowed("GET, DELETE")
 	}
 	q, err := parseQuery(r)
@@ -117,15 +136,6 @@ func (h *handler) answer(r *http.Request, record *Record) (body any, err error) 
 		return nil, reply.Unavailable("it is not certain that the tokens are revoked", err)
 	}
 	return map[string]int{"revoked": record.Count}, nil
-}
-
-// notAllowed tells a refusal from a failure to decide.
-func notAllowed(err error) error {
-	if errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected) {
-		return denied("you may not administer refresh tokens", err)
-	}
-	return reply.Unavailable("it cannot be decided at the moment whether you may",
-		fmt.Errorf("allow: %w", err))
 }
 
 func denied(message string, cause error) error {

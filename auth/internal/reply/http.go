@@ -1,6 +1,7 @@
 package reply
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,12 +31,12 @@ func JSON(w http.ResponseWriter, status int, body any) {
 }
 
 // Serve answers a request: it calls answer, then audit, then sends the answer. A panic in either
-// becomes an internal error. The context of answer ends after the timeout. That of audit does not,
-// so that a request that timed out is recorded as well. Audit gets a nil problem for status 200, and
+// becomes an internal error. The request's context ends after the timeout. That of audit does not,
+// so that a request that timed out is recorded as well. Audit gets a nil problem for status 200. It
 // comes before the answer is sent: no token leaves without its record.
 func Serve(
 	w http.ResponseWriter, r *http.Request, timeout time.Duration, logger *slog.Logger,
-	answer func(ctx context.Context) (body any, err error),
+	answer func(r *http.Request) (body any, err error),
 	audit func(ctx context.Context, problem *Problem),
 ) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
@@ -44,7 +45,7 @@ func Serve(
 
 	var body any
 	problem := recovered(ctx, logger, func() (err error) {
-		body, err = answer(ctx)
+		body, err = answer(r.WithContext(ctx))
 		return err
 	})
 	ofAudit := recovered(ctx, logger, func() error {
@@ -85,19 +86,13 @@ func LimitBody(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 
 // Logger returns the logger, or the default one of this moment.
 func Logger(configured *slog.Logger) *slog.Logger {
-	if configured != nil {
-		return configured
-	}
-	return slog.Default()
+	return cmp.Or(configured, slog.Default())
 }
 
 // PeerAddr returns the address of the connection's peer, or the zero Addr for a connection without
 // one, such as a Unix socket.
 func PeerAddr(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero AddrPort beside an error
 	return peer.Addr().Unmap()
 }
 
