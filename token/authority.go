@@ -8,9 +8,8 @@ import (
 )
 
 // An Authority is a certificate authority for keys that sign tokens. Registries have its
-// certificate in rootcertbundle for years. Tokens carry [leaf, authority] in x5c, so the signing
-// keys below it change without any change to the registries. [Authority.NewKeys] makes and renews
-// such keys.
+// certificate in rootcertbundle for years. Tokens carry [leaf, authority] in x5c, so the keys
+// below it can change without the registries. [Authority.NewKeys] makes and renews such keys.
 //
 // Registries accept the tokens of every key that the authority certified, for whatever purpose. So
 // it must certify nothing but the token signing keys of one issuer, and its own key needs better
@@ -42,16 +41,14 @@ func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
 }
 
 // NewAuthority returns an authority that certifies with key, whose one certificate is that of a
-// certificate authority. It need not be self-signed, since registries trust it by itself.
-// [LoadKey] or [ParseKey] reads such a key, and [NewKey] takes one in a device. The error wraps
-// [ErrKey].
+// certificate authority. It need not be self-signed, since registries trust it by itself. Make the
+// key with [LoadKey], [ParseKey] or [NewKey]. The error wraps [ErrKey].
 func NewAuthority(key *Key) (*Authority, error) {
-	if !key.CanSign() {
+	switch {
+	case !key.CanSign():
 		return nil, fmt.Errorf("new authority: %w", errPublicOnly)
-	}
-	if len(key.chain) != 1 {
-		return nil, fmt.Errorf("new authority: %w: %d certificates, not one",
-			errBadCertificate, len(key.chain))
+	case len(key.chain) != 1:
+		return nil, fmt.Errorf("new authority: %w: not exactly one", errBadCertificate)
 	}
 	c := key.chain[0]
 	mayCertify := c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageCertSign != 0

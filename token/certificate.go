@@ -11,10 +11,8 @@ import (
 )
 
 const (
-	// defaultValidity is that of a generated certificate.
 	defaultValidity = 10 * 365 * 24 * time.Hour
-	// clockDifference is how far back it begins, for registries whose clock is behind.
-	clockDifference = time.Hour
+	clockDifference = time.Hour // certificates begin earlier, for registries whose clock is behind
 )
 
 // SelfSigned returns the same key with a new self-signed certificate, valid from an hour ago until
@@ -32,10 +30,10 @@ func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error
 func (k *Key) certified(
 	parent *Key, template *x509.Certificate, now time.Time, validFor time.Duration,
 ) (certified *Key, err error) {
-	if !k.CanSign() {
+	switch {
+	case !k.CanSign():
 		return nil, fmt.Errorf("create certificate: %w", errPublicOnly)
-	}
-	if validFor <= 0 {
+	case validFor <= 0:
 		return nil, fmt.Errorf("create certificate: the validity is %v, not positive", validFor)
 	}
 	defer func() {
@@ -86,12 +84,8 @@ func checkChain(public crypto.PublicKey, chain []*x509.Certificate) error {
 		if c == nil {
 			return fmt.Errorf("%w: certificate %d is nil", errBadCertificate, i+1)
 		}
-		if i == 0 {
-			continue
-		}
-		if err := chain[i-1].CheckSignatureFrom(c); err != nil {
-			return fmt.Errorf("%w: %q did not sign the one before: %w",
-				errBadCertificate, c.Subject, err)
+		if i > 0 && chain[i-1].CheckSignatureFrom(c) != nil {
+			return fmt.Errorf("%w: %q did not sign the one before", errBadCertificate, c.Subject)
 		}
 	}
 	if len(chain) == 0 {

@@ -60,13 +60,11 @@ func generateBare(algorithm Algorithm) (*Key, error) {
 	return NewKey(signer)
 }
 
-func generateECDSA(curve elliptic.Curve) (*ecdsa.PrivateKey, error) {
-	for {
-		private, err := ecdsa.GenerateKey(curve, rand.Reader)
-		if err != nil || !startsWithZero(private.Public()) {
-			return private, err
-		}
+func generateECDSA(curve elliptic.Curve) (private *ecdsa.PrivateKey, err error) {
+	for err == nil && (private == nil || startsWithZero(private.Public())) {
+		private, err = ecdsa.GenerateKey(curve, rand.Reader)
 	}
+	return private, err
 }
 
 // startsWithZero reports whether a coordinate of an ECDSA key starts with a zero byte: one P-256

@@ -43,7 +43,7 @@ type Key struct { //nolint:recvcheck // a copied Key must not print its private 
 // and not in the first request. The error wraps [ErrKey], and the signer's error if there is one.
 func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (key *Key, err error) {
 	defer func() {
-		if r := recover(); r != nil { // nil, a typed nil pointer and an empty private key do
+		if r := recover(); r != nil { // as a nil pointer and an empty private key do
 			key, err = nil, fmt.Errorf("%w: nil, or it panicked: %v", errBadSigner, r)
 		}
 	}()

@@ -9,11 +9,10 @@ import (
 )
 
 // LoadOrGenerateKey returns a set with the key in keyFile and its certificate in certFile, both
-// PEM, for a token server without a key of its own. At the first start, when neither file exists,
-// it generates an [ES256] key with a self-signed certificate for ten years and writes both files:
-// the key with mode 0600, the certificate, which registries need in rootcertbundle, with mode
-// 0644. When only the certificate is missing, a new one of the same key is written. A certificate
-// without its key is an error, since the registries would refuse the tokens of another key.
+// PEM. If neither file exists, it generates an [ES256] key with a self-signed certificate for ten
+// years and writes them: the key with mode 0600, and the certificate, which is for rootcertbundle,
+// with mode 0644. If only the certificate is missing, it makes a new one of the key. A certificate
+// without its key is an error, since registries would refuse the tokens of another key.
 //
 // Files appear complete or not at all and are never overwritten, so processes that start at the
 // same time end with the same key. The file system must support hard links. Folders are not
@@ -64,11 +63,11 @@ func generateKeyFile(keyFile string) error {
 	if err != nil {
 		return err
 	}
-	keyPEM, err := key.PrivateKeyPEM()
+	data, err := key.PrivateKeyPEM()
 	if err != nil {
 		return err
 	}
-	return publishFile(keyFile, keyPEM, 0o600)
+	return publishFile(keyFile, data, 0o600)
 }
 
 func exists(file string) (bool, error) {

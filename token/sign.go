@@ -93,7 +93,7 @@ func (k *Key) selfTest() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBadSigner, err)
 	}
-	payload, err := checkSignature(jws, &header{Algorithm: string(k.algorithm)}, k)
+	payload, err := k.verify(jws, string(k.algorithm))
 	if err != nil || string(payload) != message {
 		return fmt.Errorf("%w: the signature is not of the public key", errKeyMismatch)
 	}

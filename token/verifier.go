@@ -66,7 +66,7 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	if err != nil {
 		return Claims{}, err
 	}
-	payload, err := checkSignature(raw, header, key)
+	payload, err := key.verify(raw, header.Algorithm)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -132,16 +132,18 @@ func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time)
 	return err == nil
 }
 
-func checkSignature(raw string, h *header, key *Key) (payload []byte, err error) {
-	if h.Algorithm != string(key.algorithm) {
-		return nil, fmt.Errorf("%w: the alg is not the %s of the key", errSignature, key.algorithm)
+// verify checks the signature of a token, and returns its payload.
+func (k *Key) verify(raw, algorithm string) ([]byte, error) {
+	if algorithm != string(k.algorithm) {
+		return nil, fmt.Errorf("%w: the alg is not the %s of the key", errSignature, k.algorithm)
 	}
-	algorithms := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.algorithm)}
+	algorithms := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)}
 	signed, err := jose.ParseSignedCompact(raw, algorithms)
 	if err != nil {
 		return nil, malformed("it is not a compact JWS") // the errors of go-jose quote the token
 	}
-	if payload, err = signed.Verify(key.public); err != nil {
+	payload, err := signed.Verify(k.public)
+	if err != nil {
 		return nil, errSignature
 	}
 	return payload, nil
