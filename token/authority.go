@@ -29,10 +29,9 @@ func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
 		return nil, err
 	}
 	key, err = key.certified(nil, &x509.Certificate{
-		Subject:        pkix.Name{CommonName: "registry token authority " + key.id[:8]},
-		KeyUsage:       x509.KeyUsageCertSign,
-		IsCA:           true,
-		MaxPathLenZero: true, // it certifies keys, not further authorities
+		Subject:  pkix.Name{CommonName: "registry token authority " + key.id[:8]},
+		KeyUsage: x509.KeyUsageCertSign,
+		IsCA:     true, MaxPathLenZero: true, // it certifies keys, not further authorities
 	}, time.Now(), defaultValidity)
 	if err != nil {
 		return nil, err
@@ -71,13 +70,7 @@ func (a *Authority) PrivateKeyPEM() ([]byte, error) { return a.key.PrivateKeyPEM
 // Warnings returns warnings about the authority to be logged at start, as [Key.Warnings] does.
 func (a *Authority) Warnings() []string { return a.key.Warnings() }
 
-// GenerateKey makes a key with a certificate of the authority, valid from an hour ago until
-// validFor from now, but no longer than the authority. An empty algorithm is [ES256]. Use it for
-// keys that are distributed as files; [AuthorityKeys] make their own.
-func (a *Authority) GenerateKey(algorithm Algorithm, validFor time.Duration) (*Key, error) {
-	return a.generateKey(algorithm, validFor, time.Now())
-}
-
+// generateKey makes a key with a certificate of the authority, which it does not outlive.
 func (a *Authority) generateKey(
 	algorithm Algorithm, validFor time.Duration, now time.Time,
 ) (*Key, error) {

@@ -114,11 +114,13 @@ func (i *Issuer) sign(request Request, token Token) (Secret, error) {
 		!utf8.ValidString(request.Audience) || !utf8.ValidString(request.Subject) {
 		return "", errors.New("the audience is missing, or a name is not UTF-8")
 	}
+	access := append([]scope.Scope{}, scope.Merge(request.Access)...) // never null
+	access = slices.DeleteFunc(access, func(s scope.Scope) bool { return len(s.Actions) == 0 })
 	past := token.IssuedAt.Add(-backdated).Unix()
 	payload, err := json.Marshal(issuedClaims{
 		Issuer: i.config.Name, Subject: request.Subject, Audience: request.Audience,
 		ExpiresAt: token.ExpiresAt.Unix(), NotBefore: past, IssuedAt: past,
-		ID: token.ID, Access: accessOf(request.Access),
+		ID: token.ID, Access: access,
 	})
 	if err != nil {
 		return "", err
@@ -155,12 +157,6 @@ type issuedClaims struct {
 	IssuedAt  int64         `json:"iat"`
 	ID        string        `json:"jti"`
 	Access    []scope.Scope `json:"access"`
-}
-
-// accessOf returns the "access" claim: never nil, each resource once, none without an action.
-func accessOf(list []scope.Scope) []scope.Scope {
-	access := append([]scope.Scope{}, scope.Merge(list)...)
-	return slices.DeleteFunc(access, func(s scope.Scope) bool { return len(s.Actions) == 0 })
 }
 
 // roundUp returns t in whole seconds; a token must not end before its client expects it.

@@ -38,15 +38,13 @@ func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 
 // Signing returns the key that signs, or nil if the set only verifies.
 func (s *KeySet) Signing() *Key {
-	s.renewIfDue()
-	signing, _ := s.load()
+	signing, _ := s.current()
 	return signing
 }
 
 // Keys returns all keys, in the order in which they were added.
 func (s *KeySet) Keys() []*Key {
-	s.renewIfDue()
-	_, list := s.load()
+	_, list := s.current()
 	return slices.Clone(list)
 }
 
@@ -120,10 +118,12 @@ func (s *KeySet) load() (signing *Key, list []*Key) {
 	return s.signing, s.list
 }
 
-func (s *KeySet) renewIfDue() {
+// current does a renewal that is due before it loads the keys.
+func (s *KeySet) current() (signing *Key, list []*Key) {
 	if s.renewal != nil {
 		s.renewal.renewIfDue()
 	}
+	return s.load()
 }
 
 // signingUntil returns the key for a token that expires at end. It is an error if registries would

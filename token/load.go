@@ -29,15 +29,15 @@ func LoadOrGenerateKey(keyFile, certFile string) (*KeySet, error) {
 }
 
 func completeFiles(keyFile, certFile string) error {
-	// Another process may write the key, then the certificate, so look for the certificate first.
-	hasCert, err := exists(certFile)
-	if err != nil {
-		return err
+	if keyFile == "" || certFile == "" {
+		return fmt.Errorf("%w: the name of a file is missing", ErrKey)
 	}
-	hasKey, err := exists(keyFile)
+	// Another process may write the key, then the certificate, so look for the certificate first.
+	hasCert := exists(certFile)
+	hasKey := exists(keyFile)
 	switch {
-	case err != nil || hasKey && hasCert:
-		return err
+	case hasKey && hasCert:
+		return nil
 	case hasCert:
 		return fmt.Errorf("%w: there is %s, but no %s", ErrKey, certFile, keyFile)
 	case !hasKey:
@@ -70,12 +70,10 @@ func generateKeyFile(keyFile string) error {
 	return publishFile(keyFile, data, 0o600)
 }
 
-func exists(file string) (bool, error) {
+// exists is also true for a file that cannot be read, which is then an error of LoadKey.
+func exists(file string) bool {
 	_, err := os.Stat(file)
-	if errors.Is(err, fs.ErrNotExist) && file != "" {
-		return false, nil
-	}
-	return err == nil, err // an empty name is an error
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // publishFile creates a complete file. A file that exists already stays, and is no error. A crash

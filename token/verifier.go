@@ -91,8 +91,7 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 func (v *Verifier) findKey(h *header) (*Key, error) {
 	var trusted []*Key
 	if v.config.Keys != nil {
-		v.config.Keys.renewIfDue()
-		_, trusted = v.config.Keys.load()
+		_, trusted = v.config.Keys.current()
 	}
 	if key := find(trusted, h.KeyID); key != nil {
 		return key, nil
