@@ -20,9 +20,8 @@ type Authority struct {
 }
 
 // GenerateAuthority makes an authority with a self-signed certificate that is valid for ten years.
-// An empty algorithm is [ES256]; with [EdDSA], distribution 2.8 does not start. Store it with
-// [Authority.PrivateKeyPEM] and [Authority.CertificatePEM]: another authority at each start would
-// need another bundle in the registries.
+// An empty algorithm is [ES256]; with [EdDSA], distribution 2.8 does not start. Store its
+// PrivateKeyPEM and CertificatePEM: another authority needs another bundle in the registries.
 func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
 	key, err := generateBare(algorithm)
 	if err != nil {

@@ -39,17 +39,14 @@ type AuthorityKeysConfig struct {
 //
 // After two thirds of a key's lifetime the next one is made and published, and it signs some
 // minutes later. The old one verifies until its last token has expired. There is no goroutine: the
-// first use of the set when a renewal is due makes the key, which costs that request some
-// milliseconds, while all others use the old key. With RSA keys, or an authority in a slow device,
-// use the set from a ticker of your own. Requests wait for a new key only if the old one can sign
-// no more tokens, as after a night without any.
-//
-// A token expires at least a minute before the certificate of its key. If no new key can be made,
-// tokens are issued as long as that holds.
+// first use of the set when a renewal is due makes the key, which takes some milliseconds, while
+// all others use the old key. With RSA keys, or an authority in a slow device, use the set from a
+// ticker of your own. Requests wait only if the old key can sign no more tokens, as after a night
+// without any. A token expires at least a minute before the certificate of its key, and without a
+// new key tokens are issued as long as that holds.
 //
 // Distribution finds the keys by x5c, and so does a [Verifier] with the authority in its Roots. A
-// Verifier with [ParseBundle] of the authority does not, since the authority itself signs no
-// tokens, and neither does zot.
+// Verifier with [ParseBundle] of the authority does not, and neither does zot.
 type AuthorityKeys struct {
 	authority *Authority
 	config    AuthorityKeysConfig
@@ -124,7 +121,7 @@ func (k *AuthorityKeys) renewIfDue() {
 	lifetime := c.NotAfter.Sub(c.NotBefore) - clockDifference
 	switch {
 	case k.next != nil && !now.Before(k.nextAt):
-		_ = k.report(k.promote(now), now)
+		k.promote(now)
 	case k.failedRecently(now):
 	case now.Before(c.NotBefore), now.After(k.current.signsUntil):
 		_ = k.renew(now, 0) // after a long idle time, or when the clock was set back
@@ -143,7 +140,8 @@ func (k *AuthorityKeys) renewFor(end time.Time) error {
 	case signing.maySign(end): // another request has renewed it
 		return nil
 	case k.next != nil && k.next.maySign(end):
-		return k.report(k.promote(now), now)
+		k.promote(now)
+		return nil
 	case k.failedRecently(now):
 		return k.err
 	default:
@@ -154,12 +152,10 @@ func (k *AuthorityKeys) renewFor(end time.Time) error {
 // renew makes the next key. It signs after it was published for some time, or at once.
 func (k *AuthorityKeys) renew(now time.Time, publishFirst time.Duration) error {
 	key, err := k.generate(now)
-	if err == nil {
-		err = k.set.Add(key)
-	}
 	if err != nil {
 		return k.report(err, now)
 	}
+	_ = k.set.Add(key) // takes every key that signs
 	if k.next != nil { // it has signed nothing yet, unless it was promoted by hand
 		_ = k.set.Retire(k.next.id)
 	}
@@ -168,21 +164,16 @@ func (k *AuthorityKeys) renew(now time.Time, publishFirst time.Duration) error {
 	k.log(slog.LevelInfo, "new token signing key", slog.Any("key", key),
 		slog.Time("signs", k.nextAt), slog.Time("end", key.signsUntil))
 	if publishFirst == 0 {
-		err = k.promote(now)
+		k.promote(now)
 	}
-	return k.report(err, now)
+	return k.report(nil, now)
 }
 
 // promote lets the next key sign, and decides when the ones before are removed.
-func (k *AuthorityKeys) promote(now time.Time) error {
+func (k *AuthorityKeys) promote(now time.Time) {
 	before, _ := k.set.load()
-	err := k.set.Add(k.next) // again: it may have been retired by hand
-	if err == nil {
-		err = k.set.Promote(k.next.id)
-	}
-	if err != nil {
-		return err
-	}
+	_ = k.set.Add(k.next) // again: it may have been retired by hand
+	_ = k.set.Promote(k.next.id)
 	for _, old := range []*Key{before, k.current} {
 		// Its last token was signed before now, and expires before its certificate.
 		k.removeAt[old.id] = now.Add(maxLifetime + defaultLeeway + k.config.PublishFirst)
@@ -192,7 +183,6 @@ func (k *AuthorityKeys) promote(now time.Time) error {
 	}
 	delete(k.removeAt, k.next.id)
 	k.current, k.next = k.next, nil
-	return nil
 }
 
 func (k *AuthorityKeys) generate(now time.Time) (*Key, error) {
@@ -204,16 +194,14 @@ func (k *AuthorityKeys) generate(now time.Time) (*Key, error) {
 			errBadCertificate, authority.Subject, timestamp(authority.NotAfter))
 	}
 	key, err := k.authority.generateKey(k.config.Algorithm, k.config.Lifetime, now)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		key.authority = authority
+		key.signsUntil = key.chain[0].NotAfter.Add(-defaultLeeway)
 	}
-	key.authority = authority
-	key.signsUntil = key.chain[0].NotAfter.Add(-defaultLeeway)
-	return key, nil
+	return key, err
 }
 
-// report records and returns the outcome of a renewal. It logs an error once, however often it
-// occurs.
+// report records and returns the outcome of a renewal. It logs a repeated error once.
 func (k *AuthorityKeys) report(err error, now time.Time) error {
 	k.errMu.Lock()
 	before := k.err

@@ -16,9 +16,9 @@ const (
 )
 
 // SelfSigned returns the same key with a new self-signed certificate, valid from an hour ago until
-// validFor from now. It renews a certificate and keeps the key: registries that have the old one
-// in their bundle need the new one too, and find both by the same kid. An empty commonName stands
-// for a generated one. The certificate is not a CA, so trusting it trusts nothing but this key.
+// validFor from now. Registries that have the old one in their bundle need the new one too, and
+// find both by the same kid. An empty commonName stands for a generated one. The certificate is
+// not a CA, so trusting it trusts nothing but this key.
 func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error) {
 	subject := pkix.Name{CommonName: commonName}
 	template := &x509.Certificate{Subject: subject, KeyUsage: x509.KeyUsageDigitalSignature}
@@ -72,7 +72,7 @@ func (k *Key) CertificatePEM() []byte { return encodeCertificates(k.chain) }
 
 func encodeCertificates(chain []*x509.Certificate) (out []byte) {
 	for _, c := range chain {
-		block := &pem.Block{Type: blockCertificate, Bytes: c.Raw}
+		block := &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}
 		out = append(out, pem.EncodeToMemory(block)...)
 	}
 	return out

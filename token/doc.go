@@ -77,6 +77,6 @@
 // that fetches the JWKS, step 2 is to wait as long as it may cache the document, a minute for that
 // of package auth.
 //
-// There is no symmetric algorithm, no "none" and no encryption, and a verifier never reads a key
-// that a token brings along (jwk, jku, x5u).
+// There is no symmetric algorithm, no "none" and no encryption. A verifier never reads a key that
+// a token brings along (jwk, jku, x5u).
 package token

@@ -14,10 +14,8 @@ import (
 const generatedRSABits = 3072
 
 // GenerateKey makes a key with a self-signed certificate that is valid for ten years. An empty
-// algorithm is [ES256].
-//
-// Elliptic curve keys with a coordinate that starts with a zero byte are discarded, because
-// distribution up to 3.1 computes another kid for them.
+// algorithm is [ES256]. Elliptic curve keys with a coordinate that starts with a zero byte are
+// discarded, because distribution up to 3.1 computes another kid for them.
 func GenerateKey(algorithm Algorithm) (*Key, error) {
 	key, err := generateBare(algorithm)
 	if err != nil {

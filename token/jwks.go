@@ -65,13 +65,9 @@ func ParseJWKS(data []byte) (*KeySet, error) {
 
 // parseJWK returns no key for one that is skipped.
 func parseJWK(data []byte) (*Key, error) {
-	var secret struct {
-		Type      string          `json:"kty"`
-		Symmetric json.RawMessage `json:"k"`
-		Private   json.RawMessage `json:"d"`
-	}
-	if json.Unmarshal(data, &secret) == nil &&
-		(secret.Type == "oct" || secret.Symmetric != nil || secret.Private != nil) {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(data, &members) // anything but an object is skipped below
+	if members["k"] != nil || members["d"] != nil || string(members["kty"]) == `"oct"` {
 		return nil, fmt.Errorf("%w: a secret key in a set of public keys", errUnsupportedKey)
 	}
 	var jwk jose.JSONWebKey

@@ -21,9 +21,9 @@ type KeySet struct {
 	list    []*Key // replaced, never changed
 }
 
-// NewKeySet returns a set in which signing signs, and others are accepted as well. A set without a
-// signing key only verifies; [NewIssuer] refuses it. The error wraps [ErrKey]: signing cannot
-// sign, a key is nil or there twice, or there is none at all.
+// NewKeySet returns a set in which signing signs, and others are accepted as well. If signing is
+// nil, the set only verifies. The error wraps [ErrKey]: signing cannot sign, a key is nil or there
+// twice, or there is none.
 func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 	list := slices.Clone(others)
 	if signing != nil {
@@ -126,8 +126,7 @@ func (s *KeySet) current() (signing *Key, list []*Key) {
 	return s.load()
 }
 
-// signingUntil returns the key for a token that expires at end. It is an error if registries would
-// refuse the token earlier, because the certificate of the key ends.
+// signingUntil returns the key for a token that expires at end, if its certificate ends later.
 func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
 	key := s.Signing()
 	if !key.maySign(end) && s.renewal != nil {

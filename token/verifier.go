@@ -10,8 +10,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// defaultLeeway is that of distribution.
-const defaultLeeway = time.Minute
+const defaultLeeway = time.Minute // as in distribution
 
 // A VerifierConfig configures a [Verifier].
 type VerifierConfig struct {
@@ -35,8 +34,7 @@ type VerifierConfig struct {
 // A Verifier checks access tokens, as a registry does. It is safe for concurrent use.
 type Verifier struct{ config VerifierConfig }
 
-// NewVerifier returns a verifier, or an error that says which field of the configuration is
-// missing.
+// NewVerifier returns a verifier. The error says which field is missing.
 func NewVerifier(config VerifierConfig) (*Verifier, error) {
 	switch {
 	case config.Issuer == "" || config.Audience == "":
@@ -52,11 +50,9 @@ func NewVerifier(config VerifierConfig) (*Verifier, error) {
 }
 
 // Verify checks a token in compact form, without the word Bearer. An error comes with the zero
-// Claims, wraps [ErrInvalid] and contains nothing of the token.
-//
-// The key is found by kid in the set; else by the first x5c certificate if its key is in the set;
-// else, if there are roots, by the x5c chain. The alg must be that of the key. A critical
-// extension is refused.
+// Claims, wraps [ErrInvalid] and contains nothing of the token. The key is found by kid in the
+// set; else by the first x5c certificate if its key is in the set; else, if there are roots, by
+// the x5c chain. The alg must be that of the key. A critical extension is refused.
 func (v *Verifier) Verify(raw string) (Claims, error) {
 	header, err := parseHeader(raw)
 	if err != nil {
@@ -86,8 +82,7 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	return claims, nil
 }
 
-// findKey returns the key that the header names: from the set, or from a certificate below the
-// roots.
+// findKey returns the key that the header names: of the set, or of a certificate below the roots.
 func (v *Verifier) findKey(h *header) (*Key, error) {
 	var trusted []*Key
 	if v.config.Keys != nil {
