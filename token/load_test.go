@@ -128,8 +128,8 @@ func TestLoadOrGenerateKeyRefusesAndWritesNothing(t *testing.T) {
 		{"a folder that does not exist", func(f *files) {
 			f.key = filepath.Join(f.folder, "none", "auth.key")
 		}, fs.ErrNotExist},
-		{"no name for the key", func(f *files) { f.key = "" }, fs.ErrNotExist},
-		{"no name for the certificate", func(f *files) { f.cert = "" }, fs.ErrNotExist},
+		{"no name for the key", func(f *files) { f.key = "" }, token.ErrKey},
+		{"no name for the certificate", func(f *files) { f.cert = "" }, token.ErrKey},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

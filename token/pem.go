@@ -11,8 +11,6 @@ import (
 	"runtime"
 )
 
-const blockCertificate = "CERTIFICATE"
-
 // LoadKey reads a private key and its certificates from PEM files, as [ParseKey] does. An empty
 // certFile means that the certificates are in keyFile, or that there are none. [Key.Warnings]
 // mentions a key file that all users can read.
@@ -65,8 +63,7 @@ func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	return NewKey(signer, chain...)
 }
 
-// PrivateKeyPEM returns the private key as PKCS #8 in PEM. The error wraps [ErrKey] if the key is
-// not in memory.
+// PrivateKeyPEM returns the private key as PKCS #8 in PEM, or [ErrKey] if it is not in memory.
 func (k *Key) PrivateKeyPEM() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(k.signer) // knows the keys of the standard library
 	if err != nil {
@@ -89,7 +86,7 @@ func parsePEM(data []byte) (signer crypto.Signer, chain []*x509.Certificate, err
 		}
 		switch {
 		case block.Type == "EC PARAMETERS": // the key repeats the curve
-		case block.Type == blockCertificate:
+		case block.Type == "CERTIFICATE":
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
 				return nil, nil, fmt.Errorf("%w: %w", errBadCertificate, err)
