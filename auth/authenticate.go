@@ -97,7 +97,7 @@ func (s *Server) authenticate(r *http.Request, req *tokenRequest) (authn.Subject
 	return subject, nil
 }
 
-func unauthorized(message string, cause error) *reply.Problem {
+func unauthorized(message string, cause error) *reply.Error {
 	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", "invalid_grant", message)
 	p.Cause = cause
 	return p

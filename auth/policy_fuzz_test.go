@@ -239,7 +239,7 @@ func newPolicyClient(f *testing.F) *policyClient {
 		if err != nil {
 			f.Fatal(err)
 		}
-		c.issued[name] = authn.Secret(text)
+		c.issued[name] = text
 	}
 	return c
 }

@@ -89,7 +89,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (*parameters, error) {
 	}
 	// Unlike io.ReadAll, this allocates the body once, which is half of what a large POST takes.
 	var body strings.Builder
-	body.Grow(int(min(uint64(r.ContentLength), maxRequestBytes))) // -1 is an unknown length
+	body.Grow(int(min(uint64(r.ContentLength), maxRequestBytes))) //nolint:gosec // -1: unknown
 	limited := http.MaxBytesReader(w, r.Body, maxRequestBytes)
 	_, err = io.CopyBuffer(&body, limited, make([]byte, 1<<10))
 	if tooBig := new(http.MaxBytesError); errors.As(err, &tooBig) {

@@ -62,7 +62,7 @@ func Require(v *token.Verifier, challenge Challenge, next http.Handler) (http.Ha
 }
 
 // check returns the claims of the request's token, or why the request may not pass.
-func (c *Challenge) check(v *token.Verifier, r *http.Request) (token.Claims, *reply.Problem) {
+func (c *Challenge) check(v *token.Verifier, r *http.Request) (token.Claims, *reply.Error) {
 	needed, err := c.Scopes(r)
 	if err != nil {
 		return token.Claims{}, scopesProblem(err)
@@ -87,7 +87,7 @@ func (c *Challenge) check(v *token.Verifier, r *http.Request) (token.Claims, *re
 
 // problem is a 401 with the challenge. The reason is one of RFC 6750, section 3.1, or empty for a
 // request without a token.
-func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply.Problem {
+func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply.Error {
 	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", reason, message)
 	p.Challenge = "Bearer realm=" + reply.Quote(c.Realm) + ",service=" + reply.Quote(c.Service)
 	if len(needed) > 0 {
@@ -101,7 +101,7 @@ func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply
 
 // scopesProblem tells a malformed request, whose client reads why, from one that could not be
 // examined.
-func scopesProblem(err error) *reply.Problem {
+func scopesProblem(err error) *reply.Error {
 	malformed := (*scope.ParseError)(nil)
 	if errors.As(err, &malformed) || errors.Is(err, ErrMalformedRequest) {
 		return reply.New(http.StatusBadRequest, "NAME_INVALID", "invalid_request", err.Error())

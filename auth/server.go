@@ -38,7 +38,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return body, nil
 	}
-	audit := func(ctx context.Context, problem *reply.Problem) {
+	audit := func(ctx context.Context, problem *reply.Error) {
 		if problem != nil {
 			record.Status, record.Err = problem.Status, problem
 		}
