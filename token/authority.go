@@ -66,7 +66,7 @@ func (a *Authority) CertificatePEM() []byte { return a.key.CertificatePEM() }
 // PrivateKeyPEM returns the private key as [Key.PrivateKeyPEM] does.
 func (a *Authority) PrivateKeyPEM() ([]byte, error) { return a.key.PrivateKeyPEM() }
 
-// Warnings returns warnings about the authority to be logged at start, as [Key.Warnings] does.
+// Warnings returns what [Key.Warnings] does, about the authority.
 func (a *Authority) Warnings() []string { return a.key.Warnings() }
 
 // generateKey makes a key with a certificate of the authority, which it does not outlive.

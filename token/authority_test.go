@@ -115,7 +115,7 @@ func TestAnAuthorityWarnsOfAFileThatAllUsersCanRead(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "authority.pem")
 	data := slices.Concat(keyPEM, authority.CertificatePEM())
-	if err := os.WriteFile(file, data, 0o644); err != nil { //nolint:gosec // on purpose
+	if err := os.WriteFile(file, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	key, err := token.LoadKey(file, "")

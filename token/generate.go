@@ -24,8 +24,7 @@ func GenerateKey(algorithm Algorithm) (*Key, error) {
 	return key.SelfSigned("", defaultValidity)
 }
 
-// GenerateKeySet returns a set with one key that [GenerateKey] makes, for tests and trials. The
-// key is lost when the process ends; [LoadOrGenerateKey] keeps it in files.
+// GenerateKeySet returns a set with one key that [GenerateKey] makes, for tests. It is not stored.
 func GenerateKeySet(algorithm Algorithm) (*KeySet, error) {
 	key, err := GenerateKey(algorithm)
 	if err != nil {

@@ -71,15 +71,14 @@ func parseJWK(data []byte) (*Key, error) {
 		return nil, fmt.Errorf("%w: a secret key in a set of public keys", errUnsupportedKey)
 	}
 	var jwk jose.JSONWebKey
-	if jwk.UnmarshalJSON(data) != nil || !jwk.IsPublic() || jwk.Use != "" && jwk.Use != "sig" {
-		return nil, nil //nolint:nilnil // skipped
+	if jwk.UnmarshalJSON(data) == nil && jwk.IsPublic() && (jwk.Use == "" || jwk.Use == "sig") {
+		key, err := newPublicKey(jwk.Key, jwk.Certificates...)
+		if err == nil && (jwk.Algorithm == "" || jwk.Algorithm == string(key.algorithm)) {
+			key.name = jwk.KeyID
+			return key, nil
+		}
 	}
-	key, err := newPublicKey(jwk.Key, jwk.Certificates...)
-	if err != nil || jwk.Algorithm != "" && jwk.Algorithm != string(key.algorithm) {
-		return nil, nil //nolint:nilnil,nilerr // skipped
-	}
-	key.name = jwk.KeyID
-	return key, nil
+	return nil, nil //nolint:nilnil // skipped
 }
 
 // ParseBundle reads PEM certificates, such as the rootcertbundle of distribution, into a set that

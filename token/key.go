@@ -130,8 +130,7 @@ func (k *Key) CanSign() bool { return k != nil && k.signer != nil }
 func (k *Key) Certificates() []*x509.Certificate { return slices.Clone(k.chain) }
 
 // Warnings returns which registries will not work with this key and why, a sentence each, to be
-// logged at start. A key that [GenerateKey] made with the default algorithm has none, nor has a
-// key that only verifies.
+// logged at start. A key that [GenerateKey] made with [ES256] has none.
 func (k *Key) Warnings() []string {
 	if !k.CanSign() {
 		return nil

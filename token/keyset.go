@@ -8,11 +8,8 @@ import (
 )
 
 // A KeySet holds the key that signs and the keys whose tokens are still accepted. It is safe for
-// concurrent use.
-//
-// To change the signing key, Add the next one, wait until every registry knows it, Promote it,
-// wait until the last token of the old key has expired (the lifetime, and a minute of leeway), and
-// Retire the old one. The set of [AuthorityKeys] does this by itself.
+// concurrent use. The package comment says how to change the signing key by hand; the set of
+// [AuthorityKeys] does it by itself.
 type KeySet struct {
 	renewal *AuthorityKeys // or nil
 

@@ -39,12 +39,10 @@ func LoadKey(keyFile, certFile string) (*Key, error) {
 }
 
 // ParseKey reads one private key from PEM: PKCS #8, PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC
-// PRIVATE KEY", after optional "EC PARAMETERS"), without a passphrase. The certificates follow it
-// in keyPEM or are in certPEM, that of the key first. A key without any works with the registries
-// that [Key.Warnings] does not name.
-//
-// Anything else in the input is an error, and so is a truncated block, since a file can be read
-// while it is written. The error wraps [ErrKey] and never contains a part of the input.
+// PRIVATE KEY", after optional "EC PARAMETERS"), without a passphrase. The certificates, if any,
+// follow it in keyPEM or are in certPEM, that of the key first. Anything else is an error, and so
+// is a truncated block, since a file can be read while it is written. The error wraps [ErrKey] and
+// never contains a part of the input.
 func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	signer, chain, err := parsePEM(keyPEM)
 	if err != nil {
