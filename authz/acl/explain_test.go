@@ -25,15 +25,15 @@ func TestExplain(t *testing.T) {
 		close   []string
 	}{
 		"a label that is not among the values": {user("alice", groups("ops", "\x1b[2J")), "team/app", 7, []string{
-			`2 match.labels.group the label "group" is "ops", "\x1b[2J", not "devs"`,
-			`3 match.ip the address is not known, and has to be in 10.0.0.0/8`,
-			`4 match.name name is "team/app", not "${labels:team}/*"; ${labels:team} stands for nothing here`,
+			`2 match.labels.group label "group" is "ops, \x1b[2J", not "devs"`,
+			`3 match.ip the address is unknown, and must be in 10.0.0.0/8`,
+			`4 match.name name is "team/app", not "${labels:team}/*"; ${labels:team} has no value`,
 			`5 match.name name is "team/app", not "p*/*"`,
 		}},
 		"no label": {user("alice", nil), "team/x", 7, []string{
 			`2 match.labels.group the subject has no label "group"`,
-			`3 match.ip the address is not known, and has to be in 10.0.0.0/8`,
-			`4 match.name name is "team/x", not "${labels:team}/*"; ${labels:team} stands for nothing here`,
+			`3 match.ip the address is unknown, and must be in 10.0.0.0/8`,
+			`4 match.name name is "team/x", not "${labels:team}/*"; ${labels:team} has no value`,
 			`5 match.name name is "team/x", not "p*/*"`,
 		}},
 		"another account": {user("alice", map[string][]string{"team": {"x"}}), "public/app", 5, []string{
@@ -41,8 +41,8 @@ func TestExplain(t *testing.T) {
 			`4 match.name name is "public/app", not "${labels:team}/*"`,
 		}},
 		"a service account": {authn.Subject{Name: "bob", Kind: authn.KindServiceAccount}, "public/app", 5, []string{
-			`1 match.account a service account has no account`,
-			`4 match.name name is "public/app", not "${labels:team}/*"; ${labels:team} stands for nothing here`,
+			`1 match.account the subject has no account`,
+			`4 match.name name is "public/app", not "${labels:team}/*"; ${labels:team} has no value`,
 		}},
 		"no account": {authn.Subject{}, "private/app", 7, []string{
 			`1 match.name name is "private/app", not "public/*"`,
@@ -71,13 +71,13 @@ func TestExplain(t *testing.T) {
 func TestExplanationReads(t *testing.T) {
 	l := mustCompile(t, mustParse(t, tutorial)...)
 	got := l.Explain(ask(user("alice", groups("ops")), "publicrepos/app", "pull", "push")).String()
-	want := `user "alice" asks "repository:publicrepos/app:pull,push"
+	want := `user "alice" requests "repository:publicrepos/app:pull,push"
 no rule matches, so nothing is granted
-close: rule 1 (anyone may pull the public namespace): account is "alice", not ""
-close: rule 2 (members of the first group may push there): the label "group" is "ops", not "first_user_group"
-close: rule 3 (the administrator may do everything): account is "alice", not "admin"
-close: rule 4 (a group's shared namespace): name is "publicrepos/app", not "${labels:group}-shared/*"
-close: rule 5 (one's own namespace): name is "publicrepos/app", not "${account}/*"
+close: rule 1: anyone may pull the public namespace; account is "alice", not ""
+close: rule 2: members of the first group may push there; label "group" is "ops", not "first_user_group"
+close: rule 3: the administrator may do everything; account is "alice", not "admin"
+close: rule 4: a group's shared namespace; name is "publicrepos/app", not "${labels:group}-shared/*"
+close: rule 5: one's own namespace; name is "publicrepos/app", not "${account}/*"
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -94,7 +94,7 @@ func TestExplanationsAreBounded(t *testing.T) {
 	r.Scope.Name = name
 	closest := Rule{Match: &Match{Name: rules[7].Match.Name, Labels: rules[7].Match.Labels, Service: &r.Service}, Actions: []string{"pull"}, RequireAccount: true}
 	e := mustCompile(t, append(rules, closest)...).Explain(r)
-	if len(e.Near) != MaxNear || e.More != 10_001-MaxNear {
+	if len(e.Near) != maxNear || e.More != 10_001-maxNear {
 		t.Errorf("got %d near misses and %d more", len(e.Near), e.More)
 	}
 	if last := e.Near[len(e.Near)-1].Rule; last != 10_001 {

@@ -7,7 +7,7 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 )
 
-func TestTheZeroPolicyHasNothingToSay(t *testing.T) {
+func TestTheZeroPolicyMatchesNothing(t *testing.T) {
 	var p Policy
 	r := ask(user("alice", nil), "app", "pull")
 	if d := decide(t, &p, r); !d.NoMatch || len(d.Actions) > 0 {
@@ -29,7 +29,8 @@ func TestABatchSeesOneList(t *testing.T) {
 		mustCompile(t, Rule{Match: &Match{}, Actions: []string{"pull"}, Comment: "old"}),
 		mustCompile(t, Rule{Match: &Match{}, Actions: []string{"push"}, Comment: "new"}),
 	}
-	p := NewPolicy(lists[0])
+	p := &Policy{}
+	p.Replace(lists[0])
 	done := make(chan struct{})
 	var replacing sync.WaitGroup
 	replacing.Go(func() {

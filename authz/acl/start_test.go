@@ -40,15 +40,15 @@ func TestStarts(t *testing.T) {
 		"/^\U000F0000${account}/":          "",
 		`/^\x{F0000}${account}/`:           "",
 	} {
-		p, about, err := parsePattern(text, nil)
+		p, err := parsePattern(text, nil)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		begin := startOf(p, about)
+		begin := p.start
 		got := begin.text
-		if begin.has {
-			got = fmt.Sprintf("%s %s", begin.variable, got)
+		if begin.lead != nil {
+			got = fmt.Sprintf("%s %s", begin.lead, got)
 		}
 		if begin.whole {
 			got = "whole " + got

@@ -11,168 +11,144 @@ import (
 // wholeValue is the group of a variable that stands for the value itself.
 const wholeValue = -1
 
-// A variable is what a template stands for.
+// A variable is the content of a template such as ${account}.
 type variable struct {
-	field field
-	// label names the label of a fieldLabels variable.
-	label string
-	// group is the number of a capture group of the rule's own expression for the field, or wholeValue.
-	group int
+	text      string
+	attribute attribute
+	group     int // the number of a capture group of the rule's own expression, or wholeValue
 }
 
 // String returns the template of v.
-func (v variable) String() string {
-	switch {
-	case v.field == fieldLabels:
-		return "${labels:" + v.label + "}"
-	case v.group == wholeValue:
-		return "${" + v.field.String() + "}"
-	default:
-		return "${" + v.field.String() + ":" + strconv.Itoa(v.group) + "}"
-	}
-}
+func (v variable) String() string { return "${" + v.text + "}" }
 
-// A part is a piece of a pattern: text, or a template.
+// A part of a pattern is either text or a template.
 type part struct {
 	text     string
 	variable *variable // nil for text
 }
 
-// splitTemplates cuts a pattern into text and templates. A pattern without templates is one part.
+// splitTemplates splits a pattern into text and templates.
 func splitTemplates(pattern string) ([]part, error) {
 	var parts []part
-	for {
+	for pattern != "" {
 		text, rest, found := strings.Cut(pattern, "${")
-		if text != "" || !found {
+		if text != "" {
 			parts = append(parts, part{text: text})
 		}
 		if !found {
-			return parts, checkPlaces(parts)
+			break
 		}
 		name, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			return nil, errors.New("a template without its closing brace")
+			return nil, errors.New("a template has no closing brace")
 		}
 		v, err := parseVariable(name)
 		if err != nil {
 			return nil, err
 		}
 		parts = append(parts, part{variable: &v})
-		if after == "" {
-			return parts, checkPlaces(parts)
-		}
 		pattern = after
 	}
+	return parts, nil
 }
 
 func parseVariable(s string) (variable, error) {
 	name, detail, detailed := strings.Cut(s, ":")
 	if name == "labels" && detail != "" {
-		return variable{field: fieldLabels, label: detail, group: wholeValue}, nil
+		return variable{s, attribute{fieldLabels, detail}, wholeValue}, nil
 	}
 	for f := range fieldCount {
 		if f.String() != name {
 			continue
 		}
 		if !detailed {
-			return variable{field: f, group: wholeValue}, nil
+			return variable{s, attribute{field: f}, wholeValue}, nil
 		}
 		group, err := strconv.Atoi(detail)
 		if err != nil || group < 0 {
 			return variable{}, fmt.Errorf("${%s}: a capture group is a number", s)
 		}
-		return variable{field: f, group: group}, nil
+		return variable{s, attribute{field: f}, group}, nil
 	}
 	return variable{}, fmt.Errorf("unknown template variable ${%s}", s)
 }
 
-// checkPlaces refuses templates in places where a value could not be taken literally: in a character class, after a
-// backslash and after \Q. It reads globs and regular expressions alike.
-func checkPlaces(parts []part) error {
-	var place scanner
+// join returns the pattern with text in place of each template.
+func join(parts []part, text string) string {
+	var b strings.Builder
 	for _, p := range parts {
-		switch {
-		case p.variable == nil:
-			place.read(p.text)
-		case place.inClass:
-			return fmt.Errorf("%s stands in a character class", p.variable)
-		case place.escaped:
-			return fmt.Errorf("%s stands after a backslash", p.variable)
-		case place.quoted:
-			return fmt.Errorf(`%s stands after \Q`, p.variable)
+		if p.variable != nil {
+			b.WriteString(text)
+		} else {
+			b.WriteString(p.text)
 		}
 	}
-	return nil
+	return b.String()
 }
 
-// A scanner knows where in a pattern it is.
-type scanner struct{ inClass, escaped, quoted bool }
-
-func (s *scanner) read(text string) {
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case s.escaped:
-			s.escaped = false
-			s.quoted = s.quoted || c == 'Q'
-		case c == '\\':
-			s.escaped = true
-		case s.inClass && strings.HasPrefix(text[i:], "[:"):
-			if end := strings.Index(text[i:], ":]"); end > 0 {
-				i += end + 1
-			}
-		case s.inClass:
-			s.inClass = c != ']'
-		case c == '[':
-			s.inClass = true
-			if strings.HasPrefix(text[i+1:], "^") {
-				i++
-			}
-			if strings.HasPrefix(text[i+1:], "]") {
-				i++ // a bracket that comes first is a member of the class
-			}
-		}
-	}
-}
-
-// repeatedLabel returns the label variable that occurs more than once in parts, or nil. Each occurrence stands for the same
-// value, so such a label has to be tried value by value; two of them would be tried in all combinations, and are refused.
-func repeatedLabel(parts []part) (*variable, error) {
+// repeatedLabel returns the label that occurs more than once, or nil. All its occurrences stand for
+// the same value, so its values have to be tried one by one. Two such labels would have to be tried
+// in all combinations, so they are refused.
+func repeatedLabel(variables []variable) (*variable, error) {
 	var repeated *variable
-	for i, p := range parts {
-		if p.variable == nil || p.variable.field != fieldLabels || !hasVariable(parts[:i], *p.variable) {
+	for i, v := range variables {
+		if v.attribute.field != fieldLabels || !slices.Contains(variables[:i], v) {
 			continue
 		}
-		if repeated != nil && *repeated != *p.variable {
-			return nil, fmt.Errorf("%s and %s both occur more than once", repeated, p.variable)
+		if repeated != nil && *repeated != v {
+			return nil, fmt.Errorf("%s and %s both occur more than once", repeated, v)
 		}
-		repeated = p.variable
+		repeated = &v
 	}
 	return repeated, nil
 }
 
-func hasVariable(parts []part, v variable) bool {
-	return slices.ContainsFunc(parts, func(p part) bool { return p.variable != nil && *p.variable == v })
+// A repetition is a pattern in which a label occurs more than once.
+type repetition struct {
+	matcher
+
+	label variable
 }
 
-// lookup returns the values that v can stand for, in the rule and the question at hand. Where one is returned it is kept in
-// buffer. Empty values are among them, and stand for nothing; callers skip them.
-func (q *question) lookup(v *variable, r rule, buffer *[1]string) []string {
-	if v.field == fieldLabels {
-		return q.labels[v.label]
+func (m repetition) match(s string, b bindings) bool {
+	values := b.request.values(m.label.attribute)
+	for i := range values {
+		b.repeated, b.value = m.label, values[i:i+1]
+		if m.matcher.match(s, b) {
+			return true
+		}
 	}
-	if !q.known[v.field] {
+	return false
+}
+
+// bindings has the values of templates while a rule is compared with a request.
+type bindings struct {
+	rule     *rule
+	request  *request
+	repeated variable // stands for value alone, if value is not nil
+	value    []string
+}
+
+// values returns the values of v. Empty values are among them; callers skip these.
+func (b *bindings) values(v variable) []string {
+	if b.value != nil && v == b.repeated {
+		return b.value
+	}
+	values := b.request.values(v.attribute)
+	if v.attribute.field == fieldLabels || len(values) == 0 {
+		return values
+	}
+	// The user alice/team must not own a part of alice's namespace.
+	if v.attribute.field == fieldAccount && strings.Contains(values[0], "/") {
 		return nil
 	}
-	value := q.values[v.field]
-	// A name chosen by its owner must not reach into the namespace of another: the user alice/team is not alice.
-	if v.field == fieldAccount && strings.Contains(value, "/") {
-		return nil
+	if v.group == wholeValue {
+		return values
 	}
-	if v.group != wholeValue {
-		p, _ := r.pattern(v.field)
-		value = p.capture(value, v.group)
+	if e := b.rule.expression(v.attribute); e != nil {
+		if groups := e.FindStringSubmatch(values[0]); v.group < len(groups) {
+			return groups[v.group : v.group+1]
+		}
 	}
-	buffer[0] = value
-	return buffer[:]
+	return nil
 }
