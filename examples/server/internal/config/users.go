@@ -74,6 +74,9 @@ func (r *reader) user(key, n *yaml.Node, weak weaknesses) {
 	case !hash.given:
 		r.fail(key, "%s has no password, which docker_auth takes for any password; make one with: server hash", what)
 		return
+	case hash.value == "":
+		r.fail(hash.at, "%s: the password hash is empty; make one with: server hash", what)
+		return
 	}
 	user.PasswordHash, user.Disabled = hash.value, disabled
 	alone := static.Config{Users: []static.User{user}, Logger: slog.New(slog.DiscardHandler)}
