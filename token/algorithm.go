@@ -73,15 +73,14 @@ func algorithmOfRSA(key *rsa.PublicKey) (Algorithm, error) {
 	case key == nil || key.N == nil:
 		return "", fmt.Errorf("%w: RSA key without a modulus", errUnsupportedKey)
 	case key.N.BitLen() < minRSABits || key.N.BitLen() > maxRSABits:
-		return "", fmt.Errorf("%w: RSA modulus of %d bits, not between %d and %d",
-			errUnsupportedKey, key.N.BitLen(), minRSABits, maxRSABits)
+		return "", fmt.Errorf("%w: RSA modulus of %d bits", errUnsupportedKey, key.N.BitLen())
 	case key.E < minRSAExponent || key.E%2 == 0:
 		return "", fmt.Errorf("%w: RSA exponent %d", errUnsupportedKey, key.E)
 	}
 	return RS256, nil
 }
 
-// hash returns the hash function of the algorithm, or zero for Ed25519.
+// hash returns the hash function of the algorithm. Zero is for Ed25519.
 func (a Algorithm) hash() crypto.Hash {
 	switch a {
 	case ES256, RS256:
@@ -90,7 +89,6 @@ func (a Algorithm) hash() crypto.Hash {
 		return crypto.SHA384
 	case es512:
 		return crypto.SHA512
-	default:
-		return crypto.Hash(0)
 	}
+	return 0
 }

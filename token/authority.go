@@ -8,9 +8,8 @@ import (
 )
 
 // An Authority is a certificate authority for keys that sign tokens. Registries have its
-// certificate in rootcertbundle for years. Tokens carry [leaf, authority] in x5c, so the signing
-// keys below it change without any change to the registries. [Authority.NewKeys] makes and renews
-// such keys.
+// certificate in rootcertbundle for years. Tokens carry [leaf, authority] in x5c, so the keys
+// below it can change without the registries. [Authority.NewKeys] makes and renews such keys.
 //
 // Registries accept the tokens of every key that the authority certified, for whatever purpose. So
 // it must certify nothing but the token signing keys of one issuer, and its own key needs better
@@ -21,19 +20,17 @@ type Authority struct {
 }
 
 // GenerateAuthority makes an authority with a self-signed certificate that is valid for ten years.
-// An empty algorithm is [ES256]; with [EdDSA], distribution 2.8 does not start. Store it with
-// [Authority.PrivateKeyPEM] and [Authority.CertificatePEM]: another authority at each start would
-// need another bundle in the registries.
+// An empty algorithm is [ES256]; with [EdDSA], distribution 2.8 does not start. Store its
+// PrivateKeyPEM and CertificatePEM: another authority needs another bundle in the registries.
 func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
 	key, err := generateBare(algorithm)
 	if err != nil {
 		return nil, err
 	}
 	key, err = key.certified(nil, &x509.Certificate{
-		Subject:        pkix.Name{CommonName: "registry token authority " + key.id[:8]},
-		KeyUsage:       x509.KeyUsageCertSign,
-		IsCA:           true,
-		MaxPathLenZero: true, // it certifies keys, not further authorities
+		Subject:  pkix.Name{CommonName: "registry token authority " + key.id[:8]},
+		KeyUsage: x509.KeyUsageCertSign,
+		IsCA:     true, MaxPathLenZero: true, // it certifies keys, not further authorities
 	}, time.Now(), defaultValidity)
 	if err != nil {
 		return nil, err
@@ -42,16 +39,14 @@ func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
 }
 
 // NewAuthority returns an authority that certifies with key, whose one certificate is that of a
-// certificate authority. It need not be self-signed, since registries trust it by itself.
-// [LoadKey] or [ParseKey] reads such a key, and [NewKey] takes one in a device. The error wraps
-// [ErrKey].
+// certificate authority. It need not be self-signed, since registries trust it by itself. Make the
+// key with [LoadKey], [ParseKey] or [NewKey]. The error wraps [ErrKey].
 func NewAuthority(key *Key) (*Authority, error) {
-	if !key.CanSign() {
+	switch {
+	case !key.CanSign():
 		return nil, fmt.Errorf("new authority: %w", errPublicOnly)
-	}
-	if len(key.chain) != 1 {
-		return nil, fmt.Errorf("new authority: %w: %d certificates, not one",
-			errBadCertificate, len(key.chain))
+	case len(key.chain) != 1:
+		return nil, fmt.Errorf("new authority: %w: not exactly one", errBadCertificate)
 	}
 	c := key.chain[0]
 	mayCertify := c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageCertSign != 0
@@ -71,16 +66,10 @@ func (a *Authority) CertificatePEM() []byte { return a.key.CertificatePEM() }
 // PrivateKeyPEM returns the private key as [Key.PrivateKeyPEM] does.
 func (a *Authority) PrivateKeyPEM() ([]byte, error) { return a.key.PrivateKeyPEM() }
 
-// Warnings returns warnings about the authority to be logged at start, as [Key.Warnings] does.
+// Warnings returns what [Key.Warnings] does, about the authority.
 func (a *Authority) Warnings() []string { return a.key.Warnings() }
 
-// GenerateKey makes a key with a certificate of the authority, valid from an hour ago until
-// validFor from now, but no longer than the authority. An empty algorithm is [ES256]. Use it for
-// keys that are distributed as files; [AuthorityKeys] make their own.
-func (a *Authority) GenerateKey(algorithm Algorithm, validFor time.Duration) (*Key, error) {
-	return a.generateKey(algorithm, validFor, time.Now())
-}
-
+// generateKey makes a key with a certificate of the authority, which it does not outlive.
 func (a *Authority) generateKey(
 	algorithm Algorithm, validFor time.Duration, now time.Time,
 ) (*Key, error) {

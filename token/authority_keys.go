@@ -24,8 +24,7 @@ type AuthorityKeysConfig struct {
 	// than that of the tokens and a minute. Zero is 24 hours.
 	Lifetime time.Duration
 	// PublishFirst is how long a new key is in the JWKS before it signs, for verifiers that fetch
-	// it; registries that know the authority need no time. At most a sixth of Lifetime. Zero is
-	// five minutes, or that sixth if it is less; negative is none.
+	// it: at most a sixth of Lifetime. Zero is five minutes, or that sixth; negative is none.
 	PublishFirst time.Duration
 	// Logger receives a line for each new key, and one when a renewal fails. Nil is
 	// [slog.Default], looked up at each use.
@@ -40,17 +39,14 @@ type AuthorityKeysConfig struct {
 //
 // After two thirds of a key's lifetime the next one is made and published, and it signs some
 // minutes later. The old one verifies until its last token has expired. There is no goroutine: the
-// first use of the set when a renewal is due makes the key, which costs that request some
-// milliseconds, while all others use the old key. With RSA keys, or an authority in a slow device,
-// use the set from a ticker of your own. Requests wait for a new key only if the old one can sign
-// no more tokens, as after a night without any.
-//
-// A token expires at least a minute before the certificate of its key. If no new key can be made,
-// tokens are issued as long as that holds.
+// first use of the set when a renewal is due makes the key, which takes some milliseconds, while
+// all others use the old key. With RSA keys, or an authority in a slow device, use the set from a
+// ticker of your own. Requests wait only if the old key can sign no more tokens, as after a night
+// without any. A token expires at least a minute before the certificate of its key, and without a
+// new key tokens are issued as long as that holds.
 //
 // Distribution finds the keys by x5c, and so does a [Verifier] with the authority in its Roots. A
-// Verifier with [ParseBundle] of the authority does not, since the authority itself signs no
-// tokens, and neither does zot.
+// Verifier with [ParseBundle] of the authority does not, and neither does zot.
 type AuthorityKeys struct {
 	authority *Authority
 	config    AuthorityKeysConfig
@@ -67,8 +63,7 @@ type AuthorityKeys struct {
 	err   error
 }
 
-// NewKeys makes a first key below the authority. The error says which field of the configuration
-// is out of range, or why there is no key.
+// NewKeys makes a first key below the authority.
 func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) {
 	config.Lifetime = cmp.Or(config.Lifetime, defaultKeyLifetime)
 	config.PublishFirst = cmp.Or(config.PublishFirst, min(defaultPublishFirst, config.Lifetime/6))
@@ -89,13 +84,11 @@ func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) 
 	return k, nil
 }
 
-// KeySet returns the set, for [NewIssuer]. Its [KeySet.BundlePEM] is the certificate of the
-// authority alone.
+// KeySet returns the set, for [NewIssuer].
 func (k *AuthorityKeys) KeySet() *KeySet { return k.set }
 
-// Renew makes a new key that signs at once, without being published first: for a key that may have
-// leaked. Retire that one with [KeySet.Retire]. Registries accept the tokens of a leaked key until
-// its certificate ends; nothing can tell them, which is why Lifetime should be short.
+// Renew makes a new key that signs at once, for a key that may have leaked, which [KeySet.Retire]
+// then removes. But registries accept its tokens until its certificate ends.
 func (k *AuthorityKeys) Renew() error {
 	k.renewing.Lock()
 	defer k.renewing.Unlock()
@@ -128,7 +121,7 @@ func (k *AuthorityKeys) renewIfDue() {
 	lifetime := c.NotAfter.Sub(c.NotBefore) - clockDifference
 	switch {
 	case k.next != nil && !now.Before(k.nextAt):
-		_ = k.report(k.promote(now), now)
+		k.promote(now)
 	case k.failedRecently(now):
 	case now.Before(c.NotBefore), now.After(k.current.signsUntil):
 		_ = k.renew(now, 0) // after a long idle time, or when the clock was set back
@@ -147,82 +140,68 @@ func (k *AuthorityKeys) renewFor(end time.Time) error {
 	case signing.maySign(end): // another request has renewed it
 		return nil
 	case k.next != nil && k.next.maySign(end):
-		return k.report(k.promote(now), now)
+		k.promote(now)
+		return nil
 	case k.failedRecently(now):
 		return k.err
+	default:
+		return k.renew(now, 0)
 	}
-	return k.renew(now, 0)
 }
 
 // renew makes the next key. It signs after it was published for some time, or at once.
 func (k *AuthorityKeys) renew(now time.Time, publishFirst time.Duration) error {
 	key, err := k.generate(now)
-	if err == nil {
-		err = k.set.Add(key)
-	}
 	if err != nil {
 		return k.report(err, now)
 	}
+	_ = k.set.Add(key) // takes every key that signs
 	if k.next != nil { // it has signed nothing yet, unless it was promoted by hand
 		_ = k.set.Retire(k.next.id)
 	}
 	now = k.config.Now() // making the key can take a while
 	k.next, k.nextAt = key, now.Add(publishFirst)
-	if publishFirst > 0 {
-		k.log(slog.LevelInfo, "new token signing key published",
-			slog.Any("key", key), slog.Time("signs", k.nextAt))
-		return k.report(nil, now)
+	k.log(slog.LevelInfo, "new token signing key", slog.Any("key", key),
+		slog.Time("signs", k.nextAt), slog.Time("end", key.signsUntil))
+	if publishFirst == 0 {
+		k.promote(now)
 	}
-	return k.report(k.promote(now), now)
+	return k.report(nil, now)
 }
 
 // promote lets the next key sign, and decides when the ones before are removed.
-func (k *AuthorityKeys) promote(now time.Time) error {
+func (k *AuthorityKeys) promote(now time.Time) {
 	before, _ := k.set.load()
-	if err := k.set.Add(k.next); err != nil { // again: it may have been retired by hand
-		return err
-	}
-	if err := k.set.Promote(k.next.id); err != nil {
-		return err
-	}
+	_ = k.set.Add(k.next) // again: it may have been retired by hand
+	_ = k.set.Promote(k.next.id)
 	for _, old := range []*Key{before, k.current} {
-		if old.id == k.next.id {
-			continue
+		// Its last token was signed before now, and expires before its certificate.
+		k.removeAt[old.id] = now.Add(maxLifetime + defaultLeeway + k.config.PublishFirst)
+		if old.authority != nil && old.chain[0].NotAfter.Before(k.removeAt[old.id]) {
+			k.removeAt[old.id] = old.chain[0].NotAfter
 		}
-		// Its last token was signed before now.
-		at := now.Add(maxLifetime + defaultLeeway + k.config.PublishFirst)
-		if end := old.signsUntil.Add(defaultLeeway); !old.signsUntil.IsZero() && end.Before(at) {
-			at = end
-		}
-		k.removeAt[old.id] = at
 	}
+	delete(k.removeAt, k.next.id)
 	k.current, k.next = k.next, nil
-	k.log(slog.LevelInfo, "token signing key replaced",
-		slog.Any("signing", k.current), slog.Time("end", k.current.signsUntil))
-	return nil
 }
 
 func (k *AuthorityKeys) generate(now time.Time) (*Key, error) {
 	authority := k.authority.key.chain[0]
-	if k.current != nil {
-		// A new key would end at the same time, and the renewals would become ever more frequent.
-		c := k.current.chain[0]
-		if !c.NotAfter.Before(authority.NotAfter) && !now.Before(c.NotBefore) {
-			return nil, fmt.Errorf("generate key: %w: the authority %q ends at %s, as do its keys",
-				errBadCertificate, authority.Subject, timestamp(authority.NotAfter))
-		}
+	// A key that ends with the authority is not renewed: the next one would end at the same time.
+	if c := k.current; c != nil && !c.chain[0].NotAfter.Before(authority.NotAfter) &&
+		!now.Before(c.chain[0].NotBefore) {
+		return nil, fmt.Errorf("generate key: %w: the authority %q ends at %s, as do its keys",
+			errBadCertificate, authority.Subject, timestamp(authority.NotAfter))
 	}
 	key, err := k.authority.generateKey(k.config.Algorithm, k.config.Lifetime, now)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		key.authority = authority
+		key.signsUntil = key.chain[0].NotAfter.Add(-defaultLeeway)
 	}
-	key.authority = authority
-	key.signsUntil = key.chain[0].NotAfter.Add(-defaultLeeway)
-	return key, nil
+	return key, err
 }
 
-// report records and returns the outcome of a renewal. It logs an error once, however often it
-// occurs.
+// report records and returns the outcome of a renewal. It logs a repeated error once.
 func (k *AuthorityKeys) report(err error, now time.Time) error {
 	k.errMu.Lock()
 	before := k.err

@@ -11,16 +11,14 @@ import (
 )
 
 const (
-	// defaultValidity is that of a generated certificate.
 	defaultValidity = 10 * 365 * 24 * time.Hour
-	// clockDifference is how far back it begins, for registries whose clock is behind.
-	clockDifference = time.Hour
+	clockDifference = time.Hour // certificates begin earlier, for registries whose clock is behind
 )
 
 // SelfSigned returns the same key with a new self-signed certificate, valid from an hour ago until
-// validFor from now. It renews a certificate and keeps the key: registries that have the old one
-// in their bundle need the new one too, and find both by the same kid. An empty commonName stands
-// for a generated one. The certificate is not a CA, so trusting it trusts nothing but this key.
+// validFor from now. Registries that have the old one in their bundle need the new one too, and
+// find both by the same kid. An empty commonName stands for a generated one. The certificate is
+// not a CA, so trusting it trusts nothing but this key.
 func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error) {
 	subject := pkix.Name{CommonName: commonName}
 	template := &x509.Certificate{Subject: subject, KeyUsage: x509.KeyUsageDigitalSignature}
@@ -32,10 +30,10 @@ func (k *Key) SelfSigned(commonName string, validFor time.Duration) (*Key, error
 func (k *Key) certified(
 	parent *Key, template *x509.Certificate, now time.Time, validFor time.Duration,
 ) (certified *Key, err error) {
-	if !k.CanSign() {
+	switch {
+	case !k.CanSign():
 		return nil, fmt.Errorf("create certificate: %w", errPublicOnly)
-	}
-	if validFor <= 0 {
+	case validFor <= 0:
 		return nil, fmt.Errorf("create certificate: the validity is %v, not positive", validFor)
 	}
 	defer func() {
@@ -74,7 +72,7 @@ func (k *Key) CertificatePEM() []byte { return encodeCertificates(k.chain) }
 
 func encodeCertificates(chain []*x509.Certificate) (out []byte) {
 	for _, c := range chain {
-		block := &pem.Block{Type: blockCertificate, Bytes: c.Raw}
+		block := &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}
 		out = append(out, pem.EncodeToMemory(block)...)
 	}
 	return out
@@ -86,12 +84,8 @@ func checkChain(public crypto.PublicKey, chain []*x509.Certificate) error {
 		if c == nil {
 			return fmt.Errorf("%w: certificate %d is nil", errBadCertificate, i+1)
 		}
-		if i == 0 {
-			continue
-		}
-		if err := chain[i-1].CheckSignatureFrom(c); err != nil {
-			return fmt.Errorf("%w: %q did not sign the one before: %w",
-				errBadCertificate, c.Subject, err)
+		if i > 0 && chain[i-1].CheckSignatureFrom(c) != nil {
+			return fmt.Errorf("%w: %q did not sign the one before", errBadCertificate, c.Subject)
 		}
 	}
 	if len(chain) == 0 {

@@ -68,14 +68,8 @@ func parseClaims(payload []byte, audience string) (Claims, error) {
 		return Claims{}, errAudience
 	}
 	return Claims{
-		Issuer: c.Issuer, Subject: c.Subject, Audience: audience, ExpiresAt: timeOf(c.ExpiresAt),
-		NotBefore: timeOf(c.NotBefore), IssuedAt: timeOf(c.IssuedAt), ID: c.ID, Access: c.Access,
+		Issuer: c.Issuer, Subject: c.Subject, Audience: audience, ID: c.ID, Access: c.Access,
+		ExpiresAt: c.ExpiresAt.Time().UTC(),
+		NotBefore: c.NotBefore.Time().UTC(), IssuedAt: c.IssuedAt.Time().UTC(), // zero for nil
 	}, nil
-}
-
-func timeOf(date *jwt.NumericDate) time.Time {
-	if date == nil {
-		return time.Time{}
-	}
-	return date.Time().UTC()
 }

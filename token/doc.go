@@ -9,8 +9,8 @@
 //	})
 //
 // The registry has auth.crt as its rootcertbundle. A [Verifier] is the registry's side, for tests,
-// proxies and registries of your own. Package token/share gives one token to all requests that ask
-// for the same, and package token/refresh has refresh tokens.
+// proxies and your own registries. Package token/share gives one token to identical requests, and
+// package token/refresh has refresh tokens.
 //
 // # The access token
 //
@@ -26,7 +26,7 @@
 //	aud     the service, a plain string
 //	iat     the time of issue minus five seconds, as is nbf
 //	exp     the end of the lifetime
-//	jti     128 random bits or more
+//	jti     130 random bits
 //	access  [{"type":"repository","name":"team/app","actions":["pull","push"]}], never null
 //
 // Distribution 2.8 and 3.x disagree about the kid, and 3.0 computes it wrongly for elliptic
@@ -36,8 +36,7 @@
 //
 // # Keys
 //
-// ES256 is the default, and every registry accepts it. [EdDSA], which is Ed25519, costs a third
-// less, if all your registries accept it:
+// Every registry accepts ES256, the default. [EdDSA], which is Ed25519, costs a third less:
 //
 //	distribution 2.8    does not start with an Ed25519 certificate in its bundle
 //	distribution 3.0    accepts it by x5c; it computes a wrong kid, so the key needs a certificate
@@ -45,9 +44,9 @@
 //	zot                 accepts it, by its documentation
 //
 // RS256 costs seventy times as much as ES256, with the 3072 bits of [GenerateKey], and is for
-// software that supports nothing else. [NewKey] takes any [crypto.Signer], so the key can be in a
-// KMS or an HSM. [Key.Warnings] says what will not work with which registry; log it at start. Zot
-// checks neither aud nor iss, so give each service a key of its own if one of them is zot.
+// software that supports nothing else. [NewKey] takes any [crypto.Signer], such as one in a KMS.
+// [Key.Warnings] says what will not work with which registry; log it at start. Zot checks neither
+// aud nor iss, so give each service a key of its own if one of them is zot.
 //
 // # Key rotation
 //
@@ -57,31 +56,27 @@
 //	key, err := token.LoadKey("authority.key", "authority.crt") // see token.GenerateAuthority
 //	authority, err := token.NewAuthority(key)
 //	keys, err := authority.NewKeys(token.AuthorityKeysConfig{})
-//	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys.KeySet()})
+//	config := token.IssuerConfig{Name: "auth.example.com", Keys: keys.KeySet()}
 //
-// Distribution 2.8 and 3.x support that, and so does a [Verifier] with Roots. Zot does not. The
-// bundle must have the authority itself: distribution refuses a token whose chain ends below the
-// bundle.
-//
-// A key with a certificate of its own is rotated by hand. Registries read keys only at start:
+// Distribution 2.8 and 3.x support that, if the authority itself is in the bundle, and so does a
+// [Verifier] with Roots. Zot does not. A key with a certificate of its own is rotated by hand,
+// since registries read keys only at start:
 //
 //  1. [KeySet.Add] the next key. It verifies, and is in the bundle and in the JWKS.
-//  2. Write [KeySet.BundlePEM] to the rootcertbundle of each registry and restart it, one replica after
-//     the other. They know both keys now.
-//  3. [KeySet.Promote] the next key. A registry that was forgotten refuses all tokens from here on;
-//     promoting the old key again helps at once.
+//  2. Write [KeySet.BundlePEM] to the rootcertbundle of each registry and restart it, one replica
+//     after the other. They know both keys now.
+//  3. [KeySet.Promote] the next key. A registry that was forgotten refuses all tokens from here
+//     on; promoting the old key again helps at once.
 //  4. Wait for the lifetime of a token and two minutes, for the leeway and the clocks.
-//  5. [KeySet.Retire] the old key, and write the bundle again. Registries forget the old key at their
-//     next start; restart them now if it has leaked.
+//  5. [KeySet.Retire] the old key, and write the bundle again. Registries forget the old key at
+//     their next start; restart them now if it has leaked.
 //
 // Zot reads only the first certificate of its file, so it cannot know two keys: replace the file
-// and restart zot at the moment of step 3. Distribution 3 with a file in jwks is rotated in the
-// same way, with [KeySet.JWKS] in step 2. It does not look at the kid of a token with an x5c, so
-// jwks without a rootcertbundle is for keys without a certificate. For a verifier that fetches the
-// JWKS, step 2 is to wait as long as it may cache the document, a minute for that of package auth.
+// and restart zot at the moment of step 3. Distribution 3 with a file in jwks is rotated with
+// [KeySet.JWKS] in step 2; without a rootcertbundle it refuses tokens with an x5c. For a verifier
+// that fetches the JWKS, step 2 is to wait as long as it may cache the document, a minute for that
+// of package auth.
 //
-// # What is not supported
-//
-// There is no symmetric algorithm, no "none", no encryption, and a verifier never reads a key that
+// There is no symmetric algorithm, no "none" and no encryption. A verifier never reads a key that
 // a token brings along (jwk, jku, x5u).
 package token

@@ -14,7 +14,7 @@ var (
 	ErrKey = errors.New("unusable key")
 )
 
-// The reasons, which the tests tell apart.
+// The reasons.
 var (
 	errMalformed   = fmt.Errorf("%w: malformed", ErrInvalid)
 	errUnknownKey  = fmt.Errorf("%w: unknown key", ErrInvalid)

@@ -3,6 +3,7 @@ package token
 import (
 	"crypto"
 	"crypto/x509"
+	"time"
 )
 
 // The reasons behind [ErrInvalid] and [ErrKey], for the tests outside of the package.
@@ -39,4 +40,9 @@ const (
 // NewPublicKey makes a key that only verifies.
 func NewPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, error) {
 	return newPublicKey(public, chain...)
+}
+
+// GenerateKey makes a key below the authority, as NewKeys does.
+func (a *Authority) GenerateKey(algorithm Algorithm, validFor time.Duration) (*Key, error) {
+	return a.generateKey(algorithm, validFor, time.Now())
 }

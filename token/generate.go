@@ -14,10 +14,8 @@ import (
 const generatedRSABits = 3072
 
 // GenerateKey makes a key with a self-signed certificate that is valid for ten years. An empty
-// algorithm is [ES256].
-//
-// Elliptic curve keys with a coordinate that starts with a zero byte are discarded, because
-// distribution up to 3.1 computes another kid for them.
+// algorithm is [ES256]. Elliptic curve keys with a coordinate that starts with a zero byte are
+// discarded, because distribution up to 3.1 computes another kid for them.
 func GenerateKey(algorithm Algorithm) (*Key, error) {
 	key, err := generateBare(algorithm)
 	if err != nil {
@@ -26,8 +24,7 @@ func GenerateKey(algorithm Algorithm) (*Key, error) {
 	return key.SelfSigned("", defaultValidity)
 }
 
-// GenerateKeySet returns a set with one key that [GenerateKey] makes, for tests and trials. The
-// key is lost when the process ends; [LoadOrGenerateKey] keeps it in files.
+// GenerateKeySet returns a set with one key that [GenerateKey] makes, for tests. It is not stored.
 func GenerateKeySet(algorithm Algorithm) (*KeySet, error) {
 	key, err := GenerateKey(algorithm)
 	if err != nil {
@@ -60,13 +57,11 @@ func generateBare(algorithm Algorithm) (*Key, error) {
 	return NewKey(signer)
 }
 
-func generateECDSA(curve elliptic.Curve) (*ecdsa.PrivateKey, error) {
-	for {
-		private, err := ecdsa.GenerateKey(curve, rand.Reader)
-		if err != nil || !startsWithZero(private.Public()) {
-			return private, err
-		}
+func generateECDSA(curve elliptic.Curve) (private *ecdsa.PrivateKey, err error) {
+	for err == nil && (private == nil || startsWithZero(private.Public())) {
+		private, err = ecdsa.GenerateKey(curve, rand.Reader)
 	}
+	return private, err
 }
 
 // startsWithZero reports whether a coordinate of an ECDSA key starts with a zero byte: one P-256

@@ -66,10 +66,10 @@ func (h *header) certificates() ([]*x509.Certificate, error) {
 	chain := make([]*x509.Certificate, len(h.Chain))
 	for i, encoded := range h.Chain {
 		der, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil {
-			return nil, malformed("an x5c certificate is not base64")
+		if err == nil {
+			chain[i], err = x509.ParseCertificate(der)
 		}
-		if chain[i], err = x509.ParseCertificate(der); err != nil {
+		if err != nil {
 			return nil, malformed("an x5c certificate cannot be parsed")
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/berthpass/registry-auth/internal/secret"
 	"github.com/berthpass/registry-auth/scope"
 )
 
@@ -42,8 +43,7 @@ type IssuerConfig struct {
 // An Issuer makes access tokens. It is safe for concurrent use.
 type Issuer struct{ config IssuerConfig }
 
-// NewIssuer returns an issuer, or an error that says which field of the configuration is missing
-// or out of range.
+// NewIssuer returns an issuer. The error says which field is missing or out of range.
 func NewIssuer(config IssuerConfig) (*Issuer, error) {
 	config.Lifetime = cmp.Or(config.Lifetime, defaultLifetime)
 	if config.Now == nil {
@@ -55,8 +55,7 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 	case config.Keys == nil || config.Keys.Signing() == nil:
 		return nil, fmt.Errorf("new issuer: %w: no key of the set signs", errPublicOnly)
 	case config.Lifetime < minLifetime || config.Lifetime > maxLifetime:
-		return nil, fmt.Errorf("new issuer: the lifetime is %v, not between %v and %v",
-			config.Lifetime, minLifetime, maxLifetime)
+		return nil, fmt.Errorf("new issuer: the lifetime is %v, not 1m to 1h", config.Lifetime)
 	}
 	end := roundUp(config.Now().Add(config.Lifetime))
 	if _, err := config.Keys.signingUntil(end); err != nil {
@@ -67,14 +66,14 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 
 // A Request describes a token to be issued.
 type Request struct {
-	// Subject is the name of the user. Empty is the anonymous subject.
-	Subject string
-	// Audience is the service: the registry that the token is for. Required.
-	Audience string
-	// Access is what the token allows. Scopes of one resource are merged, and scopes without an
-	// action left out.
-	Access []scope.Scope
+	Subject  string        // the name of the user; empty is the anonymous subject
+	Audience string        // the service: the registry that the token is for; required
+	Access   []scope.Scope // what the token allows; scopes without an action are left out
 }
+
+// A Secret is a string that must not be printed, such as an access token. It is the same type as
+// authn.Secret: fmt, log/slog and encoding/json print three stars, and string(s) reads it.
+type Secret = secret.String
 
 // A Token is an issued access token.
 type Token struct {
@@ -114,11 +113,13 @@ func (i *Issuer) sign(request Request, token Token) (Secret, error) {
 		!utf8.ValidString(request.Audience) || !utf8.ValidString(request.Subject) {
 		return "", errors.New("the audience is missing, or a name is not UTF-8")
 	}
+	access := append([]scope.Scope{}, scope.Merge(request.Access)...) // never null
+	access = slices.DeleteFunc(access, func(s scope.Scope) bool { return len(s.Actions) == 0 })
 	past := token.IssuedAt.Add(-backdated).Unix()
 	payload, err := json.Marshal(issuedClaims{
 		Issuer: i.config.Name, Subject: request.Subject, Audience: request.Audience,
 		ExpiresAt: token.ExpiresAt.Unix(), NotBefore: past, IssuedAt: past,
-		ID: token.ID, Access: accessOf(request.Access),
+		ID: token.ID, Access: access,
 	})
 	if err != nil {
 		return "", err
@@ -155,12 +156,6 @@ type issuedClaims struct {
 	IssuedAt  int64         `json:"iat"`
 	ID        string        `json:"jti"`
 	Access    []scope.Scope `json:"access"`
-}
-
-// accessOf returns the "access" claim: never nil, each resource once, none without an action.
-func accessOf(list []scope.Scope) []scope.Scope {
-	access := append([]scope.Scope{}, scope.Merge(list)...)
-	return slices.DeleteFunc(access, func(s scope.Scope) bool { return len(s.Actions) == 0 })
 }
 
 // roundUp returns t in whole seconds; a token must not end before its client expects it.

@@ -9,9 +9,8 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// JWKS returns the public keys of the set as a JWK Set (RFC 7517, section 5), with the id, the
-// algorithm and the certificates of each. Distribution 3.x reads it from a file, other services
-// over HTTP.
+// JWKS returns the public keys as a JWK Set (RFC 7517, section 5), with the id, the algorithm and
+// the certificates of each. Distribution 3.x reads it from a file, other services over HTTP.
 func (s *KeySet) JWKS() []byte {
 	var set jose.JSONWebKeySet
 	for _, key := range s.Keys() {
@@ -20,17 +19,13 @@ func (s *KeySet) JWKS() []byte {
 			Certificates: key.chain,
 		})
 	}
-	data, err := json.Marshal(set)
-	if err != nil {
-		panic("token: a key of a supported type has no JWK: " + err.Error())
-	}
+	data, _ := json.Marshal(set) // all keys of a set have a JWK
 	return data
 }
 
-// BundlePEM returns the certificates of the keys, for the rootcertbundle of distribution. It
-// leaves out the certificates above those: a CA in the bundle would allow everything that it
-// certified to sign tokens. It has no entry for a key without a certificate, and only the
-// certificate of the authority for [AuthorityKeys], which registries need not know.
+// BundlePEM returns the certificates of the keys, for the rootcertbundle of distribution, and not
+// those above: a CA in the bundle would allow everything that it certified to sign tokens. For
+// [AuthorityKeys], which registries need not know, it has the certificate of the authority alone.
 func (s *KeySet) BundlePEM() []byte {
 	var certificates []*x509.Certificate
 	for _, key := range s.Keys() {
@@ -45,12 +40,9 @@ func (s *KeySet) BundlePEM() []byte {
 }
 
 // ParseJWKS reads a JWK Set into a set that only verifies. It skips keys of an unknown or weak
-// type, algorithm, curve or size and keys with another use than signatures, as RFC 7517 asks. A
-// kid that is not the thumbprint is remembered, so that tokens of other issuers are verified as
-// well.
-//
-// A symmetric or private key is an error: it was published by mistake, and its tokens prove
-// nothing. So is a set in which no key is left.
+// type, algorithm, curve or size and keys with another use than signatures, as RFC 7517 asks. Each
+// kid is remembered, for the tokens of other issuers. A symmetric or private key is an error,
+// since it was published by mistake, and so is a set in which no key is left.
 func ParseJWKS(data []byte) (*KeySet, error) {
 	var raw struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -73,31 +65,25 @@ func ParseJWKS(data []byte) (*KeySet, error) {
 
 // parseJWK returns no key for one that is skipped.
 func parseJWK(data []byte) (*Key, error) {
-	var secret struct {
-		Type      string          `json:"kty"`
-		Symmetric json.RawMessage `json:"k"`
-		Private   json.RawMessage `json:"d"`
-	}
-	if json.Unmarshal(data, &secret) == nil &&
-		(secret.Type == "oct" || secret.Symmetric != nil || secret.Private != nil) {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(data, &members) // anything but an object is skipped below
+	if members["k"] != nil || members["d"] != nil || string(members["kty"]) == `"oct"` {
 		return nil, fmt.Errorf("%w: a secret key in a set of public keys", errUnsupportedKey)
 	}
 	var jwk jose.JSONWebKey
-	if jwk.UnmarshalJSON(data) != nil || !jwk.IsPublic() || jwk.Use != "" && jwk.Use != "sig" {
-		return nil, nil //nolint:nilnil // skipped
+	if jwk.UnmarshalJSON(data) == nil && jwk.IsPublic() && (jwk.Use == "" || jwk.Use == "sig") {
+		key, err := newPublicKey(jwk.Key, jwk.Certificates...)
+		if err == nil && (jwk.Algorithm == "" || jwk.Algorithm == string(key.algorithm)) {
+			key.name = jwk.KeyID
+			return key, nil
+		}
 	}
-	key, err := newPublicKey(jwk.Key, jwk.Certificates...)
-	if err != nil || jwk.Algorithm != "" && jwk.Algorithm != string(key.algorithm) {
-		return nil, nil //nolint:nilnil,nilerr // skipped
-	}
-	key.name = jwk.KeyID
-	return key, nil
+	return nil, nil //nolint:nilnil // skipped
 }
 
 // ParseBundle reads PEM certificates, such as the rootcertbundle of distribution, into a set that
-// only verifies: the key of each certificate, whatever its dates. Anything else in the data is an
-// error, and so is the certificate of a weak key. Of two certificates of one key, the one that is
-// valid for longer counts.
+// only verifies: the key of each certificate, whatever its dates. Anything else is an error, and
+// so is a weak key. Of two certificates of one key, the one that is valid for longer counts.
 func ParseBundle(data []byte) (*KeySet, error) {
 	certificates, err := parseCertificates(data)
 	if err != nil {

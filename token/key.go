@@ -2,12 +2,18 @@ package token
 
 import (
 	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base32"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
 )
 
 // A Key signs tokens or, without its private part, only verifies them. It usually has a
@@ -35,15 +41,15 @@ type Key struct { //nolint:recvcheck // a copied Key must not print its private 
 }
 
 // NewKey returns a key that signs with signer: a private key in memory, or a handle to one in a
-// KMS, an HSM or an agent. The signer must be safe for concurrent use. The chain, if any, is the
-// certificate of the key, then that of its issuer, and so on.
+// KMS, an HSM or an agent, which is safe for concurrent use. The chain, if any, is the certificate
+// of the key, then that of its issuer, and so on. An *[crypto/ecdsa.PrivateKey] signs
+// deterministically (RFC 6979); every other signer gets [crypto/rand.Reader].
 //
-// An *[crypto/ecdsa.PrivateKey] signs deterministically (RFC 6979); every other signer gets
-// [crypto/rand.Reader]. NewKey signs and verifies a message, so that a wrong signer fails at start
-// and not in the first request. The error wraps [ErrKey], and the signer's error if there is one.
+// NewKey signs and verifies a message, so that a wrong signer fails at start and not in the first
+// request. The error wraps [ErrKey], and the signer's error if there is one.
 func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (key *Key, err error) {
 	defer func() {
-		if r := recover(); r != nil { // nil, a typed nil pointer and an empty private key do
+		if r := recover(); r != nil { // as a nil pointer and an empty private key do
 			key, err = nil, fmt.Errorf("%w: nil, or it panicked: %v", errBadSigner, r)
 		}
 	}()
@@ -71,6 +77,27 @@ func newPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, er
 	return key, err
 }
 
+// keyIDs returns the thumbprint of RFC 7638 with SHA-256, in base64url, and the libtrust id: 240
+// bits of the SHA-256 of the key in DER, in base32, in groups of four. Leading zero bytes of a
+// coordinate count (RFC 7518, section 6.2.1.2), although distribution drops them.
+func keyIDs(public crypto.PublicKey) (thumbprint, libtrust string, err error) {
+	sum, err := (&jose.JSONWebKey{Key: public}).Thumbprint(crypto.SHA256)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %w", errUnsupportedKey, err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %w", errUnsupportedKey, err)
+	}
+	digest := sha256.Sum256(der)
+	text := base32.StdEncoding.EncodeToString(digest[:240/8])
+	var groups []string
+	for group := range slices.Chunk([]byte(text), 4) {
+		groups = append(groups, string(group))
+	}
+	return base64.RawURLEncoding.EncodeToString(sum), strings.Join(groups, ":"), nil
+}
+
 // withSigner returns a copy of the key that signs with signer, and tests it.
 func (k *Key) withSigner(signer crypto.Signer) (*Key, error) {
 	signing := *k
@@ -93,8 +120,7 @@ func (k *Key) LibtrustID() string { return k.libtrustID }
 // Algorithm returns the one algorithm of the key.
 func (k *Key) Algorithm() Algorithm { return k.algorithm }
 
-// Public returns the public key: an *[ecdsa.PublicKey], an [ed25519.PublicKey] or an
-// *[rsa.PublicKey].
+// Public returns an *[ecdsa.PublicKey], an [ed25519.PublicKey] or an *[rsa.PublicKey].
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
 // CanSign reports whether the key signs. Otherwise it only verifies.
@@ -103,12 +129,8 @@ func (k *Key) CanSign() bool { return k != nil && k.signer != nil }
 // Certificates returns the certificate of the key and those above it, or nothing.
 func (k *Key) Certificates() []*x509.Certificate { return slices.Clone(k.chain) }
 
-// expirySoon is how long before the end of a certificate Warnings mentions it.
-const expirySoon = 30 * 24 * time.Hour
-
 // Warnings returns which registries will not work with this key and why, a sentence each, to be
-// logged at start. A key that [GenerateKey] made with the default algorithm has none, nor has a
-// key that only verifies.
+// logged at start. A key that [GenerateKey] made with [ES256] has none.
 func (k *Key) Warnings() []string {
 	if !k.CanSign() {
 		return nil
@@ -120,7 +142,7 @@ func (k *Key) Warnings() []string {
 	}
 	for _, c := range k.chain {
 		renewed := k.authority != nil && c != k.authority
-		if !renewed && time.Now().Add(expirySoon).After(c.NotAfter) {
+		if !renewed && time.Until(c.NotAfter) < 30*24*time.Hour {
 			warnings = append(warnings, fmt.Sprintf("the certificate %q expires at %s: "+
 				"registries will then refuse all tokens", c.Subject, timestamp(c.NotAfter)))
 		}

@@ -7,13 +7,9 @@ import (
 	"time"
 )
 
-// A KeySet holds the key that signs and the keys whose tokens are still accepted.
-//
-// To change the signing key, Add the next one, wait until every registry knows it, Promote it,
-// wait until the last token of the old key has expired (the lifetime, and a minute of leeway), and
-// Retire the old one. The set of [AuthorityKeys] does this by itself, and can be changed by hand
-// as well. All methods are safe for concurrent use; a token that is issued or verified during a
-// change sees the set before or after it.
+// A KeySet holds the key that signs and the keys whose tokens are still accepted. It is safe for
+// concurrent use. The package comment says how to change the signing key by hand; the set of
+// [AuthorityKeys] does it by itself.
 type KeySet struct {
 	renewal *AuthorityKeys // or nil
 
@@ -22,9 +18,9 @@ type KeySet struct {
 	list    []*Key // replaced, never changed
 }
 
-// NewKeySet returns a set in which signing signs, and others are accepted as well. A set without a
-// signing key only verifies; [NewIssuer] refuses it. The error wraps [ErrKey]: signing cannot
-// sign, a key is nil or there twice, or there is none at all.
+// NewKeySet returns a set in which signing signs, and others are accepted as well. If signing is
+// nil, the set only verifies. The error wraps [ErrKey]: signing cannot sign, a key is nil or there
+// twice, or there is none.
 func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 	list := slices.Clone(others)
 	if signing != nil {
@@ -39,21 +35,18 @@ func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 
 // Signing returns the key that signs, or nil if the set only verifies.
 func (s *KeySet) Signing() *Key {
-	s.renewIfDue()
-	signing, _ := s.load()
+	signing, _ := s.current()
 	return signing
 }
 
 // Keys returns all keys, in the order in which they were added.
 func (s *KeySet) Keys() []*Key {
-	s.renewIfDue()
-	_, list := s.load()
+	_, list := s.current()
 	return slices.Clone(list)
 }
 
-// Add adds a key that verifies and does not sign yet. It replaces a key with the same id, which is
-// how a certificate is renewed; a key that signs cannot be replaced by one that cannot. The error
-// wraps [ErrKey].
+// Add adds a key that verifies and does not sign yet. It replaces a key with the same id, to renew
+// a certificate; only a key that can sign replaces the signing one. The error wraps [ErrKey].
 func (s *KeySet) Add(key *Key) error {
 	if key == nil {
 		return fmt.Errorf("add key: %w: nil", ErrKey)
@@ -90,10 +83,10 @@ func (s *KeySet) Retire(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := indexOf(s.list, id)
-	if i < 0 {
+	switch {
+	case i < 0:
 		return fmt.Errorf("retire key: %w: %q", errNotInSet, id)
-	}
-	if s.list[i] == s.signing || len(s.list) == 1 {
+	case s.list[i] == s.signing || len(s.list) == 1:
 		return fmt.Errorf("retire key: %w: %q", errKeyInUse, id)
 	}
 	return s.replace(s.signing, slices.Delete(slices.Clone(s.list), i, i+1))
@@ -101,10 +94,10 @@ func (s *KeySet) Retire(id string) error {
 
 // replace checks and sets the keys. The caller has locked the set.
 func (s *KeySet) replace(signing *Key, list []*Key) error {
-	if len(list) == 0 {
+	switch {
+	case len(list) == 0:
 		return fmt.Errorf("%w: the key set is empty", ErrKey)
-	}
-	if signing != nil && !signing.CanSign() {
+	case signing != nil && !signing.CanSign():
 		return fmt.Errorf("%w: %v cannot sign for the key set", errPublicOnly, signing)
 	}
 	for i, key := range list {
@@ -122,14 +115,15 @@ func (s *KeySet) load() (signing *Key, list []*Key) {
 	return s.signing, s.list
 }
 
-func (s *KeySet) renewIfDue() {
+// current does a renewal that is due before it loads the keys.
+func (s *KeySet) current() (signing *Key, list []*Key) {
 	if s.renewal != nil {
 		s.renewal.renewIfDue()
 	}
+	return s.load()
 }
 
-// signingUntil returns the key for a token that expires at end. It is an error if registries would
-// refuse the token earlier, because the certificate of the key ends.
+// signingUntil returns the key for a token that expires at end, if its certificate ends later.
 func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
 	key := s.Signing()
 	if !key.maySign(end) && s.renewal != nil {

@@ -9,11 +9,10 @@ import (
 )
 
 // LoadOrGenerateKey returns a set with the key in keyFile and its certificate in certFile, both
-// PEM, for a token server without a key of its own. At the first start, when neither file exists,
-// it generates an [ES256] key with a self-signed certificate for ten years and writes both files:
-// the key with mode 0600, the certificate, which registries need in rootcertbundle, with mode
-// 0644. When only the certificate is missing, a new one of the same key is written. A certificate
-// without its key is an error, since the registries would refuse the tokens of another key.
+// PEM. If neither file exists, it generates an [ES256] key with a self-signed certificate for ten
+// years and writes them: the key with mode 0600, and the certificate, which is for rootcertbundle,
+// with mode 0644. If only the certificate is missing, it makes a new one of the key. A certificate
+// without its key is an error, since registries would refuse the tokens of another key.
 //
 // Files appear complete or not at all and are never overwritten, so processes that start at the
 // same time end with the same key. The file system must support hard links. Folders are not
@@ -30,15 +29,15 @@ func LoadOrGenerateKey(keyFile, certFile string) (*KeySet, error) {
 }
 
 func completeFiles(keyFile, certFile string) error {
-	// Another process may write the key, then the certificate, so look for the certificate first.
-	hasCert, err := exists(certFile)
-	if err != nil {
-		return err
+	if keyFile == "" || certFile == "" {
+		return fmt.Errorf("%w: the name of a file is missing", ErrKey)
 	}
-	hasKey, err := exists(keyFile)
+	// Another process may write the key, then the certificate, so look for the certificate first.
+	hasCert := exists(certFile)
+	hasKey := exists(keyFile)
 	switch {
-	case err != nil || hasKey && hasCert:
-		return err
+	case hasKey && hasCert:
+		return nil
 	case hasCert:
 		return fmt.Errorf("%w: there is %s, but no %s", ErrKey, certFile, keyFile)
 	case !hasKey:
@@ -64,19 +63,17 @@ func generateKeyFile(keyFile string) error {
 	if err != nil {
 		return err
 	}
-	keyPEM, err := key.PrivateKeyPEM()
+	data, err := key.PrivateKeyPEM()
 	if err != nil {
 		return err
 	}
-	return publishFile(keyFile, keyPEM, 0o600)
+	return publishFile(keyFile, data, 0o600)
 }
 
-func exists(file string) (bool, error) {
+// exists is also true for a file that cannot be read, which is then an error of LoadKey.
+func exists(file string) bool {
 	_, err := os.Stat(file)
-	if errors.Is(err, fs.ErrNotExist) && file != "" {
-		return false, nil
-	}
-	return err == nil, err // an empty name is an error
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // publishFile creates a complete file. A file that exists already stays, and is no error. A crash

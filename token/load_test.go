@@ -107,7 +107,10 @@ func TestLoadOrGenerateKeyRefusesAndWritesNothing(t *testing.T) {
 		prepare func(f *files)
 		want    error
 	}{
-		{"a certificate without its key", func(f *files) { f.write(t, f.cert, cert) }, token.ErrKey},
+		{
+			"a certificate without its key", func(f *files) { f.write(t, f.cert, cert) },
+			token.ErrKey,
+		},
 		{"an empty key file", func(f *files) { f.write(t, f.key, nil) }, token.ErrKey},
 		{"half a key file", func(f *files) { f.write(t, f.key, key[:len(key)/2]) }, token.ErrKey},
 		{"half a certificate", func(f *files) {
@@ -128,8 +131,8 @@ func TestLoadOrGenerateKeyRefusesAndWritesNothing(t *testing.T) {
 		{"a folder that does not exist", func(f *files) {
 			f.key = filepath.Join(f.folder, "none", "auth.key")
 		}, fs.ErrNotExist},
-		{"no name for the key", func(f *files) { f.key = "" }, fs.ErrNotExist},
-		{"no name for the certificate", func(f *files) { f.cert = "" }, fs.ErrNotExist},
+		{"no name for the key", func(f *files) { f.key = "" }, token.ErrKey},
+		{"no name for the certificate", func(f *files) { f.cert = "" }, token.ErrKey},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -11,8 +11,6 @@ import (
 	"runtime"
 )
 
-const blockCertificate = "CERTIFICATE"
-
 // LoadKey reads a private key and its certificates from PEM files, as [ParseKey] does. An empty
 // certFile means that the certificates are in keyFile, or that there are none. [Key.Warnings]
 // mentions a key file that all users can read.
@@ -41,12 +39,10 @@ func LoadKey(keyFile, certFile string) (*Key, error) {
 }
 
 // ParseKey reads one private key from PEM: PKCS #8, PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC
-// PRIVATE KEY", after optional "EC PARAMETERS"), without a passphrase. The certificates follow it
-// in keyPEM or are in certPEM, that of the key first. A key without any works with the registries
-// that [Key.Warnings] does not name.
-//
-// Anything else in the input is an error, and so is a truncated block, since a file can be read
-// while it is written. The error wraps [ErrKey] and never contains a part of the input.
+// PRIVATE KEY", after optional "EC PARAMETERS"), without a passphrase. The certificates, if any,
+// follow it in keyPEM or are in certPEM, that of the key first. Anything else is an error, and so
+// is a truncated block, since a file can be read while it is written. The error wraps [ErrKey] and
+// never contains a part of the input.
 func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	signer, chain, err := parsePEM(keyPEM)
 	if err != nil {
@@ -65,8 +61,7 @@ func ParseKey(keyPEM, certPEM []byte) (*Key, error) {
 	return NewKey(signer, chain...)
 }
 
-// PrivateKeyPEM returns the private key as PKCS #8 in PEM. The error wraps [ErrKey] if the key is
-// not in memory.
+// PrivateKeyPEM returns the private key as PKCS #8 in PEM, or [ErrKey] if it is not in memory.
 func (k *Key) PrivateKeyPEM() ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(k.signer) // knows the keys of the standard library
 	if err != nil {
@@ -89,7 +84,7 @@ func parsePEM(data []byte) (signer crypto.Signer, chain []*x509.Certificate, err
 		}
 		switch {
 		case block.Type == "EC PARAMETERS": // the key repeats the curve
-		case block.Type == blockCertificate:
+		case block.Type == "CERTIFICATE":
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
 				return nil, nil, fmt.Errorf("%w: %w", errBadCertificate, err)

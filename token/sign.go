@@ -38,8 +38,7 @@ func (k *Key) sign(header string, payload []byte) (jws string, err error) {
 			jws, err = "", fmt.Errorf("sign: the signer panicked: %v", r)
 		}
 	}()
-	const usual = len("..") + 86 // with an encoded signature of ES256 or Ed25519
-	size := len(header) + base64.RawURLEncoding.EncodedLen(len(payload)) + usual
+	size := len(header) + len(payload)*4/3 + 90 // enough for signatures of ES256 and Ed25519
 	token := append(append(make([]byte, 0, size), header...), '.')
 	token = base64.RawURLEncoding.AppendEncode(token, payload)
 	signature, err := k.signature(token)
@@ -93,7 +92,7 @@ func (k *Key) selfTest() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBadSigner, err)
 	}
-	payload, err := checkSignature(jws, &header{Algorithm: string(k.algorithm)}, k)
+	payload, err := k.verify(jws, string(k.algorithm))
 	if err != nil || string(payload) != message {
 		return fmt.Errorf("%w: the signature is not of the public key", errKeyMismatch)
 	}

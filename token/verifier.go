@@ -10,8 +10,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// defaultLeeway is that of distribution.
-const defaultLeeway = time.Minute
+const defaultLeeway = time.Minute // as in distribution
 
 // A VerifierConfig configures a [Verifier].
 type VerifierConfig struct {
@@ -35,8 +34,7 @@ type VerifierConfig struct {
 // A Verifier checks access tokens, as a registry does. It is safe for concurrent use.
 type Verifier struct{ config VerifierConfig }
 
-// NewVerifier returns a verifier, or an error that says which field of the configuration is
-// missing.
+// NewVerifier returns a verifier. The error says which field is missing.
 func NewVerifier(config VerifierConfig) (*Verifier, error) {
 	switch {
 	case config.Issuer == "" || config.Audience == "":
@@ -52,11 +50,9 @@ func NewVerifier(config VerifierConfig) (*Verifier, error) {
 }
 
 // Verify checks a token in compact form, without the word Bearer. An error comes with the zero
-// Claims, wraps [ErrInvalid] and contains nothing of the token.
-//
-// The key is found by kid in the set; else by the first x5c certificate if its key is in the set;
-// else, if there are roots, by the x5c chain. The alg must be that of the key. A critical
-// extension is refused.
+// Claims, wraps [ErrInvalid] and contains nothing of the token. The key is found by kid in the
+// set; else by the first x5c certificate if its key is in the set; else, if there are roots, by
+// the x5c chain. The alg must be that of the key. A critical extension is refused.
 func (v *Verifier) Verify(raw string) (Claims, error) {
 	header, err := parseHeader(raw)
 	if err != nil {
@@ -66,7 +62,7 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	if err != nil {
 		return Claims{}, err
 	}
-	payload, err := checkSignature(raw, header, key)
+	payload, err := key.verify(raw, header.Algorithm)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -86,13 +82,11 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	return claims, nil
 }
 
-// findKey returns the key that the header names: from the set, or from a certificate below the
-// roots.
+// findKey returns the key that the header names: of the set, or of a certificate below the roots.
 func (v *Verifier) findKey(h *header) (*Key, error) {
 	var trusted []*Key
 	if v.config.Keys != nil {
-		v.config.Keys.renewIfDue()
-		_, trusted = v.config.Keys.load()
+		_, trusted = v.config.Keys.current()
 	}
 	if key := find(trusted, h.KeyID); key != nil {
 		return key, nil
@@ -132,16 +126,18 @@ func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time)
 	return err == nil
 }
 
-func checkSignature(raw string, h *header, key *Key) (payload []byte, err error) {
-	if h.Algorithm != string(key.algorithm) {
-		return nil, fmt.Errorf("%w: the alg is not the %s of the key", errSignature, key.algorithm)
+// verify checks the signature of a token, and returns its payload.
+func (k *Key) verify(raw, algorithm string) ([]byte, error) {
+	if algorithm != string(k.algorithm) {
+		return nil, fmt.Errorf("%w: the alg is not the %s of the key", errSignature, k.algorithm)
 	}
-	algorithms := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.algorithm)}
+	algorithms := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)}
 	signed, err := jose.ParseSignedCompact(raw, algorithms)
 	if err != nil {
 		return nil, malformed("it is not a compact JWS") // the errors of go-jose quote the token
 	}
-	if payload, err = signed.Verify(key.public); err != nil {
+	payload, err := signed.Verify(k.public)
+	if err != nil {
 		return nil, errSignature
 	}
 	return payload, nil

@@ -32,8 +32,8 @@ const (
 
 // A Config configures an [Issuer].
 type Config struct {
-	// For is how long a token is given out after it was requested first: at most a quarter of its
-	// lifetime, and never in its last minute, even if For is longer. Required.
+	// For is how long after its first request a token is given out. A quarter of its lifetime and
+	// the minute before its end bound that further. Required.
 	For time.Duration
 	// MaxTokens bounds how many tokens are kept. Zero is 1000, which take three megabytes.
 	MaxTokens int
@@ -114,15 +114,14 @@ func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token,
 			continue
 		case <-c.done:
 		}
-		left := min(c.token.Lifetime, c.token.ExpiresAt.Sub(time.Now()).Truncate(time.Second))
-		switch {
+		left := min(c.token.Lifetime, time.Until(c.token.ExpiresAt).Truncate(time.Second))
+		switch shared := c.token; {
 		case c.ended: // its error is not about this request
 		case c.err != nil:
 			return token.Token{}, c.err
 		case left < minRemaining:
 			return i.inner.Issue(ctx, request)
 		default:
-			shared := c.token
 			shared.IssuedAt, shared.Lifetime = time.Now().UTC().Truncate(time.Second), left
 			return shared, nil
 		}
@@ -130,7 +129,7 @@ func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token,
 	return token.Token{}, ctx.Err()
 }
 
-// run makes the token of a call. A call that fails, or panics, is forgotten.
+// run makes the token of a call, which is forgotten if it fails or panics.
 func (i *Issuer) run(ctx context.Context, c *call, q question, request token.Request) {
 	c.err = errors.New("issue shared token: the issuer panicked")
 	defer func() {
@@ -143,8 +142,8 @@ func (i *Issuer) run(ctx context.Context, c *call, q question, request token.Req
 	c.token, c.err = i.inner.Issue(ctx, request)
 }
 
-// isFresh reports whether a request may have the token, or wait for it. Concurrent requests differ
-// by less than a second in their time; after the clock was set back no token is fresh.
+// isFresh reports whether a request may have the token, or wait for it. The times of concurrent
+// requests differ by less than a second. After the clock was set back no token is fresh.
 func (c *call) isFresh(now time.Time, period time.Duration) bool {
 	select {
 	case <-c.done:
