@@ -9,7 +9,9 @@ import (
 
 // extreme returns a random duration, often one at which sums overflow.
 func extreme() time.Duration {
-	all := []time.Duration{0, 1, time.Second, time.Hour, math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64 / 2}
+	all := []time.Duration{
+		0, 1, time.Second, time.Hour, math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64 / 2,
+	}
 	if i := rand.IntN(2 * len(all)); i < len(all) {
 		return all[i]
 	}
@@ -51,7 +53,8 @@ func TestWaitsAreSound(t *testing.T) {
 		if longer := rule.wait(c, underWay+1, now); longer < wait {
 			t.Fatalf("%v, with one more under way %v: rule %+v, count %+v", wait, longer, rule, c)
 		}
-		if later := rule.wait(c, 0, now.Add(time.Minute)); !c.Last.After(now) && later > rule.wait(c, 0, now) {
+		wait, later := rule.wait(c, 0, now), rule.wait(c, 0, now.Add(time.Minute))
+		if !c.Last.After(now) && later > wait {
 			t.Fatalf("%v, a minute later %v: rule %+v, count %+v", wait, later, rule, c)
 		}
 	}
@@ -62,9 +65,11 @@ func TestSumsDoNotOverflow(t *testing.T) {
 	now := time.Now()
 	c := Count{Failures: 1 << 30, Last: now}
 	for name, rule := range map[string]Rule{
-		"never forget":         {Window: math.MaxInt64},
-		"the longest delay":    {MaxDelay: math.MaxInt64},
-		"the longest of all":   {Window: math.MaxInt64, FirstDelay: math.MaxInt64, MaxDelay: math.MaxInt64},
+		"never forget":      {Window: math.MaxInt64},
+		"the longest delay": {MaxDelay: math.MaxInt64},
+		"the longest of all": {
+			Window: math.MaxInt64, FirstDelay: math.MaxInt64, MaxDelay: math.MaxInt64,
+		},
 		"the first is longest": {FirstDelay: math.MaxInt64},
 	} {
 		rule = rule.withDefaults(10, 16)

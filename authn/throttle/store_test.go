@@ -2,6 +2,7 @@ package throttle_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func (b *brittleStore) fault(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	return b.err
+	return cmp.Or(b.err, ctx.Err())
 }
 
 func (b *brittleStore) Look(ctx context.Context, keys []throttle.Key) ([]throttle.Count, error) {
@@ -166,6 +167,31 @@ func TestABrokenStoreLetsNobodyInOrOut(t *testing.T) {
 			})
 		})
 	}
+}
+
+// After five seconds, one login tries the store, and others do not wait for it.
+func TestOneLoginTriesABrokenStoreAgain(t *testing.T) {
+	store, _, config := brittle()
+	store.hangs = true
+	guard(t, config, func(g *guarded) {
+		g.want(home, "alice", "right", 200)
+		time.Sleep(5 * time.Second)
+		before, begun := store.calls.Load(), time.Now()
+		var wg sync.WaitGroup
+		var waited atomic.Int64
+		for i := range 20 {
+			wg.Go(func() {
+				g.want(fmt.Sprintf("10.0.0.%d", i), "alice", "right", 200)
+				if time.Since(begun) > 0 {
+					waited.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if calls := store.calls.Load() - before; calls != 1 || waited.Load() != 1 {
+			g.Errorf("%d tries, and %d logins waited, want one", calls, waited.Load())
+		}
+	})
 }
 
 // The client has gone when the failure is counted; the store gets a context of its own.
@@ -253,7 +279,8 @@ func TestAStoreSeesNoNamesAndWholeMicroseconds(t *testing.T) {
 		g.want(home, "alice", "right", 200)
 	})
 	for _, secret := range []string{
-		"alice", "opensesame", home, fmt.Sprint([]byte("alice")), fmt.Sprint([]byte("opensesame")), "192 0 2 1",
+		"alice", "opensesame", home, "192 0 2 1",
+		fmt.Sprint([]byte("alice")), fmt.Sprint([]byte("opensesame")),
 	} {
 		if strings.Contains(seen.String(), secret) {
 			t.Errorf("%q is in %s", secret, &seen)

@@ -255,7 +255,7 @@ func TestSpellingsShareACount(t *testing.T) {
 		spellings []string
 		want      int
 	}{
-		"a known name":                {nil, []string{"alice", "ALICE", "aLiCe", " alice", "alice\t"}, 10},
+		"a known name":                {nil, []string{"alice", "ALICE", " aLiCe", "alice\t"}, 10},
 		"an unknown name":             {nil, []string{"nobody", "NOBODY", "Nobody ", " nobody"}, 10},
 		"the directory's own aliases": {corp, []string{"alice", "alice@corp", "Alice@corp"}, 10},
 		"two accounts":                {corp, []string{"alice@corp", "bob@corp"}, 20},
@@ -578,24 +578,23 @@ func (onlyConfirmer) Confirm(_ context.Context, s authn.Subject) (authn.Subject,
 }
 
 func TestTheAbilitiesOfTheSourceArePassedOn(t *testing.T) {
-	for name, test := range map[string]struct {
-		source              authn.Authenticator
-		looksUp, isConfirmr bool
-	}{
-		"a directory": {&source{}, true, false},
-		"a confirmer": {onlyConfirmer{known}, false, true},
-		"neither":     {authn.Func(known), false, false},
-	} {
-		users := throttle.New(test.source, throttle.Config{})
-		directory, looksUp := users.(authn.Directory)
-		if _, confirms := users.(authn.Confirmer); looksUp != test.looksUp || confirms != test.isConfirmr {
-			t.Errorf("%s: a directory %v, a confirmer %v", name, looksUp, confirms)
-		}
-		if looksUp {
-			if s, err := directory.Lookup(t.Context(), "Alice"); s.Name != "alice" || err != nil {
-				t.Errorf("%s: %+v, %v", name, s, err)
-			}
-		}
+	directory, ok := throttle.New(&source{}, throttle.Config{}).(authn.Directory)
+	if !ok {
+		t.Fatal("the throttle of a directory is none")
+	}
+	if s, err := directory.Lookup(t.Context(), "Alice"); s.Name != "alice" || err != nil {
+		t.Errorf("look-up: %+v, %v", s, err)
+	}
+	confirmer, ok := throttle.New(onlyConfirmer{known}, throttle.Config{}).(authn.Confirmer)
+	if !ok {
+		t.Fatal("the throttle of a confirmer is none")
+	}
+	s, err := confirmer.Confirm(t.Context(), authn.Subject{Name: "x"})
+	if s.Name != "x" || err != nil {
+		t.Errorf("confirm: %+v, %v", s, err)
+	}
+	if _, ok := throttle.New(authn.Func(known), throttle.Config{}).(authn.Directory); ok {
+		t.Error("the throttle of a source without abilities is a directory")
 	}
 }
 
@@ -654,7 +653,7 @@ func TestParallelGuessesAreNoMore(t *testing.T) {
 	}{
 		"at one account":     {func(int) string { return "alice" }, 10},
 		"at a thousand":      {strconv.Itoa, 100},
-		"at three spellings": {func(i int) string { return []string{"alice", "ALICE", " alice"}[i%3] }, 10},
+		"at three spellings": {func(i int) string { return []string{"alice", "ALICE", "Alice"}[i%3] }, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			guard(t, throttle.Config{ChecksPerNetwork: 1000}, func(g *guarded) {
