@@ -90,6 +90,18 @@ func BenchmarkLastRule(b *testing.B) {
 	}
 }
 
+// BenchmarkWithoutIndex tries all of 100 000 rules. It justifies the index.
+func BenchmarkWithoutIndex(b *testing.B) {
+	rules, r := many(100_000, shapes()["accounts"])
+	l := mustCompile(b, rules...)
+	l.index = index{rest: l.rules}
+	for b.Loop() {
+		if d, err := l.Authorize(b.Context(), r); err != nil || len(d.Actions) == 0 {
+			b.Fatal(d, err)
+		}
+	}
+}
+
 // BenchmarkEachRule decides each time by another rule, so that the rules are not in the processor's caches.
 func BenchmarkEachRule(b *testing.B) {
 	for _, n := range []int{10, 100_000} {

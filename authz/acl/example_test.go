@@ -57,3 +57,34 @@ func ExampleList_Explain() {
 	// no rule matches, so nothing is granted
 	// close: rule 2: the team's own; label "group" is "ops", not "devs"
 }
+
+// A test can report the rules that none of its cases reaches.
+func ExampleExplanation() {
+	rules, err := acl.ParseJSON([]byte(`[
+		{"match": {"account": "admin"}, "actions": ["*"]},
+		{"match": {"account": "/.+/", "name": "${account}/*"}, "actions": ["*"]},
+		{"match": {"name": "public/*"}, "actions": ["pull"]}
+	]`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	list, _, err := acl.Compile(rules)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	reached := make(map[int]bool)
+	for _, text := range []string{"repository:alice/app:push", "repository:public/app:pull"} {
+		asked, _ := scope.Parse(text)
+		alice := authn.Subject{Name: "alice"}
+		reached[list.Explain(authz.Request{Subject: alice, Scope: asked}).Rule] = true
+	}
+	for number := 1; number <= list.Len(); number++ {
+		if !reached[number] {
+			fmt.Printf("no case reaches rule %d\n", number)
+		}
+	}
+	// Output:
+	// no case reaches rule 1
+}

@@ -101,7 +101,7 @@ func (c condition) why(r *rule, q *request) string {
 	b := bindings{rule: r, request: q}
 	for _, v := range c.pattern.variables {
 		if strings.Join(b.values(v), "") == "" {
-			why += fmt.Sprintf("; %s has no value", v)
+			return why + fmt.Sprintf("; %s has no value", v)
 		}
 	}
 	return why

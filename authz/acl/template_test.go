@@ -76,12 +76,8 @@ func checkPlace(t *testing.T, before, after string) {
 	}
 }
 
-// TestNoShortExpressionHasATemplateInAClass tries all ways to open and close classes with a few
-// characters before the template.
+// TestNoShortExpressionHasATemplateInAClass tries all classes of a few characters.
 func TestNoShortExpressionHasATemplateInAClass(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles 60 000 expressions")
-	}
 	var try func(before string, more int)
 	try = func(before string, more int) {
 		checkPlace(t, before, "]")
@@ -91,7 +87,7 @@ func TestNoShortExpressionHasATemplateInAClass(t *testing.T) {
 			}
 		}
 	}
-	try("", 6)
+	try("[", 5)
 }
 
 // FuzzTemplatePlace states that an expression compiles only if its template is a literal in it.
