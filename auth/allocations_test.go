@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// TestAllocationsOfAGet: what is done for a token besides its signature, whose allocations are the standard library's, is bounded.
+// TestAllocationsOfAGet bounds the allocations of a GET beside those of the signature, which are
+// the standard library's.
 func TestAllocationsOfAGet(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// TestAnyService: services that are configured keep their issuer, and all others get that of InsecureAnyService.
+// Configured services keep their issuer. All others get that of InsecureAnyService.
 func TestAnyService(t *testing.T) {
 	other := newIssuer(t)
 	f := newFixture(t, func(cfg *auth.Config) { cfg.InsecureAnyService = other })

@@ -44,8 +44,8 @@ func TestAuditRecord(t *testing.T) {
 	}
 }
 
-// What an authorizer grants beyond what was asked gets nobody anything, and the operator learns of it.
-func TestWhatNobodyAskedForIsDroppedAndLogged(t *testing.T) {
+// Actions that nobody asked for are not granted, and the operator learns of the mistake.
+func TestUnrequestedActionsAreDroppedAndLogged(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
 		cfg.Audit = nil
 		cfg.Authorizer = authz.Func(func(context.Context, authz.Request) (authz.Decision, error) {
@@ -61,7 +61,7 @@ func TestWhatNobodyAskedForIsDroppedAndLogged(t *testing.T) {
 	}
 }
 
-// Every request leaves exactly one record, whatever becomes of it.
+// Every request leaves exactly one record.
 func TestEveryRequestIsAudited(t *testing.T) {
 	f := newFixture(t)
 	for i, test := range []struct {
@@ -92,7 +92,7 @@ func TestEveryRequestIsAudited(t *testing.T) {
 	}
 }
 
-func TestAuditNamesTheCauseThatTheClientIsNotTold(t *testing.T) {
+func TestAuditHasTheCauseThatTheClientDoesNotRead(t *testing.T) {
 	f := newFixture(t)
 	f.get("service=registry.test", "broken:x").wantStatus(503)
 	if err := f.lastRecord().Err; err == nil || !strings.Contains(err.Error(), errSourceDown.Error()) {
@@ -149,7 +149,7 @@ func TestAuditIsLoggedByDefault(t *testing.T) {
 	}
 }
 
-// What a client sends may be anything; in the log it is quoted, one line a request, and bounded.
+// The log quotes client-supplied text, has one line a request, and bounds its length.
 func TestLogHoldsNoSecretAndNoForgedLine(t *testing.T) {
 	const marker = "s3cr3t-marker"
 	var text lockedBuffer

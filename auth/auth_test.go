@@ -26,7 +26,7 @@ const (
 	issuerName = "auth.test"
 )
 
-// users is a directory of plain passwords, which makes the tests quick. Package authn has the real ones.
+// users is a directory of plain passwords, which makes the tests fast.
 type users map[string]string
 
 var errSourceDown = errors.New("connect to ldap.internal: refused")
@@ -60,7 +60,7 @@ func (u users) subject(name string) authn.Subject {
 	return authn.Subject{Name: name, Stamp: "stamp of " + u[name]}
 }
 
-// policy is that of the hostile requests' set-up, with names that make it misbehave.
+// policy is the one of the hostile corpus, with names that make it misbehave.
 func policy() authz.Authorizer {
 	misbehave := authz.Func(func(ctx context.Context, r authz.Request) (authz.Decision, error) {
 		switch r.Scope.Name {
@@ -289,7 +289,7 @@ func (r *reply) granted(issuer *token.Issuer) string {
 	return scope.Format(r.claims(issuer).Access)
 }
 
-// wantStatus fails the test unless the answer has this status, and the headers that every answer has.
+// wantStatus fails the test unless the answer has this status, and the headers of every answer.
 func (r *reply) wantStatus(status int) *reply {
 	r.t.Helper()
 	if r.StatusCode != status {

@@ -32,9 +32,9 @@ const (
 	benchLogin     = "service=registry.test&scope=repository:alice/app:pull,push"
 )
 
-// BenchmarkGet is a whole GET: routing, parsing, login, the decision of a rule, signature, answer, and the audit record written to a
-// handler that discards it. Bare is what cannot be saved: the hash and the signature of a token, by the standard library alone, with
-// randomness and as it is made here.
+// BenchmarkGet is a whole GET: routing, parsing, login, the decision of a rule, signature, answer,
+// and the audit record, which a handler discards. Bare is the lower bound: the hash and the
+// signature of a token by the standard library alone, with randomness and as package token signs.
 func BenchmarkGet(b *testing.B) {
 	b.Run("bare ES256", func(b *testing.B) { benchLoop(b, bareSignature(b, rand.Reader)) })
 	b.Run("bare ES256 of RFC 6979", func(b *testing.B) { benchLoop(b, bareSignature(b, nil)) })
@@ -54,8 +54,8 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// BenchmarkGetParallel is for "-cpu 1,2,4,8": with as many requests as processors, the time of one shrinks as that of the bare
-// signature does, as long as nothing in the path is shared by all of them.
+// BenchmarkGetParallel is for "-cpu 1,2,4,8". With as many requests as processors, the time of one
+// shrinks as that of the bare signature does, as long as the requests share nothing.
 func BenchmarkGetParallel(b *testing.B) {
 	b.Run("bare ES256 of RFC 6979", func(b *testing.B) { benchParallel(b, func() func(*testing.B) { return bareSignature(b, nil) }) })
 	b.Run("anonymous", func(b *testing.B) {
@@ -141,7 +141,8 @@ func benchLoop(b *testing.B, do func(*testing.B)) {
 	}
 }
 
-// benchParallel measures as many at once as there are processors. Each goroutine makes its own, since a request is of one.
+// benchParallel measures as many at once as there are processors. Each goroutine makes its own,
+// since a request cannot be shared.
 func benchParallel(b *testing.B, newDo func() func(*testing.B)) {
 	b.Helper()
 	newDo()(b)
@@ -156,8 +157,8 @@ func benchParallel(b *testing.B, newDo func() func(*testing.B)) {
 	})
 }
 
-// reportCPU measures the processor time of a benchmark's loop, with that of the garbage collector. Unlike the time on the clock it
-// can be compared while the machine does something else as well.
+// reportCPU measures the processor time of a benchmark's loop, with the garbage collector's. Unlike
+// wall-clock time it is comparable on a busy machine.
 func reportCPU(b *testing.B) (report func()) {
 	b.Helper()
 	start := cpuTime()

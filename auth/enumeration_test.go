@@ -22,13 +22,13 @@ import (
 
 func discardLogger() *slog.Logger { return slog.New(discardLog{}) }
 
-// Whether there is a user, and whether it is disabled, shows in nothing that the server says: not at the first wrong password, not
-// at the one that is throttled, and not later.
-func TestAnswersDoNotTellWhoExists(t *testing.T) {
-	synctest.Test(t, answersDoNotTellWhoExists)
+// No answer shows whether a user exists or is disabled: not to the first wrong password, not to a
+// throttled one, and not later.
+func TestAnswersDoNotShowWhichUsersExist(t *testing.T) {
+	synctest.Test(t, answersDoNotShowWhichUsersExist)
 }
 
-func answersDoNotTellWhoExists(t *testing.T) {
+func answersDoNotShowWhichUsersExist(t *testing.T) {
 	users, _ := hashed(t, static.User{Name: "alice"}, static.User{Name: "dora", Disabled: true})
 	f := throttledFixture(t, users)
 	f.loginFrom("192.0.2.1", "alice", "right").wantStatus(200) // it is cached now
@@ -66,9 +66,10 @@ func wantSameAnswer(t *testing.T, got, want *reply) {
 	}
 }
 
-// BenchmarkWrongPassword takes the time of a wrong password for a known user, another, an unknown and a disabled one in turns, and
-// tells by the Mann-Whitney test how likely it is that times differ by as much if the server makes no difference: p/unknown and
-// p/disabled against p/known, which are two known users and so the measure of chance. Below 0.01 there is reason to look closer.
+// BenchmarkWrongPassword alternates wrong passwords for a known user, another one, an unknown and a
+// disabled one. By the Mann-Whitney test it reports how likely times differ this much by chance:
+// p/unknown and p/disabled, and p/known for two known users as the measure. Look closer at a p
+// below 0.01.
 //
 //	go test ./auth -run '^$' -bench WrongPassword -benchtime 300x
 //
@@ -101,8 +102,9 @@ func wrongPasswords(b *testing.B, warm bool) {
 	took := make([][]float64, len(names))
 	for round := 0; b.Loop(); round++ {
 		for i := range names {
-			who := (i + round) % len(names) // so that no place in the turn is always the same one's
-			took[who] = append(took[who], float64(login(names[who], "wrong"+strconv.Itoa(round*len(names)+i))))
+			user := (i + round) % len(names) // so that the order favours nobody
+			password := "wrong" + strconv.Itoa(round*len(names)+i)
+			took[user] = append(took[user], float64(login(names[user], password)))
 			time.Sleep(timedRest) // as long as a place of the checker rests
 		}
 	}
@@ -118,7 +120,8 @@ const (
 	timedRest = 30 * time.Millisecond
 )
 
-// timedServer has two sources of users behind all that stands in front of them, and a throttle that does not throttle.
+// timedServer has two sources of users behind a chain, a cache, and a throttle that never
+// throttles.
 func timedServer(b *testing.B) http.Handler {
 	b.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("right"), timedCost)
@@ -144,8 +147,8 @@ func timedServer(b *testing.B) http.Handler {
 	return benchServer(b, throttle.New(cached, throttle.Config{Pair: free, Network: free}), benchConfig{})
 }
 
-// mannWhitney returns the two-sided p of the Mann-Whitney U test, by the normal approximation, which is good for twenty values and
-// more of each.
+// mannWhitney returns the two-sided p of the Mann-Whitney U test by the normal approximation, which
+// is good for twenty values and more of each.
 func mannWhitney(a, b []float64) float64 {
 	type value struct {
 		v     float64

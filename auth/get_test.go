@@ -141,7 +141,7 @@ func wantHeader(t *testing.T, r *reply, name string, present bool, want string) 
 	}
 }
 
-// Credentials that are there but cannot be read are never taken for none, not even where anonymous requests are welcome.
+// Unreadable credentials never count as none, not even where anonymous requests are allowed.
 func TestUnreadableCredentialsAreNeverAnonymous(t *testing.T) {
 	f := newFixture(t)
 	for name, test := range map[string]struct {
@@ -172,7 +172,7 @@ func TestUnreadableCredentialsAreNeverAnonymous(t *testing.T) {
 	}
 }
 
-// Some sources say yes to an empty password, or cut, fold or replace characters. They are not asked.
+// Some sources accept an empty password, or cut, fold or replace characters. They are not asked.
 func TestMalformedCredentialsNeverReachASource(t *testing.T) {
 	var asked atomic.Int64
 	f := newFixture(t, func(cfg *auth.Config) {
@@ -292,7 +292,7 @@ func TestConfigIsCheckedAtStart(t *testing.T) {
 	sound := func() auth.Config {
 		return auth.Config{Services: map[string]auth.Issuer{service: issuer}, Authorizer: policy(), Authenticator: users{}}
 	}
-	// A source without lookups, as it is and behind everything that is put in front of a source.
+	// A source without lookups, alone and behind everything that decorates a source.
 	proofOnly := authn.Func(users{}.Authenticate)
 	withRefresh := func(a authn.Authenticator) func(*auth.Config) {
 		return func(cfg *auth.Config) { cfg.RefreshTokens, cfg.Authenticator = tokens, a }

@@ -77,8 +77,8 @@ func (f *fixture) ask(way int, credential, refreshToken, scopes string) *reply {
 	}
 }
 
-// Whatever happened before, in any order: each token has what its credential allows now, no more
-// and no less. The cache, refresh tokens and shared tokens remember the limit of a credential, and
+// Each token has what its credential allows now, no more and no less, after any sequence of
+// requests. The cache, refresh tokens and shared tokens remember the limit of a credential, and
 // never confuse it with another credential of the same subject.
 func TestALimitIsKeptInAnyOrder(t *testing.T) {
 	limits := []*authn.Limit{readOnly("alice/*"), readOnly("alice/app", "public/*"), readOnly(), nil}

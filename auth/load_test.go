@@ -57,10 +57,10 @@ func TestLoadWrongPasswordFlood(t *testing.T) {
 			l := newLoad(t)
 			l.login()
 			f := l.flood(flood.user)
-			var quiet, disturbed loadFigures
+			var alone, disturbed loadFigures
 			var first, bare rate
 			for range loadRounds { // alternately, so that other load on the machine affects both
-				quiet.add(l.run(loadSlice))
+				alone.add(l.run(loadSlice))
 				bare.add(l.compare)
 				f.start()
 				time.Sleep(time.Second / 2)
@@ -75,12 +75,12 @@ func TestLoadWrongPasswordFlood(t *testing.T) {
 			if first.perSecond() < leastFirst*bare.perSecond() {
 				t.Errorf("first logins fell below %.0f %% of the bare hash", 100*leastFirst)
 			}
-			t.Logf("quiet:   %v", &quiet)
-			t.Logf("flooded: %v, kept %.0f %%", &disturbed, 100*disturbed.rate()/quiet.rate())
+			t.Logf("alone:   %v", &alone)
+			t.Logf("flooded: %v, kept %.0f %%", &disturbed, 100*disturbed.rate()/alone.rate())
 			t.Logf("by CPU:  kept %.0f %%, which is the better figure where other programs take a part of the processors",
-				100*disturbed.perCPUSecond()/quiet.perCPUSecond())
+				100*disturbed.perCPUSecond()/alone.perCPUSecond())
 			t.Logf("flood:   %v, comparisons %+v", answers, l.checker.Stats())
-			if disturbed.rate() < leastKept*quiet.rate() {
+			if disturbed.rate() < leastKept*alone.rate() {
 				t.Errorf("the rate fell below %.0f %%", 100*leastKept)
 			}
 			if disturbed.percentile(99) > mostP99 {

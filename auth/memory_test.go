@@ -15,22 +15,22 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// What one request may allocate, from the handler's first step to its record in the log. What package net/http takes to read the
-// header, at most 32 KiB, and for its buffers comes on top.
+// The most that one request may allocate, from the handler to its record in the log. Package
+// net/http adds its buffers, and the header of at most 32 KiB.
 const (
 	mostForALegalRequest    = 320 << 10
 	mostForAnIllegalRequest = 128 << 10
 	// A request whose scopes are all parsed before it is refused.
 	mostForARefusedRequest = 144 << 10
-	// A hundred scopes with sixteen actions each, where registries know four, make a token of 56 KiB, which is too large for the
-	// header that it is for. They are legal and granted, and what they take is what they are: as texts and as lists of actions, on
+	// A hundred scopes with sixteen actions each, where registries know four, make a token of 56
+	// KiB, which no header takes. They are legal and granted, and are held as text and as lists on
 	// their way to the policy, the token and the log.
 	mostForAnAbsurdRequest = 1 << 20
 
 	maxActions = 16 // of a scope, in package scope
 )
 
-// scopesOf returns scopes of a length, or longer if they have to be, with actions of a length. All are granted.
+// scopesOf returns scopes and actions of these lengths, or longer ones if need be. All are granted.
 func scopesOf(count, length, actions, lengthOfAction int) string {
 	names := make([]string, actions)
 	for i := range names {
@@ -45,7 +45,7 @@ func scopesOf(count, length, actions, lengthOfAction int) string {
 	return strings.Join(list, "+")
 }
 
-// TestMemoryOfARequest: the largest requests that are answered, and the largest ones that are refused, cost a bounded amount of memory.
+// The largest requests that are answered or refused allocate a bounded amount of memory.
 func TestMemoryOfARequest(t *testing.T) {
 	const ask = "service=" + service + "&scope="
 	const password = "grant_type=password&username=alice&password=wonderland&" + ask
@@ -117,7 +117,8 @@ func many(format string, count int) string {
 	return b.String()
 }
 
-// allocated is how many bytes are allocated for a request, the least of some tries, since other goroutines allocate too.
+// allocated returns how many bytes a request allocates: the least of some attempts, since other
+// goroutines allocate too.
 func allocated(t *testing.T, server http.Handler, status int, request func() *http.Request) int {
 	t.Helper()
 	least := 0
@@ -137,7 +138,7 @@ func allocated(t *testing.T, server http.Handler, status int, request func() *ht
 	return least
 }
 
-// newMemoryServer grants whatever is asked for, and logs in JSON.
+// newMemoryServer grants everything and logs in JSON.
 func newMemoryServer(t *testing.T) *auth.Server {
 	t.Helper()
 	server, err := auth.NewServer(auth.Config{
@@ -153,7 +154,7 @@ func newMemoryServer(t *testing.T) *auth.Server {
 	return server
 }
 
-// nowhere is a log that is written and kept nowhere. slog leaves out the work for io.Discard.
+// nowhere discards the log after slog has formatted it. For io.Discard, slog would not.
 type nowhere struct{}
 
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }

@@ -233,7 +233,7 @@ func TestRefreshTokenIsRefused(t *testing.T) {
 	}
 }
 
-// The subject that a lookup finds has to be the one that logged in, and not merely one of that name.
+// A lookup has to find the subject that logged in, and not another one of that name.
 func TestRefreshTokenIsOfOneSubject(t *testing.T) {
 	original := authn.Subject{Name: "alice", Stamp: "1"}
 	for name, now := range map[string]authn.Subject{
@@ -255,7 +255,7 @@ func TestRefreshTokenIsOfOneSubject(t *testing.T) {
 	}
 }
 
-// authn.Confirm takes it for another subject.
+// A subject without a name is another subject to authn.Confirm.
 func TestRefreshWithADirectoryThatForgetsTheName(t *testing.T) {
 	alice := authn.Subject{Name: "alice"}
 	source := &fixedSource{authenticated: alice, found: alice}
@@ -274,7 +274,7 @@ func (s *fixedSource) Authenticate(context.Context, authn.Request) (authn.Subjec
 
 func (s *fixedSource) Lookup(context.Context, string) (authn.Subject, error) { return s.found, nil }
 
-// A store that cannot be used is not a wrong token, whatever its error looks like.
+// A store that fails is not a wrong token, even if its error looks like a refusal.
 func TestRefreshWhileTheStoreIsBroken(t *testing.T) {
 	broken := &brokenStore{Store: refresh.NewMemoryStore()}
 	f := newFixture(t, func(cfg *auth.Config) {

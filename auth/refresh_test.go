@@ -51,7 +51,7 @@ func newRefreshFixture(t *testing.T, source *people) *fixture {
 	})
 }
 
-// Every use looks the subject up. What is wrong with it makes the token useless and does not revoke it.
+// Every use confirms the subject. A failure makes the token useless and does not revoke it.
 func TestEachRefreshLooksTheSubjectUp(t *testing.T) {
 	alice := authn.Subject{Name: "alice", Stamp: "1", Labels: map[string][]string{"group": {"devs"}}}
 	with := func(change func(*authn.Subject)) authn.Subject {

@@ -43,8 +43,8 @@ func mustRequire(t *testing.T, v *token.Verifier, c auth.Challenge, next http.Ha
 	return handler
 }
 
-// A mistake in the program shows when it starts, and not at the first request.
-func TestRequireRefusesWhatCannotWork(t *testing.T) {
+// A mistake in the program shows at its start and not at the first request.
+func TestRequireRefusesMissingArguments(t *testing.T) {
 	verifier, err := newIssuer(t).Verifier(service)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestRequire(t *testing.T) {
 	}
 }
 
-func TestRequireTellsABrokenQuestionFromAMalformedOne(t *testing.T) {
+func TestRequireTellsAFailureFromAMalformedRequest(t *testing.T) {
 	issuer := newIssuer(t)
 	verifier, err := issuer.Verifier(service)
 	if err != nil {
@@ -252,7 +252,7 @@ func TestRegistryScopes(t *testing.T) {
 	}
 }
 
-// Registries that read "from" out of a form as well would mount from a repository that the query does not name.
+// Registries that read "from" in a form would mount from a repository that the query does not name.
 func TestMountByFormIsRefused(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/a/blobs/uploads/", strings.NewReader("from=bob/secret&mount=sha256:0"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

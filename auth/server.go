@@ -143,7 +143,7 @@ func decide(asked scope.Scope, d authz.Decision, limit *authn.Limit) ScopeDecisi
 	allowed := asked.Intersect(d.Actions)
 	decision := ScopeDecision{Asked: asked, Granted: limit.Allow(allowed).Actions, Reason: d.Reason}
 	if len(decision.Granted) < len(allowed.Actions) {
-		decision.Reason += " (limited by the credential)"
+		decision.Reason = strings.TrimSpace(d.Reason + " (limited by the credential)")
 	}
 	for _, action := range d.Actions {
 		if !asked.Has(action) {

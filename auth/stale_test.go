@@ -25,7 +25,7 @@ func waysIn(f *fixture, refreshToken, scopes string) map[string]func() *reply {
 	}
 }
 
-// The groups of a login are not remembered: not with the password in a cache, not with a refresh token, and not added up.
+// The groups of a login are not remembered with a cached password or a refresh token.
 func TestAGroupThatWasLeftAllowsNothing(t *testing.T) {
 	source := &people{}
 	inGroups := func(groups ...string) {
@@ -64,7 +64,7 @@ func TestAGroupThatWasLeftAllowsNothing(t *testing.T) {
 	}
 }
 
-// replaceable is a list of users in whose place another can be put, as a reload does.
+// replaceable is a list of users that can be replaced, as by a reload.
 type replaceable struct{ atomic.Pointer[static.Users] }
 
 func (r *replaceable) Authenticate(ctx context.Context, request authn.Request) (authn.Subject, error) {
@@ -75,8 +75,7 @@ func (r *replaceable) Lookup(ctx context.Context, name string) (authn.Subject, e
 	return r.Load().Lookup(ctx, name)
 }
 
-// A user is disabled at once, whatever is remembered of earlier logins, and comes back without a
-// new login.
+// A disabled user is refused at once, also with remembered logins, and returns without a new login.
 func TestADisabledUserGetsNothing(t *testing.T) {
 	synctest.Test(t, aDisabledUserGetsNothing)
 }
@@ -120,7 +119,7 @@ func aDisabledUserGetsNothing(t *testing.T) {
 	}
 }
 
-// A service that is no longer configured gets no tokens, and those who logged in for it none either.
+// A service that is no longer configured gets no tokens, and neither do logins for it.
 func TestAServiceThatIsGoneGetsNoTokens(t *testing.T) {
 	before := newFixture(t)
 	refreshToken := before.login()

@@ -22,8 +22,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
-// throttledFixture is a server in a bubble of synctest, whose clients say in a header where they
-// are.
+// throttledFixture is a server in a bubble of synctest. A header has the address of the client.
 func throttledFixture(t *testing.T, source authn.Authenticator) *fixture {
 	t.Helper()
 	return newLocalFixture(t, func(cfg *auth.Config) {
@@ -113,7 +112,7 @@ func TestTheRightPasswordIsNotThrottledWhereItWasUsed(t *testing.T) {
 	})
 }
 
-// A new machine at a throttled address has to wait, and gets in then.
+// A new machine at a throttled address has to wait.
 func TestTheRightPasswordIsThrottledWhereItWasNeverUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := throttledFixture(t, nil)
@@ -139,7 +138,7 @@ func TestPostThenGetIsOneFailure(t *testing.T) {
 	})
 }
 
-func TestThrottledByAnAuthenticatorOfOnesOwn(t *testing.T) {
+func TestThrottledByACustomAuthenticator(t *testing.T) {
 	for name, test := range map[string]struct {
 		err     error
 		seconds string

@@ -33,14 +33,16 @@ func newAuthorityKeys(tb testing.TB, authority *token.Authority, now func() time
 
 func rootsVerifier(tb testing.TB, roots *x509.CertPool, now func() time.Time) *token.Verifier {
 	tb.Helper()
-	verifier, err := token.NewVerifier(token.VerifierConfig{Issuer: issuerName, Audience: service, Roots: roots, Now: now})
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Issuer: issuerName, Audience: service, Roots: roots, Now: now,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return verifier
 }
 
-func TestAKeyOfAnAuthorityLives(t *testing.T) {
+func TestTheLifeOfAKeyBelowAnAuthority(t *testing.T) {
 	authority, clock := generateAuthority(t), newClock()
 	begin := clock.Now()
 	keys, _ := newAuthorityKeys(t, authority, clock.Now)
@@ -54,11 +56,23 @@ func TestAKeyOfAnAuthorityLives(t *testing.T) {
 		count   int
 	}{
 		{"it signs", 0, func() *token.Key { return first }, 1},
-		{"just before two thirds of its life", 16*time.Hour - time.Second, func() *token.Key { return first }, 1},
+		{
+			"just before two thirds of its life", 16*time.Hour - time.Second,
+			func() *token.Key { return first }, 1,
+		},
 		{"then the next one is published", 16 * time.Hour, func() *token.Key { return first }, 2},
-		{"and signs five minutes later", 16*time.Hour + 5*time.Minute, func() *token.Key { return second }, 2},
-		{"while the first verifies for an hour and some minutes", 17*time.Hour + 10*time.Minute, func() *token.Key { return second }, 2},
-		{"until its tokens have expired everywhere", 17*time.Hour + 11*time.Minute, func() *token.Key { return second }, 1},
+		{
+			"and signs five minutes later", 16*time.Hour + 5*time.Minute,
+			func() *token.Key { return second }, 2,
+		},
+		{
+			"while the first verifies for an hour and some minutes", 17*time.Hour + 10*time.Minute,
+			func() *token.Key { return second }, 2,
+		},
+		{
+			"until its tokens have expired everywhere", 17*time.Hour + 11*time.Minute,
+			func() *token.Key { return second }, 1,
+		},
 	}
 	for _, step := range steps {
 		clock.Set(begin.Add(step.after))
@@ -113,12 +127,14 @@ func TestTokensOfAnAuthoritysKeysAreVerified(t *testing.T) {
 	}
 }
 
-// An hour's token is issued at every moment of two weeks, with pauses that are longer than a key's life. A registry has no
-// leeway for certificates.
+// An hour's token is issued at every moment of two weeks, with pauses that are longer than a key's
+// life. A registry has no leeway for certificates.
 func TestNoTokenOutlivesItsCertificate(t *testing.T) {
 	authority, clock := generateAuthority(t), newClock()
 	keys, log := newAuthorityKeys(t, authority, clock.Now)
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys.KeySet(), Lifetime: time.Hour, Now: clock.Now})
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Name: issuerName, Keys: keys.KeySet(), Lifetime: time.Hour, Now: clock.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,18 +191,18 @@ func newSlowAuthority(t *testing.T, life time.Duration) (*token.Authority, *slow
 	return authority, signer
 }
 
-func TestIssuingGoesOnWhileTheNextKeyIsMade(t *testing.T) {
+func TestTheOldKeySignsWhileTheNextOneIsMade(t *testing.T) {
 	clock := newClock()
 	authority, signer := newSlowAuthority(t, 365*24*time.Hour)
 	keys, _ := newAuthorityKeys(t, authority, clock.Now)
 	issuer := newIssuer(t, keys.KeySet(), clock.Now)
 	first := keys.KeySet().Signing()
-	begun, goOn := make(chan struct{}), make(chan struct{})
+	begun, finish := make(chan struct{}), make(chan struct{})
 	var calls atomic.Int32
 	wait := func() error {
 		calls.Add(1)
 		close(begun) // panics at a second call
-		<-goOn
+		<-finish
 		return nil
 	}
 	signer.before.Store(&wait)
@@ -200,7 +216,7 @@ func TestIssuingGoesOnWhileTheNextKeyIsMade(t *testing.T) {
 			t.Fatal("a key signs that is not ready")
 		}
 	}
-	close(goOn)
+	close(finish)
 	renewing.Wait()
 	clock.Advance(5 * time.Minute)
 	if keys.KeySet().Signing() == first || calls.Load() != 1 {
@@ -259,7 +275,7 @@ func TestAfterALongPauseOneNewKeyIsMadeForAll(t *testing.T) {
 	}
 }
 
-func TestWithoutANewKeyTheOldOneGoesOnUntilItsEnd(t *testing.T) {
+func TestWithoutANewKeyTheOldOneSignsUntilItsEnd(t *testing.T) {
 	clock := newClock()
 	begin := clock.Now()
 	authority, signer := newSlowAuthority(t, 365*24*time.Hour)
@@ -348,7 +364,7 @@ func TestRenewSignsAtOnce(t *testing.T) {
 }
 
 // By the clock that registries have as well, the certificate is always valid.
-func TestTheClockMayStep(t *testing.T) {
+func TestTheClockMayBeSet(t *testing.T) {
 	authority, clock := generateAuthority(t), newClock()
 	keys, _ := newAuthorityKeys(t, authority, clock.Now)
 	issuer := newIssuer(t, keys.KeySet(), clock.Now)
@@ -405,8 +421,16 @@ func TestAuthorityConfigIsChecked(t *testing.T) {
 	}{
 		{"the least", token.AuthorityKeysConfig{}, true},
 		{"a short lifetime", token.AuthorityKeysConfig{Lifetime: token.MinKeyLifetime}, true},
-		{"too short a lifetime", token.AuthorityKeysConfig{Lifetime: token.MinKeyLifetime - 1}, false},
-		{"published for longer than a sixth", token.AuthorityKeysConfig{Lifetime: time.Hour, PublishFirst: 11 * time.Minute}, false},
+		{
+			"too short a lifetime",
+			token.AuthorityKeysConfig{Lifetime: token.MinKeyLifetime - 1},
+			false,
+		},
+		{
+			"published for longer than a sixth",
+			token.AuthorityKeysConfig{Lifetime: time.Hour, PublishFirst: 11 * time.Minute},
+			false,
+		},
 		{"never published first", token.AuthorityKeysConfig{PublishFirst: -1}, true},
 		{"an unknown algorithm", token.AuthorityKeysConfig{Algorithm: "HS256"}, false},
 	}
@@ -427,7 +451,8 @@ func TestAuthorityConfigIsChecked(t *testing.T) {
 	}
 }
 
-// Keys are renewed every few minutes while tokens are issued and verified, by those who fetch the JWKS too.
+// Keys are renewed every few minutes while tokens are issued and verified, also by clients that
+// fetch the JWKS.
 func TestRenewalFailsNoRequest(t *testing.T) {
 	authority, clock := generateAuthority(t), newClock()
 	keys, err := authority.NewKeys(token.AuthorityKeysConfig{
@@ -436,7 +461,9 @@ func TestRenewalFailsNoRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys.KeySet(), Lifetime: time.Minute, Now: clock.Now})
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Name: issuerName, Keys: keys.KeySet(), Lifetime: time.Minute, Now: clock.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,8 +147,16 @@ func TestNewAuthorityRefuses(t *testing.T) {
 	}{
 		{"nothing, below another authority", certify(func(*x509.Certificate) {}), nil},
 		{"a certificate that is not of a CA", ca.leaf(t, other, nil), token.ErrBadCertificate},
-		{"a CA that must not sign certificates", certify(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), token.ErrBadCertificate},
-		{"an expired one", certify(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), token.ErrBadCertificate},
+		{
+			"a CA that must not sign certificates",
+			certify(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }),
+			token.ErrBadCertificate,
+		},
+		{
+			"an expired one",
+			certify(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }),
+			token.ErrBadCertificate,
+		},
 		{"one of another key", ca.certificate, token.ErrKeyMismatch},
 		{"nil", nil, token.ErrBadCertificate},
 	}

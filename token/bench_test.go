@@ -9,7 +9,7 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// BenchmarkBareES256 is what the others are measured against: the signature of as many bytes as a token has.
+// BenchmarkBareES256 is the reference for the others: it signs as many bytes as a token has.
 func BenchmarkBareES256(b *testing.B) {
 	keys := newKeySet(b, generateKey(b, token.ES256))
 	input := []byte(issue(b, newIssuer(b, keys, nil), aliceMay("pull", "push")).Value)
@@ -27,10 +27,10 @@ func BenchmarkIssue(b *testing.B) {
 	for _, algorithm := range algorithms {
 		b.Run(string(algorithm), func(b *testing.B) {
 			issuer := newIssuer(b, newKeySet(b, generateKey(b, algorithm)), nil)
-			grant := aliceMay("pull", "push")
+			request := aliceMay("pull", "push")
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := issuer.Issue(b.Context(), grant); err != nil {
+				if _, err := issuer.Issue(b.Context(), request); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -58,10 +58,10 @@ func BenchmarkVerify(b *testing.B) {
 func BenchmarkIssueWithAuthorityKeys(b *testing.B) {
 	keys, _ := newAuthorityKeys(b, generateAuthority(b), nil)
 	issuer := newIssuer(b, keys.KeySet(), nil)
-	grant := aliceMay("pull", "push")
+	request := aliceMay("pull", "push")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := issuer.Issue(b.Context(), grant); err != nil {
+		if _, err := issuer.Issue(b.Context(), request); err != nil {
 			b.Fatal(err)
 		}
 	}

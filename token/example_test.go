@@ -11,11 +11,7 @@ import (
 
 // A token is issued, and a registry's side checks it.
 func Example() {
-	key, err := token.GenerateKey(token.ES256) // or token.LoadKey("auth.key", "auth.crt")
-	if err != nil {
-		log.Fatal(err)
-	}
-	keys, err := token.NewKeySet(key)
+	keys, err := token.GenerateKeySet(token.ES256) // or token.LoadOrGenerateKey
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -59,7 +55,7 @@ func Example() {
 	// push: false
 }
 
-// A key is replaced while requests go on.
+// The signing key is changed by hand.
 func ExampleKeySet() {
 	first, err := token.GenerateKey(token.ES256)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// The registries have the certificate of the authority in rootcertbundle. The keys below it come and go.
+// The registries have the certificate of the authority in rootcertbundle. The keys below it come
+// and go.
 func ExampleAuthority_NewKeys() {
 	authority, err := token.GenerateAuthority(token.ES256) // once; then LoadKey and NewAuthority
 	if err != nil {
@@ -20,7 +21,9 @@ func ExampleAuthority_NewKeys() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys.KeySet()})
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Name: "auth.example.com", Keys: keys.KeySet(),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

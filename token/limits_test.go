@@ -10,8 +10,8 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// A certificate "without an end" has the year 9999 (RFC 5280, section 4.1.2.5), and a lifetime can be
-// as long as a duration.
+// A certificate "without an end" has the year 9999 (RFC 5280, section 4.1.2.5), and a lifetime can
+// be as long as a duration.
 func TestAKeyThatLivesForEverIsNotRenewed(t *testing.T) {
 	private := generateECDSA(t)
 	certificate := certify(t, &x509.Certificate{

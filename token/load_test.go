@@ -107,7 +107,10 @@ func TestLoadOrGenerateKeyRefusesAndWritesNothing(t *testing.T) {
 		prepare func(f *files)
 		want    error
 	}{
-		{"a certificate without its key", func(f *files) { f.write(t, f.cert, cert) }, token.ErrKey},
+		{
+			"a certificate without its key", func(f *files) { f.write(t, f.cert, cert) },
+			token.ErrKey,
+		},
 		{"an empty key file", func(f *files) { f.write(t, f.key, nil) }, token.ErrKey},
 		{"half a key file", func(f *files) { f.write(t, f.key, key[:len(key)/2]) }, token.ErrKey},
 		{"half a certificate", func(f *files) {

@@ -43,7 +43,10 @@ func TestThumbprintsOfTheRFCs(t *testing.T) {
 		name, want string
 		key        *Key
 	}{
-		{"RFC 7638, section 3.1", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", readKey(t, rfc7638Key)},
+		{
+			"RFC 7638, section 3.1", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+			readKey(t, rfc7638Key),
+		},
 		{"RFC 8037, appendix A.3", "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", ed25519Key(t)},
 	}
 	for _, test := range tests {

@@ -57,7 +57,7 @@ type admin struct {
 	record  map[string]refresh.Record
 }
 
-// allowRoot lets those through whose header says so, as a proxy in front may have set it.
+// allowRoot admits the name in a header, as a proxy in front may have set it.
 func allowRoot(r *http.Request) (string, error) {
 	switch name := r.Header.Get("X-Admin"); name {
 	case "root":
@@ -239,10 +239,10 @@ func TestHandlerRefuses(t *testing.T) {
 		status        int
 		code          string
 	}{
-		"who may not":                        {"DELETE", "all=true", []string{"X-Admin", "alice"}, 403, "DENIED"},
-		"who gives no proof":                 {"GET", "all=true", []string{"X-Admin", ""}, 403, "DENIED"},
+		"a user without permission":          {"DELETE", "all=true", []string{"X-Admin", "alice"}, 403, "DENIED"},
+		"a user without credentials":         {"GET", "all=true", []string{"X-Admin", ""}, 403, "DENIED"},
 		"while it cannot be decided":         {"DELETE", "all=true", []string{"X-Admin", "broken"}, 503, "UNAVAILABLE"},
-		"whom Allow does not name":           {"DELETE", "all=true", []string{"X-Admin", "nobody"}, 500, "UNKNOWN"},
+		"a client without a name":            {"DELETE", "all=true", []string{"X-Admin", "nobody"}, 500, "UNKNOWN"},
 		"what selects nothing":               {"DELETE", "", nil, 400, "INVALID_REQUEST"},
 		"a list of nothing":                  {"GET", "", nil, 400, "INVALID_REQUEST"},
 		"a kind alone":                       {"DELETE", "kind=user", nil, 400, "INVALID_REQUEST"},
@@ -356,7 +356,7 @@ func (brokenStore) List(context.Context, refresh.Filter, time.Time, string, int)
 	return nil, errBroken
 }
 
-// The pages have every token once, whatever their size, and only the last one has no next.
+// The pages have every token once, and only the last one has no next.
 func TestAListHasPages(t *testing.T) {
 	a := newAdmin(t)
 	for limit := 1; limit <= 5; limit++ {
