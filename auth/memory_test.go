@@ -12,7 +12,6 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/scope"
 )
 
 // The most that one request may allocate, from the handler to its record in the log. Package
@@ -39,7 +38,7 @@ func scopesOf(count, length, actions, lengthOfAction int) string {
 	list := make([]string, count)
 	for i := range list {
 		first, last := fmt.Sprintf("repository:public/%03d", i), ":"+strings.Join(names, ",")
-		filling := min(max(length-len(first)-len(last), 0), scope.MaxNameLength-len("public/000"))
+		filling := min(max(length-len(first)-len(last), 0), 255-len("public/000"))
 		list[i] = first + strings.Repeat("n", filling) + last
 	}
 	return strings.Join(list, "+")
