@@ -483,13 +483,12 @@ func TestRenewalFailsNoRequest(t *testing.T) {
 	for range 4 {
 		requests.Go(func() {
 			for range next {
-				byJWKS := fetched.Load()
 				issued, err := issuer.Issue(t.Context(), aliceMay("pull"))
 				if err != nil {
 					t.Errorf("not issued: %v", err)
 					return
 				}
-				for _, verifier := range []*token.Verifier{byRoots, byJWKS} {
+				for _, verifier := range []*token.Verifier{byRoots, fetched.Load()} {
 					if _, err := verifier.Verify(string(issued.Value)); err != nil && !errors.Is(err, token.ErrExpired) {
 						t.Errorf("refused: %v", err)
 						return

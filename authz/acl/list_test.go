@@ -18,7 +18,7 @@ func TestTutorialPolicy(t *testing.T) {
 	l := mustCompile(t, mustParse(t, tutorial)...)
 	anonymous, admin := authn.Subject{}, user("admin", nil)
 	first := user("firstuser", groups("first_user_group"))
-	authztest.Run(t, l, authztest.Table{
+	authztest.Run(t, l, []authztest.Case{
 		authztest.As(anonymous, authztest.Grants{
 			"repository:publicrepos/app:pull,push": "pull",
 			"repository:publicrepos/a/b:pull":      "",

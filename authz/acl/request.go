@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/distribution/reference"
+
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
@@ -96,7 +98,7 @@ func isZotCatalog(s scope.Scope) bool { return s.IsCatalog() && s.Type == scope.
 // "." and ".." components, control characters, non-ASCII characters and names that are too long.
 func isName(s string) bool {
 	const characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/"
-	if len(s) > scope.MaxNameLength || strings.Trim(s, characters) != "" {
+	if len(s) > reference.RepositoryNameTotalLengthMax || strings.Trim(s, characters) != "" {
 		return false
 	}
 	for component := range strings.SplitSeq(s, "/") {
