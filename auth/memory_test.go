@@ -12,7 +12,6 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/scope"
 )
 
 // The most that one request may allocate, from the handler to its record in the log. Package
@@ -39,7 +38,7 @@ func scopesOf(count, length, actions, lengthOfAction int) string {
 	list := make([]string, count)
 	for i := range list {
 		first, last := fmt.Sprintf("repository:public/%03d", i), ":"+strings.Join(names, ",")
-		filling := min(max(length-len(first)-len(last), 0), scope.MaxNameLength-len("public/000"))
+		filling := min(max(length-len(first)-len(last), 0), 255-len("public/000"))
 		list[i] = first + strings.Repeat("n", filling) + last
 	}
 	return strings.Join(list, "+")
@@ -64,13 +63,13 @@ func TestMemoryOfARequest(t *testing.T) {
 		"absurd: a query of a hundred scopes":      {ask + absurd, "", "", 200, mostForAnAbsurdRequest},
 		"absurd: a form of a hundred scopes":       {"", password + absurd, "", 200, mostForAnAbsurdRequest},
 		"illegal: a query of too many scopes":      {ask + long("a+", 32<<10-100), "", "", 400, mostForAnIllegalRequest},
-		"illegal: a hundred malformed scopes":      {ask + long(strings.Repeat("x", 320)+"+", 100*321), "", "", 400, mostForAnIllegalRequest},
+		"illegal: a hundred malformed scopes":      {ask + long(strings.Repeat("x", 320)+"+", 99*321), "", "", 400, mostForAnIllegalRequest},
 		"illegal: a query of many parameters":      {long("a&", 32<<10), "", "", 400, mostForAnIllegalRequest},
 		"illegal: a query of many other ones":      {many("%d=&", 5000), "", "", 400, mostForAnIllegalRequest},
 		"illegal: a query that is too long":        {ask + long("a", 1<<20), "", "", 414, mostForAnIllegalRequest},
 		"illegal: a query of escapes":              {ask + long("%61", 32<<10-100), "", "", 400, mostForAnIllegalRequest},
 		"illegal: a form of too many scopes":       {"", password + long("a+", 32<<10-200), "", 400, mostForAnIllegalRequest},
-		"illegal: a hundred malformed, in a form":  {"", password + long(strings.Repeat("x", 320)+"+", 100*321), "", 400, mostForAnIllegalRequest},
+		"illegal: a hundred malformed, in a form":  {"", password + long(strings.Repeat("x", 320)+"+", 99*321), "", 400, mostForAnIllegalRequest},
 		"illegal: a form of many parameters":       {"", long("a&", 32<<10), "", 400, mostForAnIllegalRequest},
 		"illegal: a form of many other parameters": {"", many("%d=&", 5000), "", 400, mostForAnIllegalRequest},
 		"illegal: a form that is too long":         {"", password + long("a", 1<<20), "", 413, mostForAnIllegalRequest},
