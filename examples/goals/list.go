@@ -44,7 +44,7 @@ func goals() []goal {
 		}},
 		{id: "R11", about: "connections that send slowly or nothing", measure: measureSlowConnections, nightly: true, tests: []string{"faults.TestProgram"}},
 		{id: "R12", about: "an authorizer that panics, hangs or lies", tests: []string{
-			"faults.TestOnePanicInAHundred", "faults.TestAuthorizer", "auth.TestWhatNobodyAskedForIsDroppedAndLogged", "serve.TestMetricsCountFaults",
+			"faults.TestOnePanicInAHundred", "faults.TestAuthorizer", "auth.TestUnrequestedActionsAreDroppedAndLogged", "serve.TestMetricsCountFaults",
 		}},
 		{id: "R13", about: "hostile requests", tests: []string{"auth.TestHostileRequests", "auth.FuzzGet", "auth.FuzzPost", "auth.FuzzPolicies"}, command: "go test -run ^$ -fuzz FuzzGet -fuzztime 10000000x ./auth, and so for each target"},
 		{id: "R14", about: "hours of everything at once, weekly", command: "go run ./examples/soak -for 8h", tests: []string{"soak.TestSoak"}},
