@@ -255,14 +255,14 @@ func TestRefreshTokenIsOfOneSubject(t *testing.T) {
 	}
 }
 
-// A subject without a name is another subject to authn.Confirm.
+// A subject without a name is a bug of the directory and no refusal: clients keep their tokens.
 func TestRefreshWithADirectoryThatForgetsTheName(t *testing.T) {
 	alice := authn.Subject{Name: "alice"}
 	source := &fixedSource{authenticated: alice, found: alice}
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator = source })
 	refreshToken := f.login()
 	source.found = authn.Subject{}
-	f.post(refreshForm(refreshToken)).wantError(401, "UNAUTHORIZED", "invalid_grant")
+	f.post(refreshForm(refreshToken)).wantError(503, "UNAVAILABLE", "temporarily_unavailable")
 }
 
 // fixedSource authenticates everybody as one subject, and finds another.
