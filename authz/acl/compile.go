@@ -11,8 +11,8 @@ import (
 	"github.com/berthpass/registry-auth/internal/lru"
 )
 
-// Compile checks rules and compiles them into a [List]. The error joins one *[RuleError] for each
-// mistake, and the list is then nil. Warnings are in the order of the rules.
+// Compile compiles a copy of rules into a [List]. Warnings are in the order of the rules. The error
+// is the [errors.Join] of one *[RuleError] for each mistake; list and warnings are then nil.
 func Compile(rules []Rule) (*List, []Warning, error) {
 	c := compiler{
 		patterns: make(map[string]*pattern),
@@ -77,8 +77,7 @@ func (c *compiler) addPattern(r *rule, of attribute, text string) {
 	p := c.patterns[text]
 	if p == nil {
 		var err error
-		p, err = parsePattern(text, c.cache)
-		if err != nil {
+		if p, err = parsePattern(text, c.cache); err != nil {
 			c.fail(r, of.key(), err)
 			return
 		}

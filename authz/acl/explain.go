@@ -14,23 +14,23 @@ type Explanation struct {
 	Request authz.Request
 	// Decision is the result of Authorize.
 	Decision authz.Decision
-	// Rule is the number of the rule that decided, or 0 if none matched or the name is malformed.
+	// Rule is the deciding rule, counted from 1, or 0 if none matched or the name is malformed.
 	Rule int
-	// Near lists up to five rules before Rule that failed only one condition, in their order. If
-	// there are more, it lists those with the most conditions.
+	// Near lists, in order, up to five of the rules that were tried and failed only one of several
+	// conditions. If there are more, it lists those with the most conditions.
 	Near []NearMiss
 	// More is the number of such rules that Near does not list.
 	More int
 }
 
-// A NearMiss is a rule that failed only one condition.
+// A NearMiss is a rule that failed only one of several conditions.
 type NearMiss struct {
 	// Rule is the number of the rule and Comment its comment.
 	Rule    int
 	Comment string
-	// Key is the key of the condition that failed, such as "match.name".
+	// Key is the key of the failed condition, such as "match.labels.group".
 	Key string
-	// Why compares the request with the condition. Long texts of the request are cut.
+	// Why compares the request with the condition. Texts of the request are quoted and cut.
 	Why string
 }
 
@@ -107,8 +107,8 @@ func (c condition) why(r *rule, q *request) string {
 	return why
 }
 
-// String returns the explanation as lines of text. To be safe to print on a terminal, texts of the
-// request are quoted and cut.
+// String returns the explanation as lines of text. Texts of the request are quoted and cut, so that
+// a terminal can show them.
 func (e Explanation) String() string {
 	var b strings.Builder
 	subject := "anonymous"

@@ -8,15 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxText limits the bytes of a text that a glob with a template matches, and of a value in an
+// maxText limits the bytes of a text that a glob with a variable matches, and of a value in an
 // expression. No name is longer.
 const maxText = 255
 
 // A token is an element of a glob.
 type token struct {
-	kind     byte      // *, ?, [ for a class, $ for a template, and 0 for a literal
+	kind     byte      // *, ?, [ for a class, $ for a variable, and 0 for a literal
 	text     string    // as path.Match reads it; a literal has no backslashes
-	variable *variable // of a template
+	variable *variable // of kind $
 }
 
 // tokenize splits a glob that path.Match accepts, following its grammar: a class ends at the first
@@ -31,7 +31,7 @@ func tokenize(parts []part) ([]token, error) {
 		for rest := p.text; rest != ""; {
 			t, length := nextToken(rest)
 			if length > len(rest) {
-				// The glob is valid, so a template follows.
+				// The glob is valid, so a variable follows.
 				where := "in a character class"
 				if rest[0] == '\\' {
 					where = "after a backslash"
@@ -86,7 +86,7 @@ func globStart(tokens []token) start {
 	return begin
 }
 
-// globTemplate is a glob with templates. It tracks all offsets that the values of all labels can
+// globTemplate is a glob with variables. It tracks all offsets that the values of all labels can
 // lead to. Trying the combinations of values would take the product of their numbers.
 type globTemplate []token
 

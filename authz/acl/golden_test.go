@@ -7,7 +7,7 @@ import (
 	"github.com/berthpass/registry-auth/authz/authztest"
 )
 
-// The decisions under the tutorial's rules, for reviews of changes.
+// TestTutorialMatrix shows reviewers how a change affects the decisions of the tutorial's rules.
 func TestTutorialMatrix(t *testing.T) {
 	authztest.Golden(t, mustCompile(t, mustParse(t, tutorial)...), authztest.Matrix{
 		Subjects: []authn.Subject{

@@ -11,8 +11,8 @@ import (
 )
 
 // ParseJSON reads rules from a JSON array of objects. Unlike encoding/json it refuses unknown keys,
-// keys in another case, duplicate keys and null. The error joins one *[RuleError] for each wrong
-// rule. It contains none if the text is not a JSON array.
+// keys in another case, duplicate keys and null. It leaves patterns to [Compile]. The error joins
+// one *[RuleError] for each wrong rule. It has none if the text is not a JSON array.
 func ParseJSON(data []byte) ([]Rule, error) {
 	var texts []json.RawMessage
 	if err := json.Unmarshal(data, &texts); err != nil {

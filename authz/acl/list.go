@@ -23,8 +23,8 @@ var _ authz.Authorizer = (*List)(nil)
 // Len returns the number of rules.
 func (l *List) Len() int { return len(l.rules) }
 
-// Authorize returns the decision of the first rule that matches. If no rule matches, the decision
-// has NoMatch. A name that no registry accepts is refused. The error is always nil.
+// Authorize returns the decision of the first rule that matches, or NoMatch, after which another
+// authorizer may grant. Even an empty list refuses malformed names. The error is always nil.
 func (l *List) Authorize(_ context.Context, r authz.Request) (authz.Decision, error) {
 	decision, _ := l.decide(newRequest(r), r.Scope)
 	return decision, nil
@@ -86,7 +86,7 @@ func (r *rule) pattern(of attribute) *pattern {
 	return nil
 }
 
-// expression returns the rule's expression for an attribute, or nil. It has no templates.
+// expression returns the rule's expression for an attribute, or nil. It has no variables.
 func (r *rule) expression(of attribute) *regexp.Regexp {
 	if p := r.pattern(of); p != nil {
 		e, _ := p.matcher.(expression)

@@ -13,13 +13,13 @@ type pattern struct {
 	matcher
 
 	text      string
-	variables []variable // of its templates
+	variables []variable
 	start     start
 }
 
 // A matcher is the compiled form of a pattern.
 type matcher interface {
-	// match reports whether the pattern matches s. Templates have the values in b.
+	// match reports whether the pattern matches s. Variables have the values in b.
 	match(s string, b bindings) bool
 }
 
@@ -34,10 +34,10 @@ type start struct {
 // programs caches compiled expressions.
 type programs = lru.Cache[string, *regexp.Regexp]
 
-// parsePattern compiles a pattern. Expressions with templates keep their programs in cache.
+// parsePattern compiles a pattern. Expressions with variables keep their programs in cache.
 func parsePattern(text string, cache *programs) (*pattern, error) {
 	source, isExpression := cutSlashes(text)
-	parts, err := splitTemplates(source)
+	parts, err := splitVariables(source)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (p *pattern) parseGlob(parts []part) error {
 	return nil
 }
 
-// glob is a glob without templates.
+// glob is a glob without variables.
 type glob string
 
 func (g glob) match(s string, _ bindings) bool {

@@ -8,7 +8,7 @@ import (
 )
 
 // A Policy decides by a [List] that can be replaced while the policy is in use. The zero Policy has
-// no rules, so it matches nothing. A Policy is safe for concurrent use and must not be copied.
+// no rules. A Policy is safe for concurrent use and must not be copied.
 type Policy struct {
 	current atomic.Pointer[List]
 }
@@ -26,12 +26,12 @@ func (p *Policy) List() *List {
 	return &List{}
 }
 
-// Authorize implements [authz.Authorizer].
+// Authorize decides like [List.Authorize].
 func (p *Policy) Authorize(ctx context.Context, r authz.Request) (authz.Decision, error) {
 	return p.List().Authorize(ctx, r)
 }
 
-// AuthorizeBatch implements [authz.BatchAuthorizer]. One list decides all requests, so that a token
+// AuthorizeBatch decides each request like [List.Authorize]. One list decides all, so that a token
 // never mixes an old policy with a new one.
 func (p *Policy) AuthorizeBatch(
 	ctx context.Context, requests []authz.Request,

@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// expression is a regular expression without templates.
+// expression is a regular expression without variables.
 type expression struct{ *regexp.Regexp }
 
 func (e expression) match(s string, _ bindings) bool { return e.MatchString(s) }
 
-// regexTemplate is a regular expression with templates. Each template becomes an alternation of
+// regexTemplate is a regular expression with variables. Each variable becomes an alternation of
 // quoted values, so that a label with many values costs the sum of their lengths. RE2 matches in
 // linear time.
 type regexTemplate struct {
@@ -49,7 +49,7 @@ func (p *pattern) parseExpression(source string, parts []part, cache *programs) 
 	// are plain characters and make no group.
 	grouped, err := regexp.Compile(join(parts, "(x)"))
 	if err != nil || grouped.NumSubexp()-compiled.NumSubexp() != len(p.variables) {
-		return errors.New(`a template stands in a character class, after \Q or after a backslash`)
+		return errors.New(`a variable stands in a character class, after \Q or after a backslash`)
 	}
 	p.matcher = &regexTemplate{parts: parts, foldsCase: foldsCase(source), cache: cache}
 	return nil
@@ -102,8 +102,8 @@ func (e *regexTemplate) quote(values []string, s string) []string {
 	return quoted
 }
 
-// firstPlaceholder is the private-use character that stands for the first template in a syntax
-// tree. The characters after it stand for the other templates.
+// firstPlaceholder is the private-use character that stands for the first variable in a syntax
+// tree. The characters after it stand for the other variables.
 const firstPlaceholder rune = 0xF0000
 
 // expressionStart finds the start of expressions that begin with ^ and a literal, as most do.

@@ -7,12 +7,12 @@ import "fmt"
 type Rule struct {
 	// Match selects the requests that the rule decides. It is required. An empty Match selects all.
 	Match *Match `json:"match" yaml:"match"`
-	// Actions lists the actions to grant. An empty list refuses; a nil list is an error. The single
-	// action "*" grants every requested action. Next to other actions it grants only "*" itself.
+	// Actions are granted if requested. An empty list refuses; nil is an error. A single "*" grants
+	// every requested action; next to others only a requested "*", which means all to distribution.
 	Actions []string `json:"actions" yaml:"actions"`
-	// Comment is appended to the reason of the rule's decisions.
+	// Comment is appended to the reason of the rule's decisions, which clients do not see.
 	Comment string `json:"comment,omitempty" yaml:"comment,omitempty"`
-	// RequireAccount excludes the anonymous subject.
+	// RequireAccount excludes the anonymous subject, but not service accounts.
 	RequireAccount bool `json:"require_account,omitempty" yaml:"require_account,omitempty"`
 }
 
@@ -20,8 +20,8 @@ type Rule struct {
 // an empty string matches only the empty string. All fields but IP are patterns, whose syntax the
 // package documentation describes.
 type Match struct {
-	// Account matches the subject's name, which is empty for the anonymous subject. A service
-	// account matches no pattern here.
+	// Account matches the subject's name, which is empty for the anonymous subject. A subject of
+	// [authn.KindServiceAccount] matches no pattern here.
 	Account *string `json:"account,omitempty" yaml:"account,omitempty"`
 	// Type matches the resource type, such as "repository".
 	Type *string `json:"type,omitempty" yaml:"type,omitempty"`
@@ -40,7 +40,7 @@ type Match struct {
 type RuleError struct {
 	// Number is the position of the rule in its list, starting at 1.
 	Number int
-	// Key is the key with the mistake, such as "match.name".
+	// Key is the key with the mistake, such as "match.labels.group", or "rule" for all of it.
 	Key string
 	// Err describes the mistake.
 	Err error

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestStarts is about what the index may rely on. A pattern about which it knows nothing is tried every time.
+// TestStarts checks the beginnings that the index relies on. A pattern without one is always tried.
 func TestStarts(t *testing.T) {
 	for text, want := range map[string]string{
 		"team/app":                         "whole team/app",

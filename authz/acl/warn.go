@@ -32,7 +32,7 @@ func warnings(l *List) []Warning {
 			}
 		}
 		if !r.grantsAll() && slices.Contains(r.actions, scope.ActionAll) {
-			warn(`"*" next to other actions grants only "*" itself; alone it grants every action`)
+			warn(`next to other actions, "*" grants only a requested "*", which means every action`)
 		}
 		if earlier := l.coveredBy(r, &budget); earlier != nil {
 			warn("can never match: rule %d covers it", earlier.number)
@@ -45,7 +45,7 @@ func isAction(s string) bool {
 	return s == scope.ActionAll || s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
-// missingGroup returns a template of the rule that names a capture group which the rule does not
+// missingGroup returns a variable of the rule that names a capture group which the rule does not
 // have, or nil. docker_auth accepts such rules.
 func (r *rule) missingGroup() *variable {
 	for _, c := range r.conditions {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestTemplatesAreRefusedWhereValuesWouldNotBeLiterals(t *testing.T) {
+func TestVariablesAreRefusedWhereValuesWouldNotBeLiteral(t *testing.T) {
 	for text, refused := range map[string]bool{
 		"/[${account}]/":                     true,
 		"/[a-${account}]/":                   true,
@@ -30,10 +30,10 @@ func TestTemplatesAreRefusedWhereValuesWouldNotBeLiterals(t *testing.T) {
 		`/\Q[\E${account}]/`:                 false,
 		`/\[${account}]/`:                    false,
 		`/\\${account}/`:                     false,
-		"/[[:]${account}]/":                  false, // the class ends before the template
+		"/[[:]${account}]/":                  false, // the class ends before the variable
 		"/[[:]x:]${account}/":                true,  // an invalid named class
 		"/[[:alpha:]]${account}[]]/":         false,
-		"/(?i:${account}|[${])${service}/":   true, // ${])${service} is not a template
+		"/(?i:${account}|[${])${service}/":   true, // ${])${service} is not a variable
 		"/(${account}(?:${service})){2,3}?/": false,
 		"[a${account}]":                      true,
 		"[^${account}]":                      true,
@@ -52,9 +52,9 @@ func TestTemplatesAreRefusedWhereValuesWouldNotBeLiterals(t *testing.T) {
 	}
 }
 
-// checkPlace fails if an expression compiles although its template is not a literal in it. If the
-// template is in a class, the order of two characters in its place does not matter. If it is quoted,
-// parentheses around a character matter.
+// checkPlace fails if an expression compiles although its variable is not a literal in it. If the
+// variable is in a class, the order of two characters in its place does not matter. If it is
+// quoted, parentheses around a character matter.
 func checkPlace(t *testing.T, before, after string) {
 	t.Helper()
 	const a, b = "\U000F0000", "\U000F0001"
@@ -69,15 +69,15 @@ func checkPlace(t *testing.T, before, after string) {
 		return tree.String()
 	}
 	if parse(a+b) == parse(b+a) {
-		t.Errorf("%q ${service} %q: the template is in a character class", before, after)
+		t.Errorf("%q ${service} %q: the variable is in a character class", before, after)
 	}
 	if parse(a) != parse("(?:"+a+")") {
-		t.Errorf("%q ${service} %q: the template is quoted", before, after)
+		t.Errorf("%q ${service} %q: the variable is quoted", before, after)
 	}
 }
 
-// TestNoShortExpressionHasATemplateInAClass tries all classes of a few characters.
-func TestNoShortExpressionHasATemplateInAClass(t *testing.T) {
+// TestNoShortExpressionHasAVariableInAClass tries all classes of a few characters.
+func TestNoShortExpressionHasAVariableInAClass(t *testing.T) {
 	var try func(before string, more int)
 	try = func(before string, more int) {
 		checkPlace(t, before, "]")
@@ -90,7 +90,7 @@ func TestNoShortExpressionHasATemplateInAClass(t *testing.T) {
 	try("[", 5)
 }
 
-// FuzzTemplatePlace states that an expression compiles only if its template is a literal in it.
+// FuzzTemplatePlace states that an expression compiles only if its variable is a literal in it.
 func FuzzTemplatePlace(f *testing.F) {
 	f.Add("[[:][]", "]")
 	f.Add("[[:^alpha:]", "]")

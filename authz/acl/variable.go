@@ -11,24 +11,24 @@ import (
 // wholeValue is the group of a variable that stands for the value itself.
 const wholeValue = -1
 
-// A variable is the content of a template such as ${account}.
+// A variable of a pattern, such as ${account}, stands for values of the request.
 type variable struct {
-	text      string
+	text      string // between the braces
 	attribute attribute
 	group     int // the number of a capture group of the rule's own expression, or wholeValue
 }
 
-// String returns the template of v.
+// String returns v as patterns have it.
 func (v variable) String() string { return "${" + v.text + "}" }
 
-// A part of a pattern is either text or a template.
+// A part of a pattern is either text or a variable.
 type part struct {
 	text     string
 	variable *variable // nil for text
 }
 
-// splitTemplates splits a pattern into text and templates.
-func splitTemplates(pattern string) ([]part, error) {
+// splitVariables splits a pattern into text and variables.
+func splitVariables(pattern string) ([]part, error) {
 	var parts []part
 	for pattern != "" {
 		text, rest, found := strings.Cut(pattern, "${")
@@ -40,7 +40,7 @@ func splitTemplates(pattern string) ([]part, error) {
 		}
 		name, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			return nil, errors.New("a template has no closing brace")
+			return nil, errors.New("a variable has no closing brace")
 		}
 		v, err := parseVariable(name)
 		if err != nil {
@@ -70,10 +70,10 @@ func parseVariable(s string) (variable, error) {
 		}
 		return variable{s, attribute{field: f}, group}, nil
 	}
-	return variable{}, fmt.Errorf("unknown template variable ${%s}", s)
+	return variable{}, fmt.Errorf("unknown variable ${%s}", s)
 }
 
-// join returns the pattern with text in place of each template.
+// join returns the pattern with text in place of each variable.
 func join(parts []part, text string) string {
 	var b strings.Builder
 	for _, p := range parts {
@@ -121,7 +121,7 @@ func (m repetition) match(s string, b bindings) bool {
 	return false
 }
 
-// bindings has the values of templates while a rule is compared with a request.
+// bindings has the values of variables while a rule is compared with a request.
 type bindings struct {
 	rule     *rule
 	request  *request
