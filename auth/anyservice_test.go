@@ -10,7 +10,7 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// TestAnyService: services that are configured keep their issuer, and all others get that of InsecureAnyService.
+// Configured services keep their issuer. All others get that of InsecureAnyService.
 func TestAnyService(t *testing.T) {
 	other := newIssuer(t)
 	f := newFixture(t, func(cfg *auth.Config) { cfg.InsecureAnyService = other })
@@ -50,7 +50,7 @@ func TestAnyService(t *testing.T) {
 
 func TestAnyServiceSharesNoKeyInSecret(t *testing.T) {
 	issuer := newIssuer(t)
-	cfg := auth.Config{Services: map[string]*token.Issuer{service: issuer}, InsecureAnyService: issuer, Authorizer: policy()}
+	cfg := auth.Config{Services: map[string]auth.Issuer{service: issuer}, InsecureAnyService: issuer, Authorizer: policy()}
 	if _, err := auth.NewServer(cfg); err == nil || !strings.Contains(err.Error(), "share the key") {
 		t.Errorf("error is %v", err)
 	}

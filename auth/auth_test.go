@@ -18,6 +18,7 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 	issuerName = "auth.test"
 )
 
-// users is a directory of plain passwords, which makes the tests quick. Package authn has the real ones.
+// users is a directory of plain passwords, which makes the tests fast.
 type users map[string]string
 
 var errSourceDown = errors.New("connect to ldap.internal: refused")
@@ -59,7 +60,7 @@ func (u users) subject(name string) authn.Subject {
 	return authn.Subject{Name: name, Stamp: "stamp of " + u[name]}
 }
 
-// policy is that of the hostile requests' set-up, with names that make it misbehave.
+// policy is the one of the hostile corpus, with names that make it misbehave.
 func policy() authz.Authorizer {
 	misbehave := authz.Func(func(ctx context.Context, r authz.Request) (authz.Decision, error) {
 		switch r.Scope.Name {
@@ -98,28 +99,40 @@ func newIssuer(tb testing.TB) *token.Issuer {
 	return issuer
 }
 
-// fixture is a token server behind a real connection, with what it logged and audited.
+// fixture is a token server, with what it logged and audited.
 type fixture struct {
 	t        *testing.T
+	handler  http.Handler
+	client   *http.Client
 	url      string
 	issuer   *token.Issuer
 	users    users
-	refresh  *token.RefreshTokens
+	refresh  *refresh.Tokens
 	log      *lockedBuffer
 	mu       sync.Mutex
 	recorded []auth.AuditRecord
 }
 
-// newFixture starts a server. The configuration can be changed before.
+// newFixture starts a server behind a real connection. The configuration can be changed before.
 func newFixture(t *testing.T, change ...func(*auth.Config)) *fixture {
+	t.Helper()
+	f := newLocalFixture(t, change...)
+	httpServer := httptest.NewServer(f.handler)
+	t.Cleanup(httpServer.Close)
+	f.url, f.client = httpServer.URL+"/token", http.DefaultClient
+	return f
+}
+
+// newLocalFixture makes a server without a connection, for tests in a bubble of synctest.
+func newLocalFixture(t *testing.T, change ...func(*auth.Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, issuer: newIssuer(t), users: users{"alice": "wonderland", "admin": "adminpass"}, log: &lockedBuffer{}}
 	var err error
-	if f.refresh, err = token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()}); err != nil {
+	if f.refresh, err = refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}); err != nil {
 		t.Fatal(err)
 	}
 	cfg := auth.Config{
-		Services:         map[string]*token.Issuer{service: f.issuer},
+		Services:         map[string]auth.Issuer{service: f.issuer},
 		Authenticator:    f.users,
 		AnonymousAllowed: true,
 		Authorizer:       policy(),
@@ -140,10 +153,22 @@ func newFixture(t *testing.T, change ...func(*auth.Config)) *fixture {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/token", server)
-	httpServer := httptest.NewServer(mux)
-	t.Cleanup(httpServer.Close)
-	f.url = httpServer.URL + "/token"
+	f.handler, f.url, f.client = mux, "http://auth.test/token", &http.Client{Transport: local{mux}}
 	return f
+}
+
+// local calls a handler in place of a connection.
+type local struct{ handler http.Handler }
+
+func (l local) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.RemoteAddr = "127.0.0.1:1"
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	l.handler.ServeHTTP(w, r)
+	return w.Result(), nil
 }
 
 // lockedBuffer collects log lines of concurrent requests.
@@ -206,7 +231,7 @@ func (f *fixture) post(form string) *reply {
 
 func (f *fixture) do(r *http.Request) *reply {
 	f.t.Helper()
-	response, err := http.DefaultClient.Do(r)
+	response, err := f.client.Do(r)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -264,7 +289,7 @@ func (r *reply) granted(issuer *token.Issuer) string {
 	return scope.Format(r.claims(issuer).Access)
 }
 
-// wantStatus fails the test unless the answer has this status, and the headers that every answer has.
+// wantStatus fails the test unless the answer has this status, and the headers of every answer.
 func (r *reply) wantStatus(status int) *reply {
 	r.t.Helper()
 	if r.StatusCode != status {

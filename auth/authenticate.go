@@ -1,129 +1,120 @@
 package auth
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/berthpass/registry-auth/auth/internal/reply"
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
-// authenticate finds out who asks, by whatever the request presents.
-func (s *Server) authenticate(ctx context.Context, r *http.Request, req *tokenRequest, record *AuditRecord) (authn.Subject, error) {
-	if req.grant == GrantRefreshToken {
-		return s.redeem(ctx, req, record)
+// The longest credentials that an authenticator is asked about.
+const (
+	maxUsernameBytes = 255
+	maxPasswordBytes = 8 << 10 // a JWT or a cloud's JSON key can be the password
+)
+
+// No message depends on whether the user exists.
+const (
+	messageWrong    = "incorrect username or password"
+	messageRequired = "authentication required"
+	messageAccount  = "the account parameter is not the user who authenticates"
+)
+
+// readBasic reads HTTP Basic credentials (RFC 7617). A request without any is anonymous.
+// Credentials that cannot be read are refused and never count as none.
+func (req *tokenRequest) readBasic(r *http.Request) error {
+	switch values := r.Header.Values("Authorization"); {
+	case len(values) == 0:
+		return nil
+	case len(values) > 1:
+		return reply.Invalid("more than one Authorization header")
+	case values[0] == "": // a script's unset variable, and no credentials that could be wrong
+		return reply.Invalid("the Authorization header is empty")
 	}
-	withPassword := req.grant != GrantAnonymous
-	if withPassword && !wellFormed(req.username, req.password) {
-		return authn.Subject{}, unauthorized(messageWrong, errors.New("malformed user name or password"))
+	req.record.Credentials = "basic"
+	username, password, ok := r.BasicAuth()
+	if !ok {
+		return unauthorized("the Authorization header is not well-formed HTTP Basic", nil)
 	}
-	subject, err := s.cfg.Authenticator.Authenticate(ctx, authn.Request{
-		Username:   req.username,
+	req.record.Username, req.password = username, authn.Secret(password)
+	return nil
+}
+
+// wellFormed reports whether an authenticator may see these credentials. It keeps away empty
+// passwords, with which an LDAP bind succeeds, characters that other systems cut, fold, replace or
+// split at, and very long texts.
+func wellFormed(username string, password authn.Secret) bool {
+	colonOrControl := func(r rune) bool { return r == ':' || unicode.IsControl(r) }
+	return username != "" && len(username) <= maxUsernameBytes && utf8.ValidString(username) &&
+		!strings.ContainsFunc(username, colonOrControl) &&
+		password != "" && len(password) <= maxPasswordBytes &&
+		utf8.ValidString(string(password)) && !strings.ContainsRune(string(password), 0)
+}
+
+// authenticate returns the subject of a request, with any kind of credentials.
+func (s *Server) authenticate(r *http.Request, req *tokenRequest) (authn.Subject, error) {
+	record := req.record
+	if req.refreshToken != "" {
+		return s.redeem(r.Context(), req)
+	}
+	withPassword := record.Credentials != "none"
+	if withPassword && !wellFormed(record.Username, req.password) {
+		cause := errors.New("malformed user name or password")
+		return authn.Subject{}, unauthorized(messageWrong, cause)
+	}
+	subject, err := s.config.Authenticator.Authenticate(r.Context(), authn.Request{
+		Username:   record.Username,
 		Password:   req.password,
 		TLS:        r.TLS,
 		RemoteAddr: record.RemoteAddr,
-		Service:    req.service,
-		ClientID:   req.clientID,
+		Service:    record.Service,
+		ClientID:   record.ClientID,
 	})
+	anonymous := !withPassword && errors.Is(err, authn.ErrNoMatch)
 	switch {
-	case !withPassword && errors.Is(err, authn.ErrNoMatch):
-		subject, err = authn.Subject{}, s.anonymousRefused()
+	case anonymous && !s.config.AnonymousAllowed:
+		return authn.Subject{}, unauthorized(messageRequired, nil)
+	case anonymous:
+		subject = authn.Subject{}
 	case err != nil:
-		err = authenticationProblem(err)
+		return authn.Subject{}, authenticationProblem(err)
 	case subject.Anonymous():
-		err = internalError(errors.New("the authenticator returned a subject without a name"))
+		return authn.Subject{}, errors.New("the authenticator returned a subject without a name")
+	case !withPassword:
+		record.Credentials = "connection"
 	}
-	if err != nil {
-		return authn.Subject{}, err
-	}
-	if !withPassword && !subject.Anonymous() {
-		record.Grant = GrantConnection
-	}
-	// With a password the account was compared with the user name already, which the source of users may spell otherwise.
+	// With a password, the account was compared with the user name, which the source of users may
+	// spell otherwise.
 	if !withPassword && req.account != "" && req.account != subject.Name {
-		return authn.Subject{}, invalidRequest("the account parameter is not the user who authenticates")
+		return authn.Subject{}, reply.Invalid(messageAccount)
 	}
 	return subject, nil
 }
 
-// anonymousRefused is the answer to a request without any credentials where there may be none.
-func (s *Server) anonymousRefused() error {
-	if s.cfg.AnonymousAllowed {
-		return nil
-	}
-	return unauthorized(messageRequired, nil)
+func unauthorized(message string, cause error) *reply.Error {
+	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", "invalid_grant", message)
+	p.Cause = cause
+	return p
 }
 
-// redeem finds the subject of a refresh token. The subject is looked up anew, so that one who was removed, disabled or given
-// another password since gets nothing, and one who lost a group loses what it allowed. The token is not revoked for it: it is
-// worthless as long as that lasts, and a directory that is wrong for a while logs nobody out.
-func (s *Server) redeem(ctx context.Context, req *tokenRequest, record *AuditRecord) (authn.Subject, error) {
-	if s.cfg.RefreshTokens == nil {
-		return authn.Subject{}, unsupportedGrantType()
+// authenticationProblem tells wrong credentials from credentials that were not checked. Only the
+// former is 401: clients that read 401 discard their credentials. A throttled login is not 401
+// either, which containerd would answer with a second attempt.
+func authenticationProblem(err error) error {
+	if throttled := (*throttle.Error)(nil); errors.As(err, &throttled) {
+		p := reply.New(http.StatusTooManyRequests, "TOOMANYREQUESTS", "temporarily_unavailable",
+			"too many failed logins, try again later")
+		p.Cause, p.RetryAfter = err, max(throttled.RetryAfter, time.Second)
+		return p
 	}
-	redeemed, err := s.cfg.RefreshTokens.Redeem(ctx, token.Secret(req.refreshToken), req.service)
-	if err != nil {
-		return authn.Subject{}, refreshProblem(err)
+	if errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected) {
+		return unauthorized(messageWrong, err)
 	}
-	record.RefreshTokenID = redeemed.ID
-	subject, err := authn.Lookup(ctx, s.cfg.Authenticator, redeemed.Subject)
-	if err == nil && subject.Anonymous() { // a bug of the directory's, and no reason to make clients forget their tokens
-		return authn.Subject{}, internalError(errors.New("the directory returned a subject without a name"))
-	}
-	if err == nil && (subject.Name != redeemed.Subject || subject.Stamp != redeemed.SubjectStamp || subject.Kind.String() != redeemed.SubjectKind) {
-		err = fmt.Errorf("%w: the credentials of %+q have changed", authn.ErrRejected, redeemed.Subject)
-	}
-	if err != nil {
-		return authn.Subject{}, lookupProblem(err)
-	}
-	return subject, nil
-}
-
-// renew returns the refresh token of the answer to a refresh: the same where it is asked for, since docker keeps the first one for
-// ever. One that takes its place is in the answer always (RFC 6749, section 6): the old one is about to end, and a thief
-// must not get around that by not asking.
-//
-// It is the last step, and fails when the token was revoked since the first. So no access token is given away that is younger than
-// an acknowledged revocation, and no error costs a client the token that it has.
-func (s *Server) renew(ctx context.Context, req *tokenRequest, record *AuditRecord) (authn.Secret, error) {
-	renewed, err := s.cfg.RefreshTokens.Renew(ctx, token.Secret(req.refreshToken), req.service)
-	if err != nil {
-		return "", refreshProblem(err)
-	}
-	if replaced := authn.Secret(renewed) != req.refreshToken; replaced || req.offline {
-		record.RefreshTokenIssued = replaced
-		return authn.Secret(renewed), nil
-	}
-	return "", nil
-}
-
-// refreshToken returns the refresh token of the answer, if any.
-func (s *Server) refreshToken(ctx context.Context, req *tokenRequest, subject authn.Subject, record *AuditRecord) (authn.Secret, error) {
-	if req.grant == GrantRefreshToken {
-		return s.renew(ctx, req, record)
-	}
-	if !req.offline || s.cfg.RefreshTokens == nil || subject.Anonymous() {
-		return "", nil
-	}
-	// A token that no later lookup could redeem is not given out: the client would drop the password for it.
-	if _, err := authn.Confirm(ctx, s.cfg.Authenticator, subject); err != nil {
-		s.cfg.logger().LogAttrs(ctx, slog.LevelWarn, "no refresh token: the subject cannot be looked up",
-			slog.String("subject", visible(subject.Name)), slog.String("error", visible(err.Error())))
-		return "", nil
-	}
-	issued, kept, err := s.cfg.RefreshTokens.Issue(ctx, token.RefreshGrant{
-		Subject:      subject.Name,
-		SubjectKind:  subject.Kind.String(),
-		SubjectStamp: subject.Stamp,
-		Service:      req.service,
-		ClientID:     req.clientID,
-	})
-	if err != nil {
-		return "", unavailable("a refresh token cannot be stored at the moment", err)
-	}
-	record.RefreshTokenIssued, record.RefreshTokenID = true, kept.ID
-	return authn.Secret(issued), nil
+	return reply.Unavailable("the credentials cannot be checked at the moment", err)
 }

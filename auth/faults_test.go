@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/berthpass/registry-auth/auth"
@@ -19,8 +20,8 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 )
 
-// A panic costs its own request, and nothing else.
-func TestPanicIsOneRequestsTrouble(t *testing.T) {
+// A panic costs one request and nothing else.
+func TestPanicCostsOneRequest(t *testing.T) {
 	f := newFixture(t)
 	f.get("service=registry.test&scope=repository:test/panic:pull", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
 	if log := f.log.String(); !strings.Contains(log, "a bug in the policy") || !strings.Contains(log, "auth_test.policy") {
@@ -43,8 +44,8 @@ func TestHangingAuthorizerMeetsTheDeadline(t *testing.T) {
 	f.get("service=registry.test&scope=repository:alice/app:pull", "alice:wonderland").wantStatus(200)
 }
 
-// A client that sends half a body, or announces one and sends none, keeps its connection only until the deadline, whatever it
-// asks for: package net/http reads the body of every request before it is done with it.
+// A client that sends half a body, or announces one and sends none, keeps its connection only until
+// the deadline: package net/http reads the body of every request.
 func TestHalfABodyMeetsTheDeadline(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Timeout = 20 * time.Millisecond })
 	for request, status := range map[string]int{
@@ -87,7 +88,7 @@ func TestPanicOfTheAuditHook(t *testing.T) {
 	f.get("service=registry.test", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
 }
 
-// A function that finds the client's address reads what the client sent, such as too few addresses in a header.
+// RemoteAddr reads client-supplied headers, which may have too few addresses.
 func TestPanicOfTheAddressFunction(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
 		cfg.RemoteAddr = func(r *http.Request) netip.Addr {
@@ -98,10 +99,9 @@ func TestPanicOfTheAddressFunction(t *testing.T) {
 	f.send("alice:wonderland", "", http.Header{"X-Forwarded-For": {"x,192.0.2.1"}}).wantStatus(200)
 }
 
-// What could not be found out is 503, however it is wrapped; only what wraps ErrRejected or ErrNoMatch is 401. An error that wraps
-// one of these and a cause says that the proof was checked, so it is a refusal, and guesses that end in it are counted: a source
-// that is down must not say so, or clients throw their passwords away.
-func TestARefusalIsWhatTheSourceCallsOne(t *testing.T) {
+// Only an error that wraps ErrRejected or ErrNoMatch is 401, and counts as a guess, whatever else
+// it wraps. Any other is 503: clients discard their password when they read 401.
+func TestOnlyARefusalOfTheSourceIs401(t *testing.T) {
 	for name, test := range map[string]struct {
 		err    error
 		status int
@@ -115,22 +115,24 @@ func TestARefusalIsWhatTheSourceCallsOne(t *testing.T) {
 		"a refusal joined with a cause":     {errors.Join(errors.New("result code 49"), authn.ErrRejected), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source := &people{subject: authn.Subject{Name: "alice", Stamp: "1"}}
-			f := throttledFixture(t, newSetClock(), source)
-			refreshToken := f.login()
-			source.set(authn.Subject{}, test.err)
-			for way, ask := range waysIn(f, refreshToken, "") {
-				if status := ask().StatusCode; status != test.status {
-					t.Errorf("%s: status %d, want %d", way, status, test.status)
+			synctest.Test(t, func(t *testing.T) {
+				source := &people{subject: authn.Subject{Name: "alice", Stamp: "1"}}
+				f := throttledFixture(t, source)
+				refreshToken := f.login()
+				source.set(authn.Subject{}, test.err)
+				for way, ask := range waysIn(f, refreshToken, "") {
+					if status := ask().StatusCode; status != test.status {
+						t.Errorf("%s: status %d, want %d", way, status, test.status)
+					}
 				}
-			}
-			statuses := make(map[int]int)
-			for n := range 20 {
-				statuses[f.loginFrom("192.0.2.1", "alice", "guess"+strconv.Itoa(n)).StatusCode]++
-			}
-			if throttled := statuses[429] > 0; throttled != (test.status == 401) {
-				t.Errorf("twenty guesses are answered with %v", statuses)
-			}
+				statuses := make(map[int]int)
+				for n := range 20 {
+					statuses[f.loginFrom("192.0.2.1", "alice", "guess"+strconv.Itoa(n)).StatusCode]++
+				}
+				if throttled := statuses[429] > 0; throttled != (test.status == 401) {
+					t.Errorf("twenty guesses are answered with %v", statuses)
+				}
+			})
 		})
 	}
 }
@@ -148,7 +150,7 @@ func TestAuditContextOutlivesTheTimeout(t *testing.T) {
 	}
 }
 
-// What an authorizer says beside NoMatch does not count.
+// Actions beside NoMatch do not count.
 func TestNoMatchGrantsNothing(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
 		cfg.Authorizer = authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
@@ -169,7 +171,7 @@ func TestAuthenticatorWithoutASubjectIsABug(t *testing.T) {
 	f.get("service=registry.test&scope=repository:public/app:pull", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
 }
 
-// What an authenticator returns beside an error does not count.
+// A subject beside an error does not count.
 func TestSubjectBesideAnErrorIsDropped(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
 		cfg.RefreshTokens = nil
@@ -182,7 +184,7 @@ func TestSubjectBesideAnErrorIsDropped(t *testing.T) {
 	}
 }
 
-// An authenticator may know a client by something else than a password, such as its certificate.
+// An authenticator may know a client by other means than a password, such as its certificate.
 func TestAuthenticatorSeesTheWholeRequest(t *testing.T) {
 	address := netip.MustParseAddr("192.0.2.7")
 	var seen authn.Request
@@ -203,7 +205,7 @@ func TestAuthenticatorSeesTheWholeRequest(t *testing.T) {
 		t.Errorf("the authenticator saw %+v", seen)
 	}
 	f.get("service=registry.test&account=node-1", "").wantStatus(200)
-	if record := f.lastRecord(); record.Grant != auth.GrantConnection || record.Subject.Name != "node-1" {
+	if record := f.lastRecord(); record.Credentials != "connection" || record.Subject.Name != "node-1" {
 		t.Errorf("audited as %+v", record)
 	}
 	f.get("service=registry.test&account=alice", "").wantError(400, "INVALID_REQUEST", "invalid_request")
@@ -227,7 +229,8 @@ func TestAuthorizerSeesTheWholeQuestion(t *testing.T) {
 	}
 }
 
-// Groups are read at each use of a refresh token, so that losing one takes effect with the next access token.
+// Groups are read at each use of a refresh token, so losing one takes effect with the next access
+// token.
 func TestRefreshReadsTheSubjectAnew(t *testing.T) {
 	source := &labelled{groups: []string{"staff"}}
 	f := newFixture(t, func(cfg *auth.Config) {
@@ -268,19 +271,29 @@ func (l *labelled) Lookup(_ context.Context, name string) (authn.Subject, error)
 	return authn.Subject{Name: name, Labels: map[string][]string{"group": l.groups}}, nil
 }
 
-// A source that authenticates somebody whom it cannot look up gets no refresh token, which nobody could redeem.
+// A subject that cannot be looked up gets no refresh token, which could not be redeemed.
 func TestNoRefreshTokenWithoutLookup(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
-		cfg.Authenticator = authn.Chain(authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
+		byPassword := cfg.Authenticator
+		cfg.Authenticator = authn.Chain(byPassword, authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
 			return authn.Subject{Name: r.Username}, nil
 		}))
 	})
-	if r := f.get("service=registry.test&offline_token=true", "alice:x").wantStatus(200); r.body.RefreshToken != "" {
+	if r := f.get("service=registry.test&offline_token=true", "carol:x").wantStatus(200); r.body.RefreshToken != "" {
 		t.Error("a refresh token")
+	}
+	if err := f.lastRecord().RefreshTokenErr; !errors.Is(err, authn.ErrNoLookup) && !errors.Is(err, authn.ErrNoMatch) {
+		t.Errorf("the audit has %v", err)
+	}
+	if !strings.Contains(f.log.String(), "no refresh token") {
+		t.Errorf("logged: %s", f.log.String())
+	}
+	if r := f.get("service=registry.test&offline_token=true", "alice:wonderland").wantStatus(200); r.body.RefreshToken == "" {
+		t.Error("no refresh token for a subject of the other member")
 	}
 }
 
-// A client that leaves does not stay in the server: what it waits for is cancelled.
+// When a client leaves, its request is cancelled.
 func TestClientThatLeavesIsNotWaitedFor(t *testing.T) {
 	entered, left := make(chan struct{}), make(chan error, 1)
 	f := newFixture(t, func(cfg *auth.Config) {

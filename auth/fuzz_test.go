@@ -28,7 +28,7 @@ func newFuzzServer(f *testing.F) *fuzzServer {
 	f.Helper()
 	issuer := newIssuer(f)
 	server, err := auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{service: issuer},
+		Services:         map[string]auth.Issuer{service: issuer},
 		Authenticator:    users{"alice": "wonderland"},
 		AnonymousAllowed: true,
 		Authorizer:       fuzzPolicy(),
@@ -48,8 +48,9 @@ func fuzzPolicy() authz.Authorizer {
 	return authz.First(authz.PublicPull("public"), authz.OwnNamespace())
 }
 
-// check is the property of all answers: a known status, JSON that nobody caches, and a token only with 200; the token verifies, is
-// for who presented the right password or for nobody, and grants nothing but what was asked and what the policy allows.
+// check states the property of all answers: a known status, JSON that no cache keeps, and a token
+// only with 200. The token verifies. Its subject presented the right password or is anonymous. It
+// grants nothing that was not asked for or that the policy does not allow.
 func (s *fuzzServer) check(t *testing.T, r *http.Request, asked []string, mayBeAlice bool) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -123,8 +124,8 @@ func FuzzPost(f *testing.F) {
 	})
 }
 
-// FuzzRegistryScopes states that no path is read in two ways: whatever needs a scope on a repository names that repository, in
-// full, between /v2/ and one of the four kinds of thing that a repository has.
+// FuzzRegistryScopes states that no path is ambiguous: if a request needs a scope on a repository,
+// its path has the whole name between /v2/ and one of the four kinds of resources.
 func FuzzRegistryScopes(f *testing.F) {
 	f.Add("GET", "/v2/alice/app/manifests/latest", "")
 	f.Add("POST", "/v2/alice/app/blobs/uploads/", "mount=sha256:0&from=bob/app")

@@ -10,7 +10,13 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
+	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
+	"github.com/berthpass/registry-auth/token/share"
 )
 
 func TestGetGrantsWhatIsAskedAndAllowed(t *testing.T) {
@@ -99,7 +105,7 @@ func TestGetRefuses(t *testing.T) {
 		"an account without credentials":  {"service=registry.test&account=alice", "", 400, "INVALID_REQUEST", "invalid_request", "account"},
 		"only malformed scopes":           {"service=registry.test&scope=repository:Alice/app:pull&scope=x", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "upper case 'A'"},
 		"too many scopes":                 {"service=registry.test" + many, "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "more than 100 scopes"},
-		"a malformed scope beside no act": {"service=registry.test&scope=repository:alice/app:%20pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "no colon"},
+		"a malformed scope beside no act": {"service=registry.test&scope=repository:alice/app:%20pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "not of the form"},
 		"too many parameters":             {"service=registry.test" + strings.Repeat("&x=1", 400), "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "more than 400 parameters"},
 		"a bad escape in the query":       {"service=registry.test&scope=%zz", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "query"},
 		"a semicolon in the query":        {"service=registry.test;scope=repository:alice/app:pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "query"},
@@ -135,7 +141,7 @@ func wantHeader(t *testing.T, r *reply, name string, present bool, want string) 
 	}
 }
 
-// Credentials that are there but cannot be read are never taken for none, not even where anonymous requests are welcome.
+// Unreadable credentials never count as none, not even where anonymous requests are allowed.
 func TestUnreadableCredentialsAreNeverAnonymous(t *testing.T) {
 	f := newFixture(t)
 	for name, test := range map[string]struct {
@@ -166,7 +172,7 @@ func TestUnreadableCredentialsAreNeverAnonymous(t *testing.T) {
 	}
 }
 
-// Some sources say yes to an empty password, or cut, fold or replace characters. They are not asked.
+// Some sources accept an empty password, or cut, fold or replace characters. They are not asked.
 func TestMalformedCredentialsNeverReachASource(t *testing.T) {
 	var asked atomic.Int64
 	f := newFixture(t, func(cfg *auth.Config) {
@@ -279,27 +285,51 @@ func TestLargeTokenIsReported(t *testing.T) {
 
 func TestConfigIsCheckedAtStart(t *testing.T) {
 	issuer := newIssuer(t)
-	refresh, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
+	tokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sound := func() auth.Config {
-		return auth.Config{Services: map[string]*token.Issuer{service: issuer}, Authorizer: policy(), Authenticator: users{}}
+		return auth.Config{Services: map[string]auth.Issuer{service: issuer}, Authorizer: policy(), Authenticator: users{}}
+	}
+	// A source without lookups, alone and behind everything that decorates a source.
+	proofOnly := authn.Func(users{}.Authenticate)
+	withRefresh := func(a authn.Authenticator) func(*auth.Config) {
+		return func(cfg *auth.Config) { cfg.RefreshTokens, cfg.Authenticator = tokens, a }
+	}
+	cached := authn.Cache(proofOnly, authn.CacheConfig{})
+	shared, err := share.New(issuer, share.Config{For: time.Second})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
 		change func(*auth.Config)
 		want   string // a part of the error; empty for none
 	}{
-		"a sound one":                       {func(*auth.Config) {}, ""},
-		"the zero value":                    {func(cfg *auth.Config) { *cfg = auth.Config{} }, "no service"},
-		"a service without a name":          {func(cfg *auth.Config) { cfg.Services[""] = issuer }, "needs a name"},
-		"a service without an issuer":       {func(cfg *auth.Config) { cfg.Services["other"] = nil }, "needs a name and an issuer"},
-		"no authorizer":                     {func(cfg *auth.Config) { cfg.Authorizer = nil }, "no authorizer"},
-		"a negative timeout":                {func(cfg *auth.Config) { cfg.Timeout = -1 }, "negative timeout"},
-		"a key of two services":             {func(cfg *auth.Config) { cfg.Services["other"] = issuer }, "share the key"},
-		"a key of two services, on purpose": {func(cfg *auth.Config) { cfg.Services["other"], cfg.SharedKeysAllowed = issuer, true }, ""},
-		"refresh tokens":                    {func(cfg *auth.Config) { cfg.RefreshTokens = refresh }, ""},
-		"refresh tokens without lookups":    {func(cfg *auth.Config) { cfg.RefreshTokens, cfg.Authenticator = refresh, nil }, "authn.Directory"},
+		"a sound one":                          {func(*auth.Config) {}, ""},
+		"the zero value":                       {func(cfg *auth.Config) { *cfg = auth.Config{} }, "no service"},
+		"a service without a name":             {func(cfg *auth.Config) { cfg.Services[""] = issuer }, "needs a name"},
+		"a service without an issuer":          {func(cfg *auth.Config) { cfg.Services["other"] = nil }, "needs a name and an issuer"},
+		"a service with a nil issuer":          {func(cfg *auth.Config) { cfg.Services["other"] = (*token.Issuer)(nil) }, "needs a name and an issuer"},
+		"any service with a nil issuer":        {func(cfg *auth.Config) { cfg.InsecureAnyService = (*token.Issuer)(nil) }, "InsecureAnyService"},
+		"no authorizer":                        {func(cfg *auth.Config) { cfg.Authorizer = nil }, "no authorizer"},
+		"an authorizer that is a nil function": {func(cfg *auth.Config) { cfg.Authorizer = authz.Func(nil) }, "no authorizer"},
+		"an authorizer that is a nil pointer":  {func(cfg *auth.Config) { cfg.Authorizer = (*acl.List)(nil) }, "no authorizer"},
+		"an authenticator that is nil":         {func(cfg *auth.Config) { cfg.Authenticator = (*static.Users)(nil) }, "authenticator"},
+		"a nil function that authenticates":    {func(cfg *auth.Config) { cfg.Authenticator = authn.Func(nil) }, "authenticator"},
+		"a negative timeout":                   {func(cfg *auth.Config) { cfg.Timeout = -1 }, "negative timeout"},
+		"a key of two services":                {func(cfg *auth.Config) { cfg.Services["other"] = issuer }, "share the key"},
+		"a key of two services, decorated":     {func(cfg *auth.Config) { cfg.Services["other"] = shared }, "share the key"},
+		"a key of two services, on purpose":    {func(cfg *auth.Config) { cfg.Services["other"], cfg.SharedKeysAllowed = issuer, true }, ""},
+		"an issuer that tells no keys":         {func(cfg *auth.Config) { cfg.Services["other"] = struct{ auth.Issuer }{issuer} }, ""},
+		"refresh tokens":                       {withRefresh(users{}), ""},
+		"refresh tokens without anybody":       {withRefresh(nil), "authn.Directory"},
+		"refresh tokens without lookups":       {withRefresh(proofOnly), "authn.Directory"},
+		"the same behind a chain":              {withRefresh(authn.Chain(proofOnly)), "authn.Directory"},
+		"the same behind a cache":              {withRefresh(cached), "authn.Directory"},
+		"the same behind a throttle":           {withRefresh(throttle.New(cached, throttle.Config{})), "authn.Directory"},
+		"a chain with a member that looks up":  {withRefresh(authn.Chain(proofOnly, users{})), ""},
+		"a source that confirms":               {withRefresh(struct{ confirmingUsers }{}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := sound()
@@ -310,4 +340,11 @@ func TestConfigIsCheckedAtStart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// confirmingUsers is a source that is a Confirmer and no Directory.
+type confirmingUsers struct{ authn.Func }
+
+func (confirmingUsers) Confirm(_ context.Context, remembered authn.Subject) (authn.Subject, error) {
+	return remembered, nil
 }

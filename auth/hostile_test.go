@@ -87,8 +87,8 @@ func (h *headerValues) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &(*h)[0])
 }
 
-// TestHostileRequests sends each request over a connection of its own. It wants one of the safe answers, grants within the bounds,
-// no fault of the server, and that nearly all answers are the recommended ones.
+// TestHostileRequests sends each request over its own connection. It accepts the safe answers,
+// checks what they grant, and wants nearly all answers to be the recommended ones.
 func TestHostileRequests(t *testing.T) {
 	text, err := os.ReadFile("testdata/hostile/corpus.json")
 	if err != nil {
@@ -117,8 +117,8 @@ func TestHostileRequests(t *testing.T) {
 	f.wantNoSecretLogged(t, corpus)
 }
 
-// wantNoSecretLogged looks in all that was logged, by the server and by package net/http, for what the requests had to prove who
-// sends them, and for what the answers gave out. The server's own lines have to be whole, too.
+// wantNoSecretLogged searches the logs of the server and of package net/http for the credentials of
+// the requests and the tokens of the answers. It also checks that each line of the server is whole.
 func (f *fixture) wantNoSecretLogged(t *testing.T, corpus []hostileRequest) {
 	t.Helper()
 	logged := f.log.String()
@@ -144,8 +144,8 @@ func (f *fixture) wantNoSecretLogged(t *testing.T, corpus []hostileRequest) {
 	}
 }
 
-// secretsOf are the passwords that the corpus sends, and how tokens and the Authorization of alice and admin begin. A password that is too short, or the name of somebody
-// as well, cannot be looked for.
+// secretsOf returns the passwords of the corpus, and how tokens and the Authorization of alice and
+// admin begin. Passwords that are short, or are a user name as well, are left out.
 func secretsOf(t *testing.T, corpus []hostileRequest) map[string]bool {
 	t.Helper()
 	secrets := map[string]bool{"rt1_": true, "eyJ": true, "YWxpY2U6": true, "YWRtaW46": true}
@@ -205,7 +205,7 @@ func adminMayDoAnything() authz.Authorizer {
 	})
 }
 
-// play sends the request and returns the status of the answer.
+// play sends the request, checks the answer and returns its status.
 func (f *fixture) play(t *testing.T, h hostileRequest) int {
 	t.Helper()
 	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.Split(f.url, "/")[2])
@@ -224,11 +224,11 @@ func (f *fixture) play(t *testing.T, h hostileRequest) int {
 	if err != nil {
 		t.Fatalf("%s: half an answer: %v", h.Why, err)
 	}
-	f.judge(t, h, response, body)
+	f.check(t, h, response, body)
 	return response.StatusCode
 }
 
-func (f *fixture) judge(t *testing.T, h hostileRequest, response *http.Response, body []byte) {
+func (f *fixture) check(t *testing.T, h hostileRequest, response *http.Response, body []byte) {
 	t.Helper()
 	if safe := append(h.Expect.SafeStatus, h.Expect.Status); !slices.Contains(safe, response.StatusCode) {
 		t.Errorf("%s: status %d, safe are %v: %s", h.Why, response.StatusCode, safe, body)
@@ -237,7 +237,7 @@ func (f *fixture) judge(t *testing.T, h hostileRequest, response *http.Response,
 		return // there is no body
 	}
 	if response.Header.Get("Content-Type") != "application/json" {
-		// Package net/http answered for us; then there is no token.
+		// Package net/http answered, so there is no token.
 		if strings.Contains(string(body), "token") || response.StatusCode == http.StatusOK || h.Expect.ContentType != nil {
 			t.Errorf("%s: answered with %s", h.Why, body)
 		}
@@ -248,15 +248,16 @@ func (f *fixture) judge(t *testing.T, h hostileRequest, response *http.Response,
 		t.Fatal(err)
 	}
 	r.wantStatus(response.StatusCode)
-	if (response.StatusCode == http.StatusUnauthorized) != (response.Header.Get("WWW-Authenticate") != "") {
+	challenged := response.StatusCode == http.StatusUnauthorized && h.Request.Method == http.MethodGet
+	if challenged != (response.Header.Get("WWW-Authenticate") != "") {
 		t.Errorf("%s: status %d with the challenge %q", h.Why, response.StatusCode, response.Header.Get("WWW-Authenticate"))
 	}
 	if response.StatusCode == http.StatusOK {
-		f.judgeToken(t, h, r)
+		f.checkToken(t, h, r)
 	}
 }
 
-func (f *fixture) judgeToken(t *testing.T, h hostileRequest, r *reply) {
+func (f *fixture) checkToken(t *testing.T, h hostileRequest, r *reply) {
 	t.Helper()
 	claims := r.claims(f.issuer)
 	most, least := parseAll(t, h.Expect.Granted), parseAll(t, h.Expect.MustGrant)
@@ -294,7 +295,7 @@ func coveredBy(s scope.Scope, scopes []scope.Scope) bool {
 	})
 }
 
-// wire returns the request as bytes. It is written by hand, since package net/http would refuse to send much of it.
+// wire returns the request as bytes, since package net/http refuses to send much of the corpus.
 func (f *fixture) wire(t *testing.T, h hostileRequest) string {
 	t.Helper()
 	if h.Request.RawB64 != "" {
@@ -361,10 +362,10 @@ func damage(refreshToken, how string) string {
 	}
 }
 
-// forge makes a token as an attacker would who knows the public key.
+// forge makes a token as an attacker with the public key would.
 func (f *fixture) forge(t *testing.T, how string) string {
 	t.Helper()
-	key := f.issuer.Keys().Signing()
+	key := f.issuer.KeySet().Signing()
 	var signing jose.SigningKey
 	switch how {
 	case "hs256:pubkey_pem":

@@ -12,22 +12,24 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/scope"
-	"github.com/berthpass/registry-auth/token"
 )
 
-// What one request may allocate, from the handler's first step to its record in the log. What package net/http takes to read the
-// header, at most 32 KiB, and for its buffers comes on top.
+// The most that one request may allocate, from the handler to its record in the log. Package
+// net/http adds its buffers, and the header of at most 32 KiB.
 const (
-	mostForALegalRequest    = 256 << 10
+	mostForALegalRequest    = 320 << 10
 	mostForAnIllegalRequest = 128 << 10
-	// A hundred scopes with sixteen actions each, where registries know four, make a token of 56 KiB, which is too large for the
-	// header that it is for. They are legal and granted, and what they take is what they are: as texts and as lists of actions, on
+	// A request whose scopes are all parsed before it is refused.
+	mostForARefusedRequest = 144 << 10
+	// A hundred scopes with sixteen actions each, where registries know four, make a token of 56
+	// KiB, which no header takes. They are legal and granted, and are held as text and as lists on
 	// their way to the policy, the token and the log.
-	mostForAnAbsurdRequest = 768 << 10
+	mostForAnAbsurdRequest = 1 << 20
+
+	maxActions = 16 // of a scope, in package scope
 )
 
-// scopesOf returns scopes of a length, or longer if they have to be, with actions of a length. All are granted.
+// scopesOf returns scopes and actions of these lengths, or longer ones if need be. All are granted.
 func scopesOf(count, length, actions, lengthOfAction int) string {
 	names := make([]string, actions)
 	for i := range names {
@@ -36,18 +38,18 @@ func scopesOf(count, length, actions, lengthOfAction int) string {
 	list := make([]string, count)
 	for i := range list {
 		first, last := fmt.Sprintf("repository:public/%03d", i), ":"+strings.Join(names, ",")
-		filling := min(max(length-len(first)-len(last), 0), scope.MaxNameLength-len("public/000"))
+		filling := min(max(length-len(first)-len(last), 0), 255-len("public/000"))
 		list[i] = first + strings.Repeat("n", filling) + last
 	}
 	return strings.Join(list, "+")
 }
 
-// TestMemoryOfARequest: the largest requests that are answered, and the largest ones that are refused, cost a bounded amount of memory.
+// The largest requests that are answered or refused allocate a bounded amount of memory.
 func TestMemoryOfARequest(t *testing.T) {
 	const ask = "service=" + service + "&scope="
 	const password = "grant_type=password&username=alice&password=wonderland&" + ask
 	const wrong = "grant_type=password&username=alice&password=wrong&" + ask
-	hundred, absurd := scopesOf(100, 64, 3, 6), scopesOf(100, 320, scope.MaxActions, 10)
+	hundred, absurd := scopesOf(100, 64, 3, 6), scopesOf(100, 320, maxActions, 10)
 	long := func(unit string, bytes int) string { return strings.Repeat(unit, bytes/len(unit)) }
 	for name, test := range map[string]struct {
 		query, form, authorization string
@@ -61,22 +63,22 @@ func TestMemoryOfARequest(t *testing.T) {
 		"absurd: a query of a hundred scopes":      {ask + absurd, "", "", 200, mostForAnAbsurdRequest},
 		"absurd: a form of a hundred scopes":       {"", password + absurd, "", 200, mostForAnAbsurdRequest},
 		"illegal: a query of too many scopes":      {ask + long("a+", 32<<10-100), "", "", 400, mostForAnIllegalRequest},
-		"illegal: a hundred malformed scopes":      {ask + long(strings.Repeat("x", 320)+"+", 100*321), "", "", 400, mostForAnIllegalRequest},
+		"illegal: a hundred malformed scopes":      {ask + long(strings.Repeat("x", 320)+"+", 99*321), "", "", 400, mostForAnIllegalRequest},
 		"illegal: a query of many parameters":      {long("a&", 32<<10), "", "", 400, mostForAnIllegalRequest},
 		"illegal: a query of many other ones":      {many("%d=&", 5000), "", "", 400, mostForAnIllegalRequest},
 		"illegal: a query that is too long":        {ask + long("a", 1<<20), "", "", 414, mostForAnIllegalRequest},
 		"illegal: a query of escapes":              {ask + long("%61", 32<<10-100), "", "", 400, mostForAnIllegalRequest},
 		"illegal: a form of too many scopes":       {"", password + long("a+", 32<<10-200), "", 400, mostForAnIllegalRequest},
-		"illegal: a hundred malformed, in a form":  {"", password + long(strings.Repeat("x", 320)+"+", 100*321), "", 400, mostForAnIllegalRequest},
+		"illegal: a hundred malformed, in a form":  {"", password + long(strings.Repeat("x", 320)+"+", 99*321), "", 400, mostForAnIllegalRequest},
 		"illegal: a form of many parameters":       {"", long("a&", 32<<10), "", 400, mostForAnIllegalRequest},
 		"illegal: a form of many other parameters": {"", many("%d=&", 5000), "", 400, mostForAnIllegalRequest},
 		"illegal: a form that is too long":         {"", password + long("a", 1<<20), "", 413, mostForAnIllegalRequest},
 		"illegal: a form of parameters in escapes": {"", many("%%61%061d=%%62&", 398), "", 400, mostForAnIllegalRequest},
-		"refused: a wrong password for scopes":     {"", wrong + absurd, "", 401, mostForAnIllegalRequest},
+		"refused: a wrong password for scopes":     {"", wrong + absurd, "", 401, mostForARefusedRequest},
 		"refused: a wrong password for commas":     {"", wrong + long("a:b:"+long("a,,", 500)+"+", 32<<10-200), "", 401, mostForAnIllegalRequest},
-		"refused: all of it, a wrong password":     {"", wrong + scopesOf(100, 0, scope.MaxActions, 1) + many("&"+long("%%61", 40)+"%05d="+long("%%62", 36), 375), "", 401, mostForALegalRequest},
+		"refused: all of it, a wrong password":     {"", wrong + scopesOf(100, 0, maxActions, 1) + many("&"+long("%%61", 40)+"%05d="+long("%%62", 36), 375), "", 401, mostForALegalRequest},
 		"refused: a password as long as may be":    {"", strings.Replace(wrong, "wrong", long("x", 8<<10), 1) + hundred, "", 401, mostForAnIllegalRequest},
-		"refused: no service for scopes":           {"", "grant_type=password&username=alice&password=wonderland&service=x&scope=" + absurd, "", 400, mostForAnIllegalRequest},
+		"refused: no service for scopes":           {"", "grant_type=password&username=alice&password=wonderland&service=x&scope=" + absurd, "", 400, mostForARefusedRequest},
 		"refused: an endless name and password":    {ask, "", "Basic " + long("QUJD", 30<<10), 401, mostForAnIllegalRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +116,8 @@ func many(format string, count int) string {
 	return b.String()
 }
 
-// allocated is how many bytes are allocated for a request, the least of some tries, since other goroutines allocate too.
+// allocated returns how many bytes a request allocates: the least of some attempts, since other
+// goroutines allocate too.
 func allocated(t *testing.T, server http.Handler, status int, request func() *http.Request) int {
 	t.Helper()
 	least := 0
@@ -134,11 +137,11 @@ func allocated(t *testing.T, server http.Handler, status int, request func() *ht
 	return least
 }
 
-// newMemoryServer grants whatever is asked for, and logs in JSON.
+// newMemoryServer grants everything and logs in JSON.
 func newMemoryServer(t *testing.T) *auth.Server {
 	t.Helper()
 	server, err := auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{service: newIssuer(t)},
+		Services:         map[string]auth.Issuer{service: newIssuer(t)},
 		Authenticator:    users{"alice": "wonderland"},
 		AnonymousAllowed: true,
 		Authorizer:       authz.AllowAll(),
@@ -150,7 +153,7 @@ func newMemoryServer(t *testing.T) *auth.Server {
 	return server
 }
 
-// nowhere is a log that is written and kept nowhere. slog leaves out the work for io.Discard.
+// nowhere discards the log after slog has formatted it. For io.Discard, slog would not.
 type nowhere struct{}
 
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }

@@ -2,15 +2,18 @@ package auth_test
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 func passwordForm(pairs ...string) string {
@@ -85,7 +88,8 @@ func TestPostRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := f.post(test.form).wantError(test.status, test.code, test.oauth)
-			wantHeader(t, r, "WWW-Authenticate", test.status == 401, `Basic realm="registry"`)
+			// A POST cannot answer a challenge for HTTP Basic: its credentials are in its body.
+			wantHeader(t, r, "WWW-Authenticate", false, "")
 			wantHeader(t, r, "Retry-After", test.status == 503, "5")
 		})
 	}
@@ -209,7 +213,7 @@ func TestRefreshTokenIsRefused(t *testing.T) {
 		"of a user who is gone":         {func(f *fixture, rt string) string { delete(f.users, "alice"); return refreshForm(rt) }},
 		"of a user with a new password": {func(f *fixture, rt string) string { f.users["alice"] = "changed"; return refreshForm(rt) }},
 		"that is revoked": {func(f *fixture, rt string) string {
-			if n, err := f.refresh.Revoke(f.t.Context(), token.RefreshFilter{Subject: "alice"}); err != nil || n != 1 {
+			if n, err := f.refresh.Revoke(f.t.Context(), refresh.Filter{Subject: "alice"}); err != nil || n != 1 {
 				f.t.Fatalf("revoked %d, %v", n, err)
 			}
 			return refreshForm(rt)
@@ -229,7 +233,7 @@ func TestRefreshTokenIsRefused(t *testing.T) {
 	}
 }
 
-// The subject that a lookup finds has to be the one that logged in, and not merely one of that name.
+// A lookup has to find the subject that logged in, and not another one of that name.
 func TestRefreshTokenIsOfOneSubject(t *testing.T) {
 	original := authn.Subject{Name: "alice", Stamp: "1"}
 	for name, now := range map[string]authn.Subject{
@@ -251,13 +255,14 @@ func TestRefreshTokenIsOfOneSubject(t *testing.T) {
 	}
 }
 
+// A subject without a name is a bug of the directory and no refusal: clients keep their tokens.
 func TestRefreshWithADirectoryThatForgetsTheName(t *testing.T) {
 	alice := authn.Subject{Name: "alice"}
 	source := &fixedSource{authenticated: alice, found: alice}
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator = source })
 	refreshToken := f.login()
 	source.found = authn.Subject{}
-	f.post(refreshForm(refreshToken)).wantError(500, "UNKNOWN", "server_error")
+	f.post(refreshForm(refreshToken)).wantError(503, "UNAVAILABLE", "temporarily_unavailable")
 }
 
 // fixedSource authenticates everybody as one subject, and finds another.
@@ -269,12 +274,12 @@ func (s *fixedSource) Authenticate(context.Context, authn.Request) (authn.Subjec
 
 func (s *fixedSource) Lookup(context.Context, string) (authn.Subject, error) { return s.found, nil }
 
-// A store that cannot be used is not a wrong token, whatever its error looks like.
+// A store that fails is not a wrong token, even if its error looks like a refusal.
 func TestRefreshWhileTheStoreIsBroken(t *testing.T) {
-	broken := &brokenStore{RefreshStore: token.NewRefreshMemory()}
+	broken := &brokenStore{Store: refresh.NewMemoryStore()}
 	f := newFixture(t, func(cfg *auth.Config) {
 		var err error
-		if cfg.RefreshTokens, err = token.NewRefreshTokens(token.RefreshConfig{Store: broken}); err != nil {
+		if cfg.RefreshTokens, err = refresh.New(refresh.Config{Store: broken, Key: testKey}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -285,17 +290,60 @@ func TestRefreshWhileTheStoreIsBroken(t *testing.T) {
 	f.post(refreshForm(refreshToken)).wantStatus(200)
 }
 
+// A store that cannot write costs the refresh token and not the login, and the operator learns of
+// it.
+func TestLoginWhileTheRefreshStoreCannotWrite(t *testing.T) {
+	broken := &brokenStore{Store: refresh.NewMemoryStore(), err: errors.New("the disk is full")}
+	f := newFixture(t, func(cfg *auth.Config) {
+		var err error
+		if cfg.RefreshTokens, err = refresh.New(refresh.Config{Store: broken, Key: testKey}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for way, ask := range map[string]func() *reply{
+		"GET":  func() *reply { return f.get("service=registry.test&offline_token=true", "alice:wonderland") },
+		"POST": func() *reply { return f.post(passwordForm("access_type", "offline")) },
+	} {
+		if r := ask().wantStatus(200); r.body.RefreshToken != "" {
+			t.Errorf("%s: a refresh token that is not stored", way)
+		}
+		record := f.lastRecord()
+		if !errors.Is(record.RefreshTokenErr, broken.err) || record.RefreshTokenIssued ||
+			record.RefreshTokenID != "" || record.Err != nil || record.Level() != slog.LevelWarn {
+			t.Errorf("%s: audited as %+v", way, record)
+		}
+		if record.TokenID == "" {
+			t.Errorf("%s: the access token is not in the audit", way)
+		}
+	}
+	if log := f.log.String(); strings.Count(log, "the disk is full") != 2 {
+		t.Errorf("logged: %s", log)
+	}
+}
+
 type brokenStore struct {
-	token.RefreshStore
+	refresh.Store
 
 	err error
 }
 
-func (b *brokenStore) Use(ctx context.Context, use token.RefreshUse) (token.RefreshRecord, error) {
+// testKey is the key that a store other than the one in memory needs.
+const testKey = "0123456789abcdef0123456789abcdef"
+
+func (b *brokenStore) Insert(ctx context.Context, record refresh.Record, limit int) error {
 	if b.err != nil {
-		return token.RefreshRecord{}, b.err
+		return b.err
 	}
-	return b.RefreshStore.Use(ctx, use)
+	return b.Store.Insert(ctx, record, limit)
+}
+
+func (b *brokenStore) Use(
+	ctx context.Context, hash [32]byte, service string, now, idleAt time.Time,
+) (refresh.Record, error) {
+	if b.err != nil {
+		return refresh.Record{}, b.err
+	}
+	return b.Store.Use(ctx, hash, service, now, idleAt)
 }
 
 func TestRefreshIsAuditedByTheTokensID(t *testing.T) {
@@ -307,7 +355,7 @@ func TestRefreshIsAuditedByTheTokensID(t *testing.T) {
 	if issued == "" || used.RefreshTokenID != issued || used.RefreshTokenIssued {
 		t.Errorf("issued %q, then used %q", issued, used.RefreshTokenID)
 	}
-	if n, err := f.refresh.Revoke(t.Context(), token.RefreshFilter{ID: issued}); err != nil || n != 1 {
+	if n, err := f.refresh.Revoke(t.Context(), refresh.Filter{ID: issued}); err != nil || n != 1 {
 		t.Errorf("revoking by the audited ID: %d, %v", n, err)
 	}
 	f.post(refreshForm(refreshToken)).wantStatus(401)
@@ -315,7 +363,7 @@ func TestRefreshIsAuditedByTheTokensID(t *testing.T) {
 
 func TestRefreshWhileTheDirectoryIsDown(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator.(users)["broken"] = "x" })
-	issued, _, err := f.refresh.Issue(t.Context(), token.RefreshGrant{Subject: "broken", SubjectKind: "user", Service: service})
+	issued, _, err := f.refresh.Issue(t.Context(), authn.Subject{Name: "broken"}, service, "")
 	if err != nil {
 		t.Fatal(err)
 	}

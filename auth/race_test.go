@@ -3,8 +3,9 @@
 package auth_test
 
 const (
-	// raceAllocates is how many times as many bytes are allocated with the race detector, at most.
+	// raceAllocates is the factor by which the race detector allocates more bytes, at most.
 	raceAllocates = 2.5
-	// raceAllocations is how many allocations there are more for a request, since pools drop some of what they are given.
+	// raceAllocations is the number of additional allocations for a request, since pools drop some
+	// values.
 	raceAllocations = 8
 )

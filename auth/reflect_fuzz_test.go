@@ -2,7 +2,9 @@ package auth_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,10 +15,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/berthpass/registry-auth/auth"
-	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
-// fuzzSecret is a part of every password and refresh token that is sent, the right password too, and of nothing else.
+// fuzzSecret is a part of every password and refresh token in a request, and of nothing else.
 const fuzzSecret = "7f3a9c-s3cr3t"
 
 // reflection is a server that logs to both of slog's handlers.
@@ -29,23 +31,21 @@ type reflection struct {
 func newReflection(f *testing.F) *reflection {
 	f.Helper()
 	r := &reflection{}
-	refresh, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
+	tokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
 	if err != nil {
 		f.Fatal(err)
 	}
 	known := users{"alice": fuzzSecret}
-	text, _, err := refresh.Issue(f.Context(), token.RefreshGrant{
-		Subject: "alice", SubjectKind: "user", SubjectStamp: known.subject("alice").Stamp, Service: service,
-	})
+	text, _, err := tokens.Issue(f.Context(), known.subject("alice"), service, "")
 	if err != nil {
 		f.Fatal(err)
 	}
 	r.issued = string(text)
 	all := &slog.HandlerOptions{Level: slog.LevelDebug}
 	r.server, err = auth.NewServer(auth.Config{
-		Services: map[string]*token.Issuer{service: newIssuer(f)}, InsecureAnyService: newIssuer(f), Authenticator: known,
-		AnonymousAllowed: true, Authorizer: policy(), RefreshTokens: refresh,
-		Logger: slog.New(slog.NewMultiHandler(slog.NewJSONHandler(&r.json, all), slog.NewTextHandler(&r.text, all))),
+		Services: map[string]auth.Issuer{service: newIssuer(f)}, InsecureAnyService: newIssuer(f), Authenticator: known,
+		AnonymousAllowed: true, Authorizer: policy(), RefreshTokens: tokens,
+		Logger: slog.New(bothHandlers{slog.NewJSONHandler(&r.json, all), slog.NewTextHandler(&r.text, all)}),
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -53,7 +53,18 @@ func newReflection(f *testing.F) *reflection {
 	return r
 }
 
-// reflected is what a client chooses.
+// bothHandlers logs to two handlers, as slog.NewMultiHandler of Go 1.26 does.
+type bothHandlers [2]slog.Handler
+
+func (bothHandlers) Enabled(context.Context, slog.Level) bool { return true }
+func (b bothHandlers) WithAttrs([]slog.Attr) slog.Handler     { return b }
+func (b bothHandlers) WithGroup(string) slog.Handler          { return b }
+
+func (b bothHandlers) Handle(ctx context.Context, r slog.Record) error {
+	return errors.Join(b[0].Handle(ctx, r.Clone()), b[1].Handle(ctx, r.Clone()))
+}
+
+// reflected holds the texts that a client chooses.
 type reflected struct {
 	username, password, service, clientID, account, scopes string
 	header, tail                                           string // any header's value; and more of the query or the form
@@ -89,9 +100,10 @@ func (in reflected) request(t *testing.T, way uint8, issued string) *http.Reques
 	return r
 }
 
-// FuzzReflection states that nothing of a request comes back unescaped. The headers of an answer are the server's own, each with a
-// value that no request has a part in; a body is printable ASCII, with no character that HTML gives a meaning. A request's record in the log, in JSON and in text, is one line
-// without control characters or others that a terminal obeys. Passwords and refresh tokens are in none of them.
+// FuzzReflection states that no answer and no log line repeats client-supplied text unescaped. The
+// headers of an answer have values of the server alone. A body is printable ASCII without
+// characters that HTML gives a meaning. The record of a request is one line, in JSON and in text,
+// without characters that a terminal obeys. Passwords and refresh tokens are in none of them.
 func FuzzReflection(f *testing.F) {
 	s := newReflection(f)
 	f.Add(uint8(0), "alice", "", service, "docker/28.2 (linux)", "alice", "repository:alice/app:pull,push", "curl/8", "&offline_token=true")
@@ -111,7 +123,7 @@ func FuzzReflection(f *testing.F) {
 	})
 }
 
-// wantOwnHeaders knows every header that the server sets, with all the values that it can have.
+// wantOwnHeaders knows every header of the server and all its values.
 func wantOwnHeaders(t *testing.T, header http.Header) {
 	t.Helper()
 	for name, values := range header {
@@ -159,11 +171,11 @@ func (s *reflection) wantOwnBody(t *testing.T, w *httptest.ResponseRecorder) {
 	}
 }
 
-// wantWholeLines checks that both logs have the same number of lines, which begin as the handlers begin a line, and are all the
-// server's own: the record of the request, and what else it says about it.
+// wantWholeLines checks that both logs have the same number of lines, all of them the server's: the
+// record of the request, and its warnings.
 func wantWholeLines(t *testing.T, inJSON, inText string, secrets []string) {
 	t.Helper()
-	own := regexp.MustCompile(`\Atime=\S+ level=(INFO|WARN|ERROR) msg=("token request"|"panic while answering a token request"|"the token is larger than .*"|"no refresh token: .*") `)
+	own := regexp.MustCompile(`\Atime=\S+ level=(INFO|WARN|ERROR) msg=("token request"|"panic while answering a request"|"the token is larger than .*"|"no refresh token") `)
 	records := 0
 	for line := range strings.Lines(inJSON) {
 		var record struct {

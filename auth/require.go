@@ -6,73 +6,111 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/berthpass/registry-auth/auth/internal/reply"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 )
 
-// Require protects next with the tokens that a [Server] issues: it is the registry's side of the flow, for registries without
-// token authentication and for any other handler. A request goes through when it carries a bearer token that v accepts and
-// that grants every scope the request needs. Any other is answered with 401 and the challenge, also one whose token grants too
-// little, since that is how a registry makes its clients fetch another one.
+// A Challenge tells clients without a valid token where to get one, and for what (RFC 6750, section
+// 3; distribution, "Token Authentication Specification").
+type Challenge struct {
+	// Realm is the URL of the token endpoint, as clients reach it. Required, and never made from
+	// the Host header, or a client's request chooses where the next client sends its password.
+	// Some clients refuse a realm on a private address that is not the registry's own host and
+	// port; use a name such as localhost in development.
+	Realm string
+	// Service is the name of the resource side, which the token must have as its audience.
+	// Required.
+	Service string
+	// Scopes returns the scopes that a request needs; none means that any valid token will do. An
+	// error that wraps [ErrMalformedRequest] or a *[scope.ParseError] is answered with 400 and its
+	// text, any other with 503. The default is [RegistryScopes].
+	Scopes func(r *http.Request) ([]scope.Scope, error)
+}
+
+// Require protects next with the tokens that a [Server] issues. It is the registry's side of the
+// flow, for registries without token authentication and for other handlers. A request passes if it
+// carries a bearer token that v accepts and that grants every scope the request needs. Otherwise
+// the answer is 401 and the challenge, with which clients fetch another token.
 //
-// The scopes are about repositories, so a registry must not show under one repository's name what only another one has. Some
-// simple registries do, with all blobs in one place: there, who may pull anything may pull every blob whose digest it knows.
+// Scopes are about repositories, so a registry must not show one repository's content under the
+// name of another. Some simple registries keep all blobs in one place: there, a client that may
+// pull anything may pull every blob whose digest it knows.
 //
-// The claims of the token are in the context of the request that next sees; see [Claims].
-func Require(v *token.Verifier, challenge Challenge, next http.Handler) http.Handler {
+// The claims of the token are in the request's context; see [Claims]. An error says which argument
+// is missing.
+func Require(v *token.Verifier, challenge Challenge, next http.Handler) (http.Handler, error) {
+	switch {
+	case v == nil:
+		return nil, errors.New("require tokens: the verifier is missing")
+	case challenge.Realm == "" || challenge.Service == "":
+		return nil, errors.New("require tokens: the challenge has no realm or no service")
+	case isNil(next):
+		return nil, errors.New("require tokens: there is no handler to protect")
+	}
 	if challenge.Scopes == nil {
 		challenge.Scopes = RegistryScopes
 	}
-	return &guard{verifier: v, challenge: challenge, next: next}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims, problem := challenge.check(v, r)
+		if problem != nil {
+			problem.Write(w)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims)))
+	}), nil
 }
 
-type guard struct {
-	verifier  *token.Verifier
-	challenge Challenge
-	next      http.Handler
-}
-
-func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	needed, err := g.challenge.Scopes(r)
+// check returns the claims of the request's token, or why the request may not pass.
+func (c *Challenge) check(v *token.Verifier, r *http.Request) (token.Claims, *reply.Error) {
+	needed, err := c.Scopes(r)
 	if err != nil {
-		scopesProblem(err).write(w, "")
-		return
+		return token.Claims{}, scopesProblem(err)
 	}
 	text, ok := bearerToken(r.Header)
 	if !ok {
-		g.challenge.write(w, needed, withoutToken)
-		return
+		return token.Claims{}, c.problem(needed, "", messageRequired)
 	}
-	claims, err := g.verifier.Verify(text)
+	claims, err := v.Verify(text)
 	if err != nil {
-		g.challenge.write(w, needed, invalidToken)
-		return
+		return token.Claims{}, c.problem(needed, "invalid_token",
+			"the token is not valid for this service")
 	}
-	if !allows(claims, needed) {
-		g.challenge.write(w, needed, insufficientScope)
-		return
-	}
-	g.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), claimsKey{}, claims)))
-}
-
-// scopesProblem tells a request that is wrong, whose sender reads why, from one that could not be looked at.
-func scopesProblem(err error) *problem {
-	if malformed := (*scope.ParseError)(nil); errors.As(err, &malformed) || errors.Is(err, ErrMalformedRequest) {
-		return &problem{status: http.StatusBadRequest, code: "NAME_INVALID", oauth: "invalid_request", message: err.Error()}
-	}
-	return unavailable("the request cannot be checked at the moment", err)
-}
-
-func allows(claims token.Claims, needed []scope.Scope) bool {
 	for _, s := range needed {
 		if !claims.Allows(s) {
-			return false
+			return token.Claims{}, c.problem(needed, "insufficient_scope",
+				"requested access to the resource is denied")
 		}
 	}
-	return true
+	return claims, nil
 }
 
-// bearerToken reads the token of RFC 6750, section 2.1. The other two ways of that section put a token where it is logged.
+// problem is a 401 with the challenge. The reason is one of RFC 6750, section 3.1, or empty for a
+// request without a token.
+func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply.Error {
+	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", reason, message)
+	p.Challenge = "Bearer realm=" + reply.Quote(c.Realm) + ",service=" + reply.Quote(c.Service)
+	if len(needed) > 0 {
+		p.Challenge += ",scope=" + reply.Quote(scope.Format(needed))
+	}
+	if reason != "" {
+		p.Challenge += ",error=" + reply.Quote(reason)
+	}
+	return p
+}
+
+// scopesProblem tells a malformed request, whose client reads why, from one that could not be
+// examined.
+func scopesProblem(err error) *reply.Error {
+	malformed := (*scope.ParseError)(nil)
+	if errors.As(err, &malformed) || errors.Is(err, ErrMalformedRequest) {
+		return reply.New(http.StatusBadRequest, "NAME_INVALID", "invalid_request", err.Error())
+	}
+	return reply.Unavailable("the request cannot be checked at the moment", err)
+}
+
+// bearerToken reads the token of RFC 6750, section 2.1. The other two ways of that section put a
+// token where it is logged.
 func bearerToken(header http.Header) (text string, ok bool) {
 	values := header.Values("Authorization")
 	if len(values) != 1 {
@@ -84,7 +122,8 @@ func bearerToken(header http.Header) (text string, ok bool) {
 
 type claimsKey struct{}
 
-// Claims returns the claims of the token with which a request came through [Require]. Without one, ok is false.
+// Claims returns the claims of the token with which a request passed [Require]. Without one, ok is
+// false.
 func Claims(ctx context.Context) (claims token.Claims, ok bool) {
 	claims, ok = ctx.Value(claimsKey{}).(token.Claims)
 	return claims, ok

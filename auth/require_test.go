@@ -31,7 +31,42 @@ func protected(t *testing.T, issuer *token.Issuer) http.Handler {
 		}
 		_, _ = io.WriteString(w, "hello "+claims.Subject)
 	})
-	return auth.Require(verifier, auth.Challenge{Realm: realm, Service: service}, next)
+	return mustRequire(t, verifier, auth.Challenge{Realm: realm, Service: service}, next)
+}
+
+func mustRequire(t *testing.T, v *token.Verifier, c auth.Challenge, next http.Handler) http.Handler {
+	t.Helper()
+	handler, err := auth.Require(v, c, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler
+}
+
+// A mistake in the program shows at its start and not at the first request.
+func TestRequireRefusesMissingArguments(t *testing.T) {
+	verifier, err := newIssuer(t).Verifier(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound, next := auth.Challenge{Realm: realm, Service: service}, http.NotFoundHandler()
+	for name, test := range map[string]struct {
+		verifier  *token.Verifier
+		challenge auth.Challenge
+		next      http.Handler
+		want      string // a part of the error
+	}{
+		"no verifier":           {nil, sound, next, "verifier"},
+		"no realm":              {verifier, auth.Challenge{Service: service}, next, "realm"},
+		"no service":            {verifier, auth.Challenge{Realm: realm}, next, "service"},
+		"no handler":            {verifier, sound, nil, "handler"},
+		"a handler that is nil": {verifier, sound, http.HandlerFunc(nil), "handler"},
+	} {
+		handler, err := auth.Require(test.verifier, test.challenge, test.next)
+		if err == nil || handler != nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, error %v", name, handler, err)
+		}
+	}
 }
 
 func issue(t *testing.T, issuer *token.Issuer, audience, access string) string {
@@ -40,7 +75,7 @@ func issue(t *testing.T, issuer *token.Issuer, audience, access string) string {
 	if len(malformed) > 0 {
 		t.Fatal(malformed[0])
 	}
-	issued, err := issuer.Issue(t.Context(), token.Grant{Subject: "alice", Audience: audience, Access: list})
+	issued, err := issuer.Issue(t.Context(), token.Request{Subject: "alice", Audience: audience, Access: list})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +130,7 @@ func TestRequire(t *testing.T) {
 	}
 }
 
-func TestRequireTellsABrokenQuestionFromAMalformedOne(t *testing.T) {
+func TestRequireTellsAFailureFromAMalformedRequest(t *testing.T) {
 	issuer := newIssuer(t)
 	verifier, err := issuer.Verifier(service)
 	if err != nil {
@@ -113,7 +148,7 @@ func TestRequireTellsABrokenQuestionFromAMalformedOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			challenge := auth.Challenge{Realm: realm, Service: service, Scopes: func(*http.Request) ([]scope.Scope, error) { return nil, test.err }}
 			w := httptest.NewRecorder()
-			auth.Require(verifier, challenge, next).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+			mustRequire(t, verifier, challenge, next).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 			if w.Code != test.status || strings.Contains(w.Body.String(), test.err.Error()) != test.shown {
 				t.Errorf("status %d: %s", w.Code, w.Body)
 			}
@@ -127,7 +162,7 @@ func TestChallengeQuotes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := auth.Require(verifier, auth.Challenge{Realm: `https://a/"\`, Service: service}, http.NotFoundHandler())
+	handler := mustRequire(t, verifier, auth.Challenge{Realm: `https://a/"\`, Service: service}, http.NotFoundHandler())
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/", nil))
 	if got, want := w.Header().Get("WWW-Authenticate"), `Bearer realm="https://a/\"\\",service="registry.test"`; got != want {
@@ -137,7 +172,7 @@ func TestChallengeQuotes(t *testing.T) {
 
 func TestRequireRefusesAnExpiredToken(t *testing.T) {
 	now := time.Now()
-	keys := newIssuer(t).Keys()
+	keys := newIssuer(t).KeySet()
 	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +252,7 @@ func TestRegistryScopes(t *testing.T) {
 	}
 }
 
-// Registries that read "from" out of a form as well would mount from a repository that the query does not name.
+// Registries that read "from" in a form would mount from a repository that the query does not name.
 func TestMountByFormIsRefused(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/a/blobs/uploads/", strings.NewReader("from=bob/secret&mount=sha256:0"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -228,7 +263,7 @@ func TestMountByFormIsRefused(t *testing.T) {
 
 func TestJWKS(t *testing.T) {
 	issuer := newIssuer(t)
-	handler := auth.JWKS(issuer.Keys())
+	handler := auth.JWKS(issuer.KeySet())
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/jwks.json", nil))
 	if w.Code != 200 || w.Header().Get("Content-Type") != "application/jwk-set+json" || w.Header().Get("Cache-Control") != "public, max-age=60" {
@@ -251,4 +286,13 @@ func TestJWKS(t *testing.T) {
 	if w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
 		t.Errorf("POST: status %d, Allow %q", w.Code, w.Header().Get("Allow"))
 	}
+}
+
+func TestJWKSOfNothingPanicsAtOnce(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("a handler without keys, which would panic at each request")
+		}
+	}()
+	auth.JWKS(nil)
 }

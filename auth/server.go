@@ -2,225 +2,201 @@ package auth
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/berthpass/registry-auth/auth/internal/reply"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 )
 
-// A Server is the token endpoint: the realm that a registry's challenge names. It answers GET and POST at whatever path it is
-// mounted. It is safe for concurrent use.
+// A Server is the token endpoint: the realm that a registry's challenge names. It answers GET and
+// POST at whatever path it is mounted. It is safe for concurrent use.
 type Server struct {
-	cfg Config // complete and checked
+	config Config // checked, with its defaults
 }
-
-var _ http.Handler = (*Server)(nil)
-
-// maxTokenBytes is where a token becomes too large for comfort: proxies and registries limit headers to 8 KiB.
-const maxTokenBytes = 4 << 10
 
 // ServeHTTP answers one token request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	started := time.Now()
-	ctx := newDeadline(r.Context(), started.Add(s.cfg.Timeout))
-	defer ctx.end()
-
-	boundBody(w, r, ctx.at)
-
-	record := AuditRecord{Time: started, Status: http.StatusOK}
-	granted, err := s.answerSafely(ctx, w, r, &record)
-	if err != nil {
-		record.refuse(err)
-	}
-	record.Duration = time.Since(started)
-	// Before the answer, so that no token leaves without its record; and with a context that a timeout does not end, so that
-	// the record of a timeout arrives.
-	if err := s.auditSafely(context.WithoutCancel(ctx), &record); err != nil {
-		record.refuse(err)
-	}
-	if record.Err != nil {
-		asProblem(record.Err).write(w, s.cfg.Realm)
-		return
-	}
-	granted.write(w)
-}
-
-// boundBody keeps a client that sends a body drop by drop, or announces one and sends none, from keeping its connection: package
-// net/http reads the body of every request, also of one whose answer does not need it. The server sets the deadline anew for the
-// connection's next request. Where a wrapped ResponseWriter cannot do it, http.Server.ReadTimeout is what is left.
-func boundBody(w http.ResponseWriter, r *http.Request, deadline time.Time) {
-	if r.ContentLength != 0 {
-		_ = http.NewResponseController(w).SetReadDeadline(deadline)
-	}
-}
-
-// answerSafely is answer, with a panic of an authenticator or an authorizer made an error: it costs this request a 500, and
-// nothing else.
-func (s *Server) answerSafely(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (granted answer, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			granted, err = answer{}, s.panicked(ctx, cause)
+	logger := reply.Logger(s.config.Logger)
+	record := AuditRecord{Time: time.Now(), Status: http.StatusOK}
+	answer := func(r *http.Request) (any, error) {
+		body, err := s.answer(w, r, &record)
+		if problem := reply.From(err); problem != nil {
+			if problem.Status == http.StatusUnauthorized && r.Method == http.MethodGet {
+				// Not for a POST, which could not answer it: its credentials are in its body.
+				problem.Challenge = "Basic realm=" + reply.Quote(s.config.BasicRealm)
+			}
+			return nil, problem
 		}
-	}()
-	return s.answer(ctx, w, r, record)
-}
-
-// auditSafely is audit, with a panic of the hook made an error.
-func (s *Server) auditSafely(ctx context.Context, record *AuditRecord) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = s.panicked(ctx, cause)
+		return body, nil
+	}
+	audit := func(ctx context.Context, problem *reply.Error) {
+		if problem != nil {
+			record.Status, record.Err = problem.Status, problem
 		}
-	}()
-	s.audit(ctx, record)
-	return nil
+		record.Duration = time.Since(record.Time)
+		record.Username, record.Service = reply.Clip(record.Username), reply.Clip(record.Service)
+		if s.config.Audit != nil {
+			s.config.Audit(ctx, record)
+			return
+		}
+		record.Log(ctx, logger)
+	}
+	reply.Serve(w, r, s.config.Timeout, logger, answer, audit)
 }
 
-// panicked logs a panic with its stack, which is still there while the panic is recovered from.
-func (s *Server) panicked(ctx context.Context, cause any) error {
-	s.cfg.logger().LogAttrs(ctx, slog.LevelError, "panic while answering a token request",
-		slog.String("panic", visible(fmt.Sprint(cause))), slog.String("stack", string(debug.Stack())))
-	return internalError(fmt.Errorf("panic: %v", cause))
+// answer handles a request of either method: read, authenticate, authorize, issue.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, record *AuditRecord) (any, error) {
+	record.RemoteAddr = s.config.RemoteAddr(r)
+	req := &tokenRequest{record: record}
+	var err error
+	switch r.Method {
+	case http.MethodGet:
+		err = req.parseGet(r)
+	case http.MethodPost:
+		err = req.parsePost(w, r)
+	default:
+		err = reply.MethodNotAllowed("GET, POST")
+	}
+	if err != nil { // the record has what was read before it
+		return nil, err
+	}
+	issuer, err := s.issuer(r.Method, record)
+	if err != nil {
+		return nil, err
+	}
+	if record.Subject, err = s.authenticate(r, req); err != nil {
+		return nil, err
+	}
+	granted, err := s.authorize(r.Context(), req)
+	if err != nil {
+		return nil, err
+	}
+	return s.issue(r.Context(), req, issuer, granted)
 }
 
-// answer is the way of every request, whatever its form: read, authenticate, authorize, issue.
-func (s *Server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, record *AuditRecord) (answer, error) {
-	record.RemoteAddr = s.cfg.RemoteAddr(r)
-	req, err := parseRequest(w, r)
-	record.describe(req)
-	if err != nil {
-		return answer{}, err
-	}
-	issuer, err := s.issuer(r.Method, req)
-	if err != nil {
-		return answer{}, err
-	}
-	record.describe(req) // the service may be the default now
-
-	subject, err := s.authenticate(ctx, r, req, record)
-	if err != nil {
-		return answer{}, err
-	}
-	record.Subject = subject
-
-	granted, err := s.authorize(ctx, req, subject, record)
-	if err != nil {
-		return answer{}, err
-	}
-	return s.issue(ctx, issuer, req, subject, granted, record)
-}
-
-// issuer finds the issuer of the requested service. A GET may leave the service out when there is just one.
-func (s *Server) issuer(method string, req *tokenRequest) (*token.Issuer, error) {
-	onlyOne := len(s.cfg.Services) == 1 && s.cfg.InsecureAnyService == nil
-	if req.service == "" && method == http.MethodGet && onlyOne {
-		for name := range s.cfg.Services {
-			req.service = name
+// issuer returns the issuer of the requested service. A GET may omit the name of the only one.
+func (s *Server) issuer(method string, record *AuditRecord) (Issuer, error) {
+	onlyOne := len(s.config.Services) == 1 && s.config.InsecureAnyService == nil
+	if record.Service == "" && method == http.MethodGet && onlyOne {
+		for name := range s.config.Services {
+			record.Service = name
 		}
 	}
-	if req.service == "" {
-		return nil, invalidRequest("the parameter service is missing")
+	const maxBytes = 255 // of a name that is not configured, and would make the token large
+	issuer, name := s.config.Services[record.Service], record.Service
+	if issuer == nil && len(name) <= maxBytes && utf8.ValidString(name) &&
+		!strings.ContainsFunc(name, unicode.IsControl) {
+		issuer = s.config.InsecureAnyService
 	}
-	issuer := s.cfg.Services[req.service]
-	if issuer == nil && acceptableService(req.service) {
-		issuer = s.cfg.InsecureAnyService
-	}
-	if issuer == nil {
-		return nil, invalidRequest("the service is not one that this server issues tokens for")
+	switch {
+	case name == "":
+		return nil, reply.Invalid("the parameter service is missing")
+	case issuer == nil:
+		return nil, reply.Invalid("the service is not one that this server issues tokens for")
 	}
 	return issuer, nil
 }
 
-// maxServiceBytes is the length of the longest service that is issued for without being configured.
-const maxServiceBytes = 255
-
-// acceptableService keeps what no registry is called out of tokens, and tokens at a reasonable size.
-func acceptableService(name string) bool {
-	return len(name) <= maxServiceBytes && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
-}
-
-// authorize asks for decisions about all requested scopes and returns what is granted, which is never more than was asked.
-func (s *Server) authorize(ctx context.Context, req *tokenRequest, subject authn.Subject, record *AuditRecord) ([]scope.Scope, error) {
-	scopes := req.scopes
-	if len(scopes) > 1 {
-		scopes = scope.Merge(scopes) // not before it is known who asks, and that the service is ours
-	}
+// authorize asks for a decision about each requested scope and returns what is granted.
+func (s *Server) authorize(ctx context.Context, req *tokenRequest) ([]scope.Scope, error) {
+	record, scopes := req.record, scope.Merge(req.scopes)
 	requests := make([]authz.Request, len(scopes))
 	for i, asked := range scopes {
+		asked.Actions = slices.Clone(asked.Actions) // so that an authorizer cannot change ours
 		requests[i] = authz.Request{
-			Subject:    subject,
-			Service:    req.service,
-			Scope:      scope.Scope{Type: asked.Type, Name: asked.Name, Actions: slices.Clone(asked.Actions)},
+			Subject:    record.Subject,
+			Service:    record.Service,
+			Scope:      asked,
 			RemoteAddr: record.RemoteAddr,
-			ClientID:   req.clientID,
+			ClientID:   record.ClientID,
 		}
 	}
-	decisions, err := authz.AuthorizeBatch(ctx, s.cfg.Authorizer, requests)
+	decisions, err := authz.AuthorizeBatch(ctx, s.config.Authorizer, requests)
 	if err != nil {
-		return nil, unavailable("the request cannot be decided at the moment", err)
+		return nil, reply.Unavailable("the request cannot be decided at the moment", err)
 	}
-	granted := make([]scope.Scope, 0, len(decisions))
-	record.Decisions = make([]ScopeDecision, 0, len(decisions))
+	granted := make([]scope.Scope, 0, len(scopes))
 	for i, asked := range scopes {
-		d := decisions[i]
-		if d.NoMatch {
-			d = authz.Decision{Reason: "no rule matches"}
+		decision := decide(asked, decisions[i], record.Subject.Limit)
+		record.Decisions = append(record.Decisions, decision)
+		if asked.Actions = decision.Granted; len(asked.Actions) > 0 {
+			granted = append(granted, asked)
 		}
-		allowed := asked.Intersect(d.Actions)
-		if len(allowed.Actions) > 0 {
-			granted = append(granted, allowed)
-		}
-		record.Decisions = append(record.Decisions, ScopeDecision{
-			Asked: asked, Granted: allowed.Actions, Reason: d.Reason, Dropped: beyond(d.Actions, asked),
-		})
 	}
 	return granted, nil
 }
 
-// beyond returns the actions that were not asked for, or nil.
-func beyond(actions []string, asked scope.Scope) []string {
-	var dropped []string
-	for _, action := range actions {
+// decide grants the requested actions that the authorizer and the credential's limit allow.
+func decide(asked scope.Scope, d authz.Decision, limit *authn.Limit) ScopeDecision {
+	if d.NoMatch {
+		d = authz.Decision{Reason: "no rule matches"}
+	}
+	allowed := asked.Intersect(d.Actions)
+	decision := ScopeDecision{Asked: asked, Granted: limit.Allow(allowed).Actions, Reason: d.Reason}
+	if len(decision.Granted) < len(allowed.Actions) {
+		decision.Reason = strings.TrimSpace(d.Reason + " (limited by the credential)")
+	}
+	for _, action := range d.Actions {
 		if !asked.Has(action) {
-			dropped = append(dropped, action)
+			decision.Dropped = append(decision.Dropped, action)
 		}
 	}
-	return dropped
+	return decision
 }
 
-// issue signs the token, and adds a refresh token where one is asked for.
-func (s *Server) issue(ctx context.Context, issuer *token.Issuer, req *tokenRequest, subject authn.Subject, granted []scope.Scope, record *AuditRecord) (answer, error) {
-	issued, err := issuer.Issue(ctx, token.Grant{
-		Subject: subject.Name, Audience: req.service, Access: granted, RemoteAddr: record.RemoteAddr,
+// tokenBody is the JSON of a granted request. Clients of the specification read token, OAuth2
+// clients access_token.
+type tokenBody struct {
+	Token        string  `json:"token"`
+	AccessToken  string  `json:"access_token"`
+	ExpiresIn    int64   `json:"expires_in"`
+	IssuedAt     string  `json:"issued_at"`
+	TokenType    string  `json:"token_type,omitempty"`
+	Scope        *string `json:"scope,omitempty"`
+	RefreshToken string  `json:"refresh_token,omitempty"`
+}
+
+// issue signs the token and adds a refresh token if the client asks for one.
+func (s *Server) issue(
+	ctx context.Context, req *tokenRequest, issuer Issuer, granted []scope.Scope,
+) (*tokenBody, error) {
+	record := req.record
+	issued, err := issuer.Issue(ctx, token.Request{
+		Subject: record.Subject.Name, Audience: record.Service, Access: granted,
 	})
 	if err != nil {
-		return answer{}, unavailable("a token cannot be signed at the moment", err)
+		return nil, reply.Unavailable("a token cannot be signed at the moment", err)
 	}
-	if size := len(issued.Value); size > maxTokenBytes {
-		s.cfg.logger().LogAttrs(ctx, slog.LevelWarn, "the token is larger than proxies and registries may accept in a header",
+	const maxBytes = 4 << 10 // proxies and registries limit all headers to 8 KiB
+	if size := len(issued.Value); size > maxBytes {
+		reply.Logger(s.config.Logger).LogAttrs(ctx, slog.LevelWarn,
+			"the token is larger than proxies and registries may accept in a header",
 			slog.Int("bytes", size), slog.String("token_id", issued.ID))
 	}
-	refreshToken, err := s.refreshToken(ctx, req, subject, record)
+	refreshToken, err := s.refreshToken(ctx, req)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	record.TokenID, record.TokenShared = issued.ID, issued.Shared // now that nothing keeps it from being given out
-	return answer{
-		token:        string(issued.Value),
-		issuedAt:     issued.IssuedAt,
-		lifetime:     issued.Lifetime,
-		granted:      granted,
-		refreshToken: refreshToken,
-		oauth:        req.grant == GrantPassword || req.grant == GrantRefreshToken,
-	}, nil
+	record.TokenID = issued.ID // not earlier: until here, an error keeps the token back
+	body := &tokenBody{
+		Token:        string(issued.Value),
+		AccessToken:  string(issued.Value),
+		ExpiresIn:    int64(issued.Lifetime / time.Second),
+		IssuedAt:     issued.IssuedAt.UTC().Format(time.RFC3339),
+		RefreshToken: string(refreshToken),
+	}
+	if req.oauth { // RFC 6749, section 5.1; the scope even when it is empty
+		text := scope.Format(granted)
+		body.TokenType, body.Scope = "Bearer", &text
+	}
+	return body, nil
 }

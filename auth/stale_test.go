@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -11,8 +12,8 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/token"
 )
 
 // waysIn are the three forms of a request by alice, whose refresh token is given.
@@ -24,14 +25,14 @@ func waysIn(f *fixture, refreshToken, scopes string) map[string]func() *reply {
 	}
 }
 
-// The groups of a login are not remembered: not with the password in a cache, not with a refresh token, and not added up.
+// The groups of a login are not remembered with a cached password or a refresh token.
 func TestAGroupThatWasLeftAllowsNothing(t *testing.T) {
 	source := &people{}
 	inGroups := func(groups ...string) {
 		source.set(authn.Subject{Name: "alice", Stamp: "1", Labels: map[string][]string{"group": groups}}, nil)
 	}
 	f := newFixture(t, func(cfg *auth.Config) {
-		cfg.Authenticator = authn.Throttle(authn.Cache(source, authn.CacheConfig{}), authn.ThrottleConfig{})
+		cfg.Authenticator = throttle.New(authn.Cache(source, authn.CacheConfig{}), throttle.Config{})
 		cfg.Authorizer = authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
 			for _, group := range r.Subject.Labels["group"] {
 				if r.Scope.Name == group+"/app" {
@@ -63,7 +64,7 @@ func TestAGroupThatWasLeftAllowsNothing(t *testing.T) {
 	}
 }
 
-// replaceable is a list of users in whose place another can be put, as a reload does.
+// replaceable is a list of users that can be replaced, as by a reload.
 type replaceable struct{ atomic.Pointer[static.Users] }
 
 func (r *replaceable) Authenticate(ctx context.Context, request authn.Request) (authn.Subject, error) {
@@ -74,15 +75,19 @@ func (r *replaceable) Lookup(ctx context.Context, name string) (authn.Subject, e
 	return r.Load().Lookup(ctx, name)
 }
 
-// A user is disabled at once, whatever is remembered of the logins before, and comes back without a new login.
-func TestWhoIsDisabledGetsNothing(t *testing.T) {
+// A disabled user is refused at once, also with remembered logins, and returns without a new login.
+func TestADisabledUserGetsNothing(t *testing.T) {
+	synctest.Test(t, aDisabledUserGetsNothing)
+}
+
+func aDisabledUserGetsNothing(t *testing.T) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 5)
 	if err != nil {
 		t.Fatal(err)
 	}
 	alice := static.User{Name: "alice", PasswordHash: authn.Secret(hash)}
 	list := func(users ...static.User) *static.Users {
-		made, err := static.Config{Logger: discardLogger()}.New(users...)
+		made, err := static.New(static.Config{Users: users, Logger: discardLogger()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,8 +97,7 @@ func TestWhoIsDisabledGetsNothing(t *testing.T) {
 	disabled.Disabled = true
 	source := &replaceable{}
 	source.Store(list(alice))
-	clock := newSetClock()
-	f := throttledFixture(t, clock, source)
+	f := throttledFixture(t, source)
 	refreshToken := f.login()
 	for _, step := range []struct {
 		name   string
@@ -106,7 +110,7 @@ func TestWhoIsDisabledGetsNothing(t *testing.T) {
 		{"removed", list(), 401},
 	} {
 		source.Store(step.users)
-		clock.add(2 * time.Second) // the throttle answers for a second as before
+		time.Sleep(2 * time.Second) // the throttle answers for a second as before
 		for way, ask := range waysIn(f, refreshToken, "repository:alice/app:pull") {
 			if r := ask(); r.StatusCode != step.status {
 				t.Errorf("%s, by %s: status %d: %s", step.name, way, r.StatusCode, r.text)
@@ -115,7 +119,7 @@ func TestWhoIsDisabledGetsNothing(t *testing.T) {
 	}
 }
 
-// A service that is no longer configured gets no tokens, and those who logged in for it none either.
+// A service that is no longer configured gets no tokens, and neither do logins for it.
 func TestAServiceThatIsGoneGetsNoTokens(t *testing.T) {
 	before := newFixture(t)
 	refreshToken := before.login()
@@ -123,7 +127,7 @@ func TestAServiceThatIsGoneGetsNoTokens(t *testing.T) {
 		ask().wantStatus(200)
 	}
 	after := newFixture(t, func(cfg *auth.Config) {
-		cfg.Services = map[string]*token.Issuer{"other.test": newIssuer(t)}
+		cfg.Services = map[string]auth.Issuer{"other.test": newIssuer(t)}
 		cfg.RefreshTokens = before.refresh
 	})
 	for way, ask := range waysIn(after, refreshToken, "") {

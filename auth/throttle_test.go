@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -19,37 +19,18 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
-	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
-// setClock is a clock that the test sets.
-type setClock struct {
-	mu   sync.Mutex
-	time time.Time
-}
-
-func newSetClock() *setClock { return &setClock{time: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)} }
-
-func (c *setClock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.time
-}
-
-func (c *setClock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.time = c.time.Add(d)
-}
-
-// throttledFixture is a server whose clients say in a header where they are.
-func throttledFixture(t *testing.T, clock *setClock, source authn.Authenticator) *fixture {
+// throttledFixture is a server in a bubble of synctest. A header has the address of the client.
+func throttledFixture(t *testing.T, source authn.Authenticator) *fixture {
 	t.Helper()
-	return newFixture(t, func(cfg *auth.Config) {
+	return newLocalFixture(t, func(cfg *auth.Config) {
 		if source == nil {
 			source = cfg.Authenticator
 		}
-		cfg.Authenticator = authn.Throttle(authn.Cache(source, authn.CacheConfig{}), authn.ThrottleConfig{Now: clock.now, Hold: -1})
+		cfg.Authenticator = throttle.New(
+			authn.Cache(source, authn.CacheConfig{}), throttle.Config{RefusalDelay: -1})
 		cfg.RemoteAddr = testAddr
 	})
 }
@@ -98,60 +79,76 @@ func TestTheEleventhWrongPasswordIsThrottled(t *testing.T) {
 		"by GET": (*fixture).loginFrom, "by POST": (*fixture).postFrom,
 	} {
 		t.Run(name, func(t *testing.T) {
-			clock := newSetClock()
-			f := throttledFixture(t, clock, nil)
-			login(f, "192.0.2.1", "alice", "wonderland").wantStatus(200)
-			for i := range 10 {
-				login(f, "192.0.2.1", "alice", "wrong"+strconv.Itoa(i)).wantError(401, "UNAUTHORIZED", "invalid_grant")
-			}
-			login(f, "192.0.2.1", "alice", "wrong10").wantThrottled("1")
-			if err := f.lastRecord().Err; !errors.Is(err, authn.ErrThrottled) || errors.Is(err, authn.ErrRejected) {
-				t.Errorf("the audit has %v", err)
-			}
-			login(f, "192.0.2.1", "alice", "wonderland").wantStatus(200) // from where it was used
-			login(f, "192.0.2.1", "admin", "adminpass").wantStatus(200)  // somebody else
-			login(f, "192.0.2.2", "alice", "wonderland").wantStatus(200) // from elsewhere
-			clock.add(time.Second)
-			login(f, "192.0.2.1", "alice", "wrong11").wantStatus(401)
-			clock.add(500 * time.Millisecond)
-			login(f, "192.0.2.1", "alice", "wrong12").wantThrottled("2") // a second and a half
+			synctest.Test(t, func(t *testing.T) {
+				f := throttledFixture(t, nil)
+				for i := range 10 {
+					login(f, "192.0.2.1", "alice", "wrong"+strconv.Itoa(i)).wantError(401, "UNAUTHORIZED", "invalid_grant")
+				}
+				login(f, "192.0.2.1", "alice", "wrong10").wantThrottled("1")
+				refused := (*throttle.Error)(nil)
+				if err := f.lastRecord().Err; !errors.As(err, &refused) || errors.Is(err, authn.ErrRejected) {
+					t.Errorf("the audit has %v", err)
+				}
+				login(f, "192.0.2.1", "admin", "adminpass").wantStatus(200)  // another user
+				login(f, "192.0.2.2", "alice", "wonderland").wantStatus(200) // from elsewhere
+				time.Sleep(time.Second)
+				login(f, "192.0.2.1", "alice", "wrong11").wantStatus(401)
+				time.Sleep(500 * time.Millisecond)
+				login(f, "192.0.2.1", "alice", "wrong12").wantThrottled("2") // a second and a half
+			})
 		})
 	}
 }
 
-// A new machine at a throttled address has to wait, and gets in then.
+func TestTheRightPasswordIsNotThrottledWhereItWasUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := throttledFixture(t, nil)
+		f.loginFrom("192.0.2.1", "alice", "wonderland").wantStatus(200)
+		for i := range 10 {
+			f.loginFrom("192.0.2.1", "alice", "wrong"+strconv.Itoa(i)).wantStatus(401)
+		}
+		f.loginFrom("192.0.2.1", "alice", "wrong10").wantThrottled("1")
+		f.loginFrom("192.0.2.1", "alice", "wonderland").wantStatus(200)
+	})
+}
+
+// A new machine at a throttled address has to wait.
 func TestTheRightPasswordIsThrottledWhereItWasNeverUsed(t *testing.T) {
-	clock := newSetClock()
-	f := throttledFixture(t, clock, nil)
-	for i := range 10 {
-		f.loginFrom("192.0.2.1", "alice", "wrong"+strconv.Itoa(i)).wantStatus(401)
-	}
-	f.loginFrom("192.0.2.1", "alice", "wonderland").wantThrottled("1")
-	clock.add(time.Second)
-	f.loginFrom("192.0.2.1", "alice", "wonderland").wantStatus(200)
+	synctest.Test(t, func(t *testing.T) {
+		f := throttledFixture(t, nil)
+		for i := range 10 {
+			f.loginFrom("192.0.2.1", "alice", "wrong"+strconv.Itoa(i)).wantStatus(401)
+		}
+		f.loginFrom("192.0.2.1", "alice", "wonderland").wantThrottled("1")
+		time.Sleep(time.Second)
+		f.loginFrom("192.0.2.1", "alice", "wonderland").wantStatus(200)
+	})
 }
 
-// containerd repeats a POST that was answered with 401 as a GET, and not one that was answered with 429.
+// containerd repeats a POST that was answered with 401 as a GET, and not one that was answered with
+// 429.
 func TestPostThenGetIsOneFailure(t *testing.T) {
-	f := throttledFixture(t, newSetClock(), nil)
-	for i := range 10 {
-		f.postFrom("192.0.2.1", "alice", "wrong"+strconv.Itoa(i)).wantStatus(401)
-		f.loginFrom("192.0.2.1", "alice", "wrong"+strconv.Itoa(i)).wantStatus(401)
-	}
-	f.postFrom("192.0.2.1", "alice", "wrong").wantThrottled("1")
+	synctest.Test(t, func(t *testing.T) {
+		f := throttledFixture(t, nil)
+		for i := range 10 {
+			f.postFrom("192.0.2.1", "alice", "wrong"+strconv.Itoa(i)).wantStatus(401)
+			f.loginFrom("192.0.2.1", "alice", "wrong"+strconv.Itoa(i)).wantStatus(401)
+		}
+		f.postFrom("192.0.2.1", "alice", "wrong").wantThrottled("1")
+	})
 }
 
-func TestThrottledByAnAuthenticatorOfOnesOwn(t *testing.T) {
+func TestThrottledByACustomAuthenticator(t *testing.T) {
 	for name, test := range map[string]struct {
 		err     error
 		seconds string
 	}{
-		"with a time":              {&authn.ThrottledError{RetryAfter: 90 * time.Second}, "90"},
-		"with a part of a second":  {fmt.Errorf("bind: %w", &authn.ThrottledError{RetryAfter: time.Nanosecond}), "1"},
-		"without a time":           {authn.ErrThrottled, "5"},
-		"called a rejection too":   {errors.Join(authn.ErrRejected, authn.ErrThrottled), "5"},
-		"with a time that is none": {&authn.ThrottledError{}, "1"},
-		"with a time in the past":  {&authn.ThrottledError{RetryAfter: -time.Hour}, "1"},
+		"with a time":                 {&throttle.Error{RetryAfter: 90 * time.Second}, "90"},
+		"with a part of a second":     {fmt.Errorf("bind: %w", &throttle.Error{RetryAfter: time.Nanosecond}), "1"},
+		"called a rejection too":      {errors.Join(authn.ErrRejected, &throttle.Error{RetryAfter: 5 * time.Second}), "5"},
+		"with a time that is none":    {&throttle.Error{}, "1"},
+		"with a time that is forever": {&throttle.Error{RetryAfter: math.MaxInt64}, "9223372037"},
+		"with a time in the past":     {&throttle.Error{RetryAfter: -time.Hour}, "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, func(cfg *auth.Config) {
@@ -163,7 +160,8 @@ func TestThrottledByAnAuthenticatorOfOnesOwn(t *testing.T) {
 	}
 }
 
-// hashed makes a source of real hashes, as cheap as they are accepted, and the checker that counts the comparisons.
+// hashed makes a source of real hashes, as cheap as they are accepted, and the checker that counts
+// the comparisons.
 func hashed(t *testing.T, list ...static.User) (*static.Users, *password.Checker) {
 	t.Helper()
 	checker := &password.Checker{Concurrency: 8} // the others compare while one rests
@@ -174,61 +172,47 @@ func hashed(t *testing.T, list ...static.User) (*static.Users, *password.Checker
 		}
 		list[i].PasswordHash = authn.Secret(hash)
 	}
-	users, err := static.Config{Checker: checker, Logger: discardLogger()}.New(list...)
+	users, err := static.New(static.Config{Users: list, Checker: checker, Logger: discardLogger()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return users, checker
 }
 
-// A hundred thousand guesses at alice in ten minutes, from forty addresses. All of them together get the hundred free ones,
-// and each then one in the thirty seconds that the account is slowed down to; the rest costs no comparison.
+// A hundred thousand guesses at alice in ten minutes, from forty addresses. Each address gets the
+// ten free ones, and then one after each wait, which doubles; the others cost no comparison.
 func TestAHundredThousandGuesses(t *testing.T) {
 	const guesses, addresses, lasting = 100_000, 40, 10 * time.Minute
-	users, checker := hashed(t, static.User{Name: "alice"}, static.User{Name: "bob"})
-	clock := newSetClock()
-	server, err := auth.NewServer(auth.Config{
-		Services:      map[string]*token.Issuer{service: newIssuer(t)},
-		Authenticator: authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{Now: clock.now, Hold: -1}),
-		Authorizer:    policy(),
-		RemoteAddr:    testAddr,
-		Logger:        discardLogger(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	login := func(address, username, password string) *httptest.ResponseRecorder {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/token?service="+service, nil)
-		r.Header.Set(testAddrHeader, address)
-		r.SetBasicAuth(username, password)
-		w := httptest.NewRecorder()
-		server.ServeHTTP(w, r)
-		return w
-	}
-	want := func(address, username string, status int) {
-		t.Helper()
-		if got := login(address, username, "right").Code; got != status {
-			t.Errorf("%s from %s: status %d, want %d", username, address, got, status)
+	synctest.Test(t, func(t *testing.T) {
+		users, checker := hashed(t, static.User{Name: "alice"}, static.User{Name: "bob"})
+		f := throttledFixture(t, users)
+		want := func(address, username string, status int) {
+			t.Helper()
+			if r := f.loginFrom(address, username, "right"); r.StatusCode != status {
+				t.Errorf("%s from %s: status %d, want %d", username, address, r.StatusCode, status)
+			}
 		}
-	}
-	want("192.0.2.1", "alice", 200)
-	answers := map[int]int{}
-	for i := range guesses {
-		answers[login(fmt.Sprintf("10.0.0.%d", i%addresses), "alice", "wrong"+strconv.Itoa(i)).Code]++
-		clock.add(lasting / guesses)
-	}
-	compared := checker.Stats().Compared - 1
-	t.Logf("answers %v, %d comparisons", answers, compared)
-	if most := uint64(100 + addresses*(1+int(lasting/(30*time.Second)))); compared > most || compared < 100 {
-		t.Errorf("%d comparisons, want 100 to %d", compared, most)
-	}
-	if answers[401] != int(compared) || answers[401]+answers[429] != guesses {
-		t.Errorf("answers are %v", answers)
-	}
-	want("192.0.2.1", "alice", 200)
-	want("192.0.2.1", "bob", 200)
-	want("10.0.0.1", "bob", 200)
-	want("198.51.100.1", "alice", 429) // an address that nobody has seen yet
-	clock.add(30 * time.Second)
-	want("198.51.100.1", "alice", 200)
+		want("192.0.2.1", "alice", 200)
+		answers := map[int]int{}
+		for i := range guesses {
+			address := fmt.Sprintf("10.0.0.%d", i%addresses)
+			answers[f.loginFrom(address, "alice", "wrong"+strconv.Itoa(i)).StatusCode]++
+			time.Sleep(lasting / guesses)
+		}
+		compared := checker.Stats().Compared - 1
+		t.Logf("answers %v, %d comparisons", answers, compared)
+		doublings := uint64(math.Log2(lasting.Seconds()))
+		if most := addresses * (10 + doublings + 1); compared > most || compared < 10*addresses {
+			t.Errorf("%d comparisons, want %d to %d", compared, 10*addresses, most)
+		}
+		if answers[401] != int(compared) || answers[401]+answers[429] != guesses {
+			t.Errorf("answers are %v", answers)
+		}
+		want("192.0.2.1", "alice", 200)
+		want("192.0.2.1", "bob", 200)
+		want("10.0.0.1", "bob", 200)
+		want("10.0.0.1", "alice", 429)
+		time.Sleep(15 * time.Minute)
+		want("10.0.0.1", "alice", 200)
+	})
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 )
 
-// send asks by GET, with headers whose names are sent as they are spelt.
+// send asks by GET, with header names in this spelling.
 func (f *fixture) send(credentials, scopes string, header http.Header) *reply {
 	f.t.Helper()
 	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, f.url+"?"+form("service", service, "scope", scopes), nil)
@@ -23,15 +23,16 @@ func (f *fixture) send(credentials, scopes string, header http.Header) *reply {
 	return f.do(r)
 }
 
-// spellings are the ways in which something in front of the server, or the server itself, may read one name: by case, and with
-// underscores, which CGI and its heirs take for hyphens.
+// spellings are the names that the server, or a proxy in front of it, may take for this one: in
+// another case, or with the underscores of CGI.
 func spellings(name string) []string {
 	underscores := strings.ReplaceAll(name, "-", "_")
 	return []string{name, strings.ToLower(name), strings.ToUpper(name), underscores, strings.ToLower(underscores), strings.Replace(name, "-", "_", 1), name + "_"}
 }
 
-// No header but Authorization says who asks, in whatever spelling, and no Connection header takes that one away.
-func TestNoHeaderSaysWhoAsks(t *testing.T) {
+// No header but Authorization has credentials, in any spelling, and a Connection header does not
+// remove it.
+func TestNoOtherHeaderHasCredentials(t *testing.T) {
 	welcome := newFixture(t)
 	private := newFixture(t, func(cfg *auth.Config) { cfg.AnonymousAllowed = false })
 	const catalog = "registry:catalog:*"
@@ -57,8 +58,8 @@ func TestNoHeaderSaysWhoAsks(t *testing.T) {
 	welcome.send("alice:wrong", catalog, http.Header{"Connection": {"Authorization"}}).wantStatus(401)
 }
 
-// Unless it is configured, no header says where a request comes from.
-func TestNoHeaderSaysWhereFrom(t *testing.T) {
+// Unless configured, no header has the address of the client.
+func TestNoHeaderHasTheAddress(t *testing.T) {
 	f := newFixture(t)
 	for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip", "X-Client-Ip", "X-Cluster-Client-Ip"} {
 		for _, spelt := range spellings(name) {
@@ -72,8 +73,9 @@ func TestNoHeaderSaysWhereFrom(t *testing.T) {
 	}
 }
 
-// What proves something is never read from a URL, which ends up in logs and histories, and is not written to the log from there.
-func TestNothingInAURLProvesAnything(t *testing.T) {
+// Credentials are not read from a URL, which ends up in logs and histories, and not logged from
+// there.
+func TestNoCredentialsInTheURL(t *testing.T) {
 	f := newFixture(t)
 	accessToken := f.get("service=registry.test&scope=repository:alice/app:pull", "alice:wonderland").body.Token
 	refreshToken := f.login()
@@ -106,8 +108,8 @@ func TestNothingInAURLProvesAnything(t *testing.T) {
 	}
 }
 
-// Where a challenge sends a client, which takes its password there, is configured and not a part of the request.
-func TestTheChallengeIsNotMadeOfTheRequest(t *testing.T) {
+// The realm, to which clients send their password, is configured and never a part of the request.
+func TestTheChallengeIsIndependentOfTheRequest(t *testing.T) {
 	handler := protected(t, newIssuer(t))
 	for _, header := range []http.Header{
 		{"Host": {"evil.test"}},

@@ -9,7 +9,7 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// However somebody says who they are, the policy is asked, and asked the same.
+// By every way in, the policy is asked the same.
 func TestEveryWayInMeetsTheSamePolicy(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
 		byConnection := authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
@@ -47,8 +47,8 @@ func TestEveryWayInMeetsTheSamePolicy(t *testing.T) {
 	}
 }
 
-// A source that folds case, or takes an e-mail address for a name, says which subject it found. Rules and the token are about that.
-func TestTheSubjectIsWhatTheSourceCallsIt(t *testing.T) {
+// The subject has the name that the source returns. It may fold case or accept an e-mail address.
+func TestTheSubjectHasTheNameOfTheSource(t *testing.T) {
 	alice := authn.Subject{Name: "alice"}
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator = &fixedSource{authenticated: alice, found: alice} })
 	const scopes = "repository:alice/app:pull repository:admin/app:pull registry:catalog:*"
@@ -65,7 +65,7 @@ func TestTheSubjectIsWhatTheSourceCallsIt(t *testing.T) {
 	}
 }
 
-// A form is names and values. Other languages read arrays, objects and indexes out of the names, or fill in whatever has a field.
+// Parameters are names and values. Other languages read arrays and objects from the names.
 func TestParametersAreFlat(t *testing.T) {
 	f := newFixture(t)
 	for _, more := range []string{

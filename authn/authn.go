@@ -9,22 +9,21 @@ import (
 )
 
 var (
-	// ErrNoMatch means that the credentials are not for this authenticator: the user is unknown,
-	// or it accepts no such credentials. The next one is asked. After the last the client gets a
-	// 401.
+	// ErrNoMatch means that the credentials are not for this authenticator: the user is unknown, or
+	// the credentials are of another kind. A [Chain] asks its next member.
 	ErrNoMatch = errors.New("no match")
 	// ErrRejected means that the credentials are for this authenticator and not acceptable: a
-	// wrong password, a disabled account. No other one is asked, and the client gets a 401.
+	// wrong password, a disabled account. A Chain stops, and the client gets a 401.
 	ErrRejected = errors.New("credentials rejected")
-	// ErrNoLookup means that a source of users cannot tell without credentials.
+	// ErrNoLookup means that a source cannot look up or confirm a subject without its credentials.
 	ErrNoLookup = errors.New("lookup not supported")
 )
 
 // A Request is what a client presents to prove its identity, and where it comes from.
 type Request struct {
 	// Username and Password are both set, or both empty when the client sent no password; password
-	// authenticators then return ErrNoMatch. The HTTP layer rejects invalid UTF-8, NUL bytes,
-	// overlong values, and control characters and colons in the name.
+	// authenticators then return ErrNoMatch. Package auth rejects invalid UTF-8, NUL bytes, control
+	// characters and colons in the name, names over 255 bytes and passwords over 8 KiB.
 	Username string
 	Password Secret
 
@@ -40,7 +39,8 @@ type Request struct {
 // [ErrNoMatch] for credentials that are not its own and [ErrRejected] for wrong ones. Any other
 // error is an outage, which must wrap neither of the two, not even joined with other errors: a
 // client that gets a 401 discards its password. With an error the Subject is the zero value.
-// Implementations are safe for concurrent use and return soon after ctx is done.
+// Success without a name counts as an outage. Implementations are safe for concurrent use and
+// return soon after ctx is done.
 type Authenticator interface {
 	Authenticate(ctx context.Context, r Request) (Subject, error)
 }
@@ -53,11 +53,11 @@ func (f Func) Authenticate(ctx context.Context, r Request) (Subject, error) { re
 
 // A Directory looks up subjects by name. It is an optional ability of an [Authenticator].
 //
-// Lookup returns the current subject. It accepts the name as a user types it and as the Subject
-// has it. The error wraps [ErrNoMatch] for an unknown name, [ErrRejected] for a subject that may
-// not log in now, and [ErrNoLookup] if it cannot tell; any other error is an outage.
-// Implementations are safe for concurrent use, and fast: every request with remembered credentials
-// makes a lookup.
+// Lookup returns the current subject. It accepts the name as a user types it and as the Subject has
+// it; no name may mean two subjects. The error wraps [ErrNoMatch] for an unknown name,
+// [ErrRejected] for a subject that may not log in now, and [ErrNoLookup] if it cannot tell; any
+// other error is an outage. Implementations are safe for concurrent use, and fast: every request
+// with remembered credentials makes a lookup.
 type Directory interface {
 	Lookup(ctx context.Context, name string) (Subject, error)
 }
@@ -65,21 +65,21 @@ type Directory interface {
 // A Confirmer tells whether the credentials that proved a subject earlier are still good. It is an
 // optional ability of an [Authenticator], for sources where a name can have several credentials.
 //
-// Confirm takes a subject that Authenticate returned, of which only Name, Kind, Stamp and Limit
-// are sure to be set. It returns the current subject with the current Limit of the same
-// credentials. The errors are those of [Directory]. [ErrNoMatch] means that the credentials do not
-// exist here, and [ErrRejected] that they exist and may not be used.
+// Confirm takes a subject that Authenticate returned, of which only Name, Kind, Stamp and Limit are
+// as they were; let Stamp identify the credentials. It returns the current subject with the current
+// Limit of the same credentials. The rules of [Directory] apply. [ErrNoMatch] means that the
+// credentials do not exist here, and [ErrRejected] that they may not be used.
 type Confirmer interface {
 	Confirm(ctx context.Context, remembered Subject) (Subject, error)
 }
 
 // Confirm returns the current state of a subject that a cache or a refresh token remembered. It
 // asks a as a [Confirmer], or else as a [Directory]. After an error the remembered subject must
-// not be used; only [Cache] makes an exception, for a minute.
+// not be used. Only [Cache] may, for its TTL, after [ErrNoLookup] both at login and now.
 //
-// The error is that of a. It also wraps [ErrRejected] if the name, the kind or the stamp has
-// changed or the limit is gone, and [ErrNoLookup] if a is neither of the two, or is a Directory
-// and the remembered subject has a limit, which no Directory knows.
+// Errors of a are returned. Confirm itself returns [ErrRejected] if the name, the kind or the
+// stamp has changed or the limit is gone (a different limit is no error), and [ErrNoLookup] if a is
+// neither, or is only a Directory and the remembered subject has a limit.
 func Confirm(ctx context.Context, a Authenticator, remembered Subject) (Subject, error) {
 	current, err := Subject{}, ErrNoLookup
 	if c, ok := a.(Confirmer); ok {
@@ -90,11 +90,13 @@ func Confirm(ctx context.Context, a Authenticator, remembered Subject) (Subject,
 			err = ErrNoLookup
 		}
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return Subject{}, err
-	}
-	if current.Name != remembered.Name || current.Kind != remembered.Kind ||
-		current.Stamp != remembered.Stamp || current.Limit == nil && remembered.Limit != nil {
+	case current.Anonymous(): // a bug of the source, and no reason for a 401
+		return Subject{}, errors.New("the source returned a subject without a name")
+	case current.Name != remembered.Name, current.Kind != remembered.Kind,
+		current.Stamp != remembered.Stamp, current.Limit == nil && remembered.Limit != nil:
 		return Subject{}, fmt.Errorf("%w: the credentials of %+q have changed", ErrRejected,
 			remembered.Name)
 	}

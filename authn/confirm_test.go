@@ -90,6 +90,43 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
+// With a 401, clients would discard good credentials because of a bug of the source.
+func TestConfirmReportsASubjectWithoutANameAsAnOutage(t *testing.T) {
+	directory := &source{lookup: func(string) (authn.Subject, error) { return authn.Subject{}, nil }}
+	for name, a := range map[string]authn.Authenticator{
+		"a directory":            directory,
+		"a confirmer":            confirmer{},
+		"a chain of a directory": authn.Chain(directory),
+		"a cache of a confirmer": authn.Cache(confirmer{}, authn.CacheConfig{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, remembered := range []authn.Subject{{Name: "alice"}, {}} {
+				got, err := authn.Confirm(t.Context(), a, remembered)
+				if err == nil || errors.Is(err, authn.ErrRejected) ||
+					errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrNoLookup) {
+					t.Errorf("Confirm %+v = %+v, %v, want an outage", remembered, got, err)
+				}
+			}
+		})
+	}
+}
+
+func TestDecoratePanicsOnNil(t *testing.T) {
+	for name, decorate := range map[string]func(){
+		"source":       func() { authn.Decorate(nil, (&source{}).Authenticate) },
+		"authenticate": func() { authn.Decorate(&source{}, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if got := recover(); got != "authn.Decorate: an argument is nil" {
+					t.Errorf("recovered %v", got)
+				}
+			}()
+			decorate()
+		})
+	}
+}
+
 // A server relies on the abilities to reject a configuration that could never give refresh tokens.
 func TestDecoratorsHaveTheAbilitiesOfTheirSources(t *testing.T) {
 	opaque := authn.Func((&source{}).Authenticate)

@@ -6,9 +6,12 @@ import (
 )
 
 // Decorate returns an authenticator that authenticates with authenticate, and is a [Directory] and
-// a [Confirmer] if source is one of the two. It is for decorators, which change how credentials
-// are checked and not who the subjects are.
+// a [Confirmer] if source is either. It is for decorators, which change how credentials are checked
+// and not who the subjects are. It is authenticate that calls source. Decorate panics on nil.
 func Decorate(source Authenticator, authenticate Func) Authenticator {
+	if source == nil || authenticate == nil {
+		panic("authn.Decorate: an argument is nil")
+	}
 	return combine(authenticate, source)
 }
 

@@ -3,23 +3,23 @@
 // An [Authenticator] turns the credentials in a [Request], such as a name and a password, into a
 // [Subject]. A typical server reads two files of users and remembers logins for a minute:
 //
-//	people, err := htpasswd.Open(htpasswd.Config{File: "people", Checker: checker})
-//	robots, err := htpasswd.Open(htpasswd.Config{File: "robots", Checker: checker})
+//	staff, err := htpasswd.Open(htpasswd.Config{File: "staff", Checker: checker})
+//	partners, err := htpasswd.Open(htpasswd.Config{File: "partners", Checker: checker})
 //	users := throttle.New(
-//		authn.Cache(authn.Chain(people, robots), authn.CacheConfig{}), throttle.Config{})
+//		authn.Cache(authn.Chain(staff, partners), authn.CacheConfig{}), throttle.Config{})
 //
-// Keep this order. One [Cache] serves all sources, and package throttle sees every attempt.
+// Keep this order: package throttle sees every attempt, and one [Cache] serves the whole [Chain].
 //
 // Your own source is a [Func] or a type with one method. It must take as long for unknown users as
-// for known ones, or the time tells who exists; package password helps.
+// for known ones, or its timing reveals who exists; package password helps.
 //
 // # Results
 //
 // The error of Authenticate decides what happens next:
 //
 //   - nil: the credentials are right. The Subject has a name.
-//   - [ErrNoMatch]: unknown user, or no credentials of this kind. A [Chain] asks its next member.
-//     After the last, the client gets a 401.
+//   - [ErrNoMatch]: unknown user, or no credentials of this kind. A Chain asks its next member.
+//     After the last: a 401, or anonymous access if it is allowed and there are no credentials.
 //   - [ErrRejected]: known user, wrong credentials. The client gets a 401.
 //   - any other error: an outage. The client gets a 503 and keeps its password.
 //
@@ -31,10 +31,9 @@
 //   - A [Directory] looks a subject up by name. That is enough if a name has one password.
 //   - A [Confirmer] gets the whole remembered subject.
 //
-// A name with several credentials needs a Confirmer. A lookup by name finds the rights of the
-// account: the cache would turn a personal token that can only pull into one that can push. Mark
-// such credentials with a Limit or with a Stamp of their own, so that Confirm does not confirm
-// them by name. Labels do not help, since a lookup replaces them.
+// A name with several credentials needs a Confirmer, since a lookup returns the rights of the
+// account: a personal token that can only pull could then push. Without a Confirmer, give such
+// credentials a Limit or their own Stamp; then they are never confirmed by name.
 //
-// With neither ability, the cache does not notice changes, and subjects get no refresh tokens.
+// With neither ability, the cache notices no change for its TTL, and there are no refresh tokens.
 package authn

@@ -8,16 +8,16 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// A Kind tells people from programs. Its numbers may be stored: they never change.
+// A Kind tells people from programs. Its numbers never change. JSON has the text of MarshalText.
 type Kind uint8
 
 // The kinds of subjects.
 const (
-	KindUser           Kind = 0 // a person, or an account that acts for one
+	KindUser           Kind = 0 // the default: a person, or an account that acts for one
 	KindServiceAccount Kind = 1 // a program: a CI job, a robot, a cluster
 )
 
-// String returns "user" or "service account".
+// String returns "user" or "service account", for people to read.
 func (k Kind) String() string {
 	if k > KindServiceAccount {
 		return fmt.Sprintf("kind %d", uint8(k))
@@ -43,20 +43,19 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// A Subject is an authenticated user or service account, or the anonymous subject, which is the
-// zero value. It is plain data. Code that receives a Subject must not change its Labels and its
-// Limit, which it may share with the source of users.
+// A Subject is an authenticated user or service account, or the anonymous one, which has no name.
+// Code that receives a Subject must not change its Labels or Limit; the source may share them.
 type Subject struct {
-	// Name is the canonical name, as the source of users spells it. Policies compare it exactly,
-	// and it is the "sub" claim of the token. A subject without a name is anonymous.
+	// Name is the canonical name from the source of users, not the one that the client typed.
+	// Policies compare it exactly, and it is the "sub" claim of the token.
 	Name string `json:"name"`
-	// Kind matters to policies: a user and a service account can have the same name.
+	// Kind matters to policies. Keep names unique across kinds: the token has only the name.
 	Kind Kind `json:"kind"`
 	// Labels are other facts that the source knows, such as {"group": {"devs", "ops"}}.
 	Labels map[string][]string `json:"labels,omitempty"`
 	// Stamp changes when earlier logins must no longer count: with a new password, or a new
-	// account under an old name. Caches and refresh tokens store and compare it. It contains no
-	// secret, and is empty if the source has nothing to derive it from.
+	// account under an old name. Caches and refresh tokens store and compare it; if it is empty,
+	// they do not notice a new password. It contains no secret. JSON omits it: store it separately.
 	Stamp string `json:"-"`
 	// Limit restricts the subject to what its credentials allow, such as a personal token for one
 	// repository. The token server applies it after any authorizer. Nil is no limit.
@@ -66,12 +65,11 @@ type Subject struct {
 // Anonymous reports whether s is the anonymous subject.
 func (s Subject) Anonymous() bool { return s.Name == "" }
 
-// A Limit is the most that some credentials allow, whatever their subject may do. The zero Limit
-// allows nothing.
+// A Limit is the most that some credentials allow. The zero Limit allows nothing.
 type Limit struct {
-	// Scopes are the allowed scopes. A Name is compared exactly, unless it ends in "/*" and so
-	// covers every name below that path: "team/*" covers team/app and team/a/b, but not team and
-	// teams/app. Actions are compared exactly.
+	// Scopes are the allowed scopes, which add up. A Name is compared exactly, unless it ends in
+	// "/*" and so covers every name below that path: "team/*" covers team/app and team/a/b, but not
+	// team and teams/app. Types and actions are compared exactly, even "*".
 	Scopes []scope.Scope `json:"scopes"`
 }
 

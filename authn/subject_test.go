@@ -41,6 +41,8 @@ func TestLimitAllow(t *testing.T) {
 		{Type: "repository", Name: "team/app", Actions: []string{"push"}},
 		{Type: "repository", Name: "alice", Actions: []string{"pull", "push"}},
 		{Type: "repository", Name: "te*", Actions: []string{"pull"}},
+		{Type: "repository", Name: "star", Actions: []string{"*"}},
+		{Type: "*", Name: "typed", Actions: []string{"pull"}},
 	}}
 	for name, test := range map[string]struct {
 		limit *authn.Limit
@@ -56,6 +58,8 @@ func TestLimitAllow(t *testing.T) {
 		"another name":                  {limit, "repository:bob:pull", ""},
 		"a star that is not after a /":  {limit, "repository:test:pull", ""},
 		"another type":                  {limit, "registry:alice:pull", ""},
+		"a star as the type":            {limit, "repository:typed:pull", ""},
+		"a star as the action":          {limit, "repository:star:*,pull", "*"},
 		"the limit that allows nothing": {&authn.Limit{}, "repository:alice:pull", ""},
 		"no limit":                      {nil, "repository:alice:delete,pull", "delete,pull"},
 	} {

@@ -8,15 +8,18 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// A Request asks whether a subject may do something.
+// A Request asks which actions of a scope a subject may perform.
 type Request struct {
 	// Subject may be the anonymous subject. Authorizers must not change its Labels or its Limit.
+	// They can ignore the Limit, which the token server applies after the policy.
 	Subject authn.Subject `json:"subject"`
 	// Service is the registry that the token is for.
 	Service string `json:"service"`
-	// Scope is the resource with the requested actions. Authorizers must not change its Actions.
+	// Scope is the resource with the requested actions, as [scope.Parse] and [scope.Merge] return
+	// it. Actions may be empty. Authorizers must not change them.
 	Scope scope.Scope `json:"scope"`
-	// RemoteAddr is the client's address. The zero Addr means that it is unknown.
+	// RemoteAddr is the client's address. The zero Addr means that it is unknown. By default, the
+	// token server converts IPv4-mapped IPv6 addresses to IPv4.
 	RemoteAddr netip.Addr `json:"remote_addr,omitzero"`
 	// ClientID names the client's software. The client chooses it, so it proves nothing.
 	ClientID string `json:"client_id,omitempty"`
@@ -24,9 +27,9 @@ type Request struct {
 
 // A Decision is the answer to a [Request]. Its zero value refuses.
 type Decision struct {
-	// Actions are the granted actions. They must be a subset of the requested ones, which
-	// [scope.Scope.Intersect] ensures; the token server drops others. "*" is an action like any
-	// other, and is granted only if it was requested.
+	// Actions are the granted actions. Use [scope.Scope.Intersect] to stay within the requested
+	// actions; the token server drops any others. "*" is an action like any other: grant it only if
+	// it was requested.
 	Actions []string `json:"actions"`
 	// Reason names the rule or the cause, for the audit log and for tests. Clients do not see it.
 	Reason string `json:"reason,omitempty"`
@@ -34,15 +37,15 @@ type Decision struct {
 	NoMatch bool `json:"no_match,omitempty"`
 }
 
-// An Authorizer decides which of the requested actions a subject may do.
+// An Authorizer decides which of the requested actions a subject may perform.
 //
 // Authorize returns a [Decision], or an error if none could be made. A refusal is not an error.
-// Implementations are safe for concurrent use and return soon after ctx is done.
+// Implementations must be safe for concurrent use and return soon after ctx is done.
 type Authorizer interface {
 	Authorize(ctx context.Context, r Request) (Decision, error)
 }
 
-// Func is a function that is an [Authorizer].
+// Func adapts a function to the [Authorizer] interface.
 type Func func(ctx context.Context, r Request) (Decision, error)
 
 // Authorize calls f.

@@ -100,6 +100,10 @@ func TestCombinators(t *testing.T) {
 			authz.First(), pull, "no match",
 		},
 		{
+			"Any of nothing has no match",
+			authz.Any(), pull, "no match",
+		},
+		{
 			"Any joins the grants",
 			authz.Any(says("one", "pull"), noMatch(), says("two", "push")),
 			both, "repository:a:pull,push (one; two)",

@@ -5,14 +5,16 @@ import (
 	"fmt"
 )
 
-// A BatchAuthorizer decides about several requests in one call. It is an optional ability for
-// remote engines: all scopes of a token request then cost one round trip. The combinators of this
-// package pass it on.
+// A BatchAuthorizer decides on several requests in one call. It is an optional ability for remote
+// engines: all scopes of a token request then cost one round trip. The combinators of this package
+// pass it on.
 //
-// AuthorizeBatch returns one decision for each request, in the same order, and does not change the
-// requests. An error means that none of the decisions could be made. The token server and the
-// combinators only call AuthorizeBatch, for a single request as well. Authorize must return the
-// same decision, so most engines implement it as
+// AuthorizeBatch must return one decision for each request, in the same order, and not change the
+// requests. An error means that no decision is known for any of them.
+//
+// If an authorizer implements BatchAuthorizer, the token server and the combinators never call its
+// Authorize method, not even for a single request. Authorize must return the same decision, so most
+// engines implement it as
 //
 //	func (e *Engine) Authorize(ctx context.Context, r authz.Request) (authz.Decision, error) {
 //		decisions, err := authz.AuthorizeBatch(ctx, e, []authz.Request{r})
@@ -26,17 +28,19 @@ type BatchAuthorizer interface {
 	AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error)
 }
 
-// AuthorizeBatch asks a about all requests: in one call if a is a [BatchAuthorizer], otherwise one
-// after the other. It returns one decision for each request, or an error. A BatchAuthorizer that
-// returns a wrong number of decisions is an error.
-func AuthorizeBatch(ctx context.Context, a Authorizer, requests []Request) ([]Decision, error) {
+// AuthorizeBatch asks policy for a decision on each request: in one call if it is a
+// [BatchAuthorizer], otherwise one after the other. It returns one decision for each request, or
+// the first error. A wrong number of decisions from a BatchAuthorizer is an error.
+func AuthorizeBatch(
+	ctx context.Context, policy Authorizer, requests []Request,
+) ([]Decision, error) {
 	if len(requests) == 0 {
 		return nil, nil
 	}
-	if b, ok := a.(BatchAuthorizer); ok {
+	if b, ok := policy.(BatchAuthorizer); ok {
 		decisions, err := b.AuthorizeBatch(ctx, requests)
-		if err == nil && len(decisions) != len(requests) {
-			err = fmt.Errorf("%T: %d decisions for %d requests", a, len(decisions), len(requests))
+		if n := len(decisions); err == nil && n != len(requests) {
+			err = fmt.Errorf("%T: %d decisions for %d requests", policy, n, len(requests))
 		}
 		if err != nil {
 			return nil, err
@@ -46,14 +50,15 @@ func AuthorizeBatch(ctx context.Context, a Authorizer, requests []Request) ([]De
 	decisions := make([]Decision, len(requests))
 	for i, r := range requests {
 		var err error
-		if decisions[i], err = a.Authorize(ctx, r); err != nil {
+		if decisions[i], err = policy.Authorize(ctx, r); err != nil {
 			return nil, err
 		}
 	}
 	return decisions, nil
 }
 
-// batchFunc is a function that is a [BatchAuthorizer]. It returns one decision for each request.
+// batchFunc adapts a function to the BatchAuthorizer interface. The function must return one
+// decision for each request.
 type batchFunc func(ctx context.Context, requests []Request) ([]Decision, error)
 
 func (f batchFunc) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decision, error) {

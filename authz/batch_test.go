@@ -54,7 +54,7 @@ func combinators(e *engine) map[string]struct {
 			authz.First(authz.OwnNamespace(), e), []string{"b", "catalog", "c"},
 		},
 		"Any asks about all requests": {authz.Any(authz.OwnNamespace(), e), all},
-		"All asks about all requests": {authz.All(authz.ReadOnly(), e), all},
+		"All asks about all requests": {authz.All(authz.AllowAll(), e), all},
 		"ByType asks about its type": {
 			authz.ByType{"repository": e}, []string{"alice/app", "b", "c"},
 		},

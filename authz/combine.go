@@ -8,8 +8,11 @@ import (
 )
 
 // First returns an authorizer that asks the given ones in order. The first that does not answer
-// NoMatch decides, whether it grants or refuses. If all answer NoMatch, so does First. First panics
-// if an authorizer is nil.
+// NoMatch decides. A partial grant is final too: the remaining actions are refused. If all answer
+// NoMatch, or there are none, so does First. An error ends the search and is returned.
+//
+// First sends each authorizer one batch, of the requests that are still unanswered. It panics if an
+// authorizer is nil.
 func First(authorizers ...Authorizer) BatchAuthorizer {
 	authorizers = notNil("First", authorizers)
 	return batchFunc(func(ctx context.Context, requests []Request) ([]Decision, error) {
@@ -31,10 +34,10 @@ func First(authorizers ...Authorizer) BatchAuthorizer {
 	})
 }
 
-// Any returns an authorizer that grants what at least one of the given ones grants. It asks all of
-// them, and returns the error of any. The reason joins the reasons of those that grant something,
-// or else of those that refuse. If all answer NoMatch, so does Any. Any panics if an authorizer is
-// nil.
+// Any returns an authorizer that grants the actions that at least one of the given ones grants. If
+// all answer NoMatch, or there are none, so does Any. If one fails, Any returns its error, even if
+// another grants. The reason joins the reasons of those that grant something, or else of those that
+// refuse. Any panics if an authorizer is nil.
 func Any(authorizers ...Authorizer) BatchAuthorizer {
 	return combine(notNil("Any", authorizers), union)
 }
@@ -64,10 +67,10 @@ func union(r Request, decisions []Decision) Decision {
 	}
 }
 
-// All returns an authorizer that grants what every one of the given ones grants. It always decides:
-// NoMatch grants nothing, so All then refuses. All also refuses without any authorizer. The reason
-// joins the reasons of those that refuse an action, or else of all. All panics if an authorizer is
-// nil.
+// All returns an authorizer that grants the actions that each of the given ones grants. NoMatch
+// grants nothing, so All then refuses. All() refuses everything. If one fails, All returns its
+// error. The reason joins the reasons of those that refuse an action, or else of all. All panics if
+// an authorizer is nil.
 func All(authorizers ...Authorizer) BatchAuthorizer {
 	return combine(notNil("All", authorizers), intersection)
 }
@@ -95,7 +98,7 @@ func intersection(r Request, decisions []Decision) Decision {
 	return grant(r, joinReasons(agreeing), kept.Actions...)
 }
 
-// combine returns an authorizer that asks all of the given ones and combines their decisions about
+// combine returns an authorizer that asks all of the given ones and combines their decisions on
 // each request, which are in the order of the authorizers.
 func combine(authorizers []Authorizer, combined func(Request, []Decision) Decision) batchFunc {
 	return func(ctx context.Context, requests []Request) ([]Decision, error) {

@@ -1,7 +1,7 @@
 // Package authz decides what a subject may do.
 //
-// An [Authorizer] answers one question: which of the actions of this scope may this subject do? Ten
-// lines of Go are one:
+// An [Authorizer] answers one question: which actions of this scope may this subject perform? An
+// authorizer can be a short function:
 //
 //	staff := authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
 //		if !slices.Contains(r.Subject.Labels["group"], "staff") {
@@ -18,27 +18,25 @@
 //		"registry":   authz.Catalog("admin"),
 //	}
 //
-// The order matters. Shared namespaces come before those of single users: otherwise a user named
-// public would own the namespace public.
+// The order matters. Authorizers of shared namespaces come before [OwnNamespace]: otherwise a user
+// named public would own the namespace public. Among them, those that grant push come before
+// [PublicPull], which refuses it.
 //
 // # Three kinds of answer
 //
-//   - A Decision with actions grants them.
-//   - A Decision without actions, such as the zero value, refuses. This is final: [First] does not
-//     ask the next authorizer.
-//   - A Decision with NoMatch is no answer. [First] asks the next authorizer. If there is none,
-//     nothing is granted.
+//   - A Decision with actions grants them and refuses the other requested actions.
+//   - A Decision without actions, such as the zero value, refuses all of them.
+//   - A Decision with NoMatch is no answer. [First] then asks the next authorizer. If there is
+//     none, nothing is granted.
 //
-// NoMatch is a field of the decision and not an error, unlike in package authn, because a remote
-// engine decides about several scopes in one call (see [BatchAuthorizer]) and may have no match for
-// some of them. An error always means that no decision could be made: the client gets a 503 and
-// tries again later.
+// An error means that no decision could be made: the client gets a 503 and tries again later.
 //
-// # The limits of an authorizer
+// # What the token server enforces
 //
-// The token server grants no action that was not requested, even if an authorizer returns it. A
-// panic in an authorizer fails one request with a 500. But an authorizer can grant too much of what
-// was requested. Package authztest has tables and checks that show it.
+// The token server grants no action that was not requested, even if an authorizer returns it. It
+// applies Subject.Limit after the policy, so authorizers can ignore the limit. A panic in an
+// authorizer fails one request with a 500. But an authorizer can grant too many of the requested
+// actions. Package authztest has tables and checks that show it.
 //
 // # The catalog
 //

@@ -9,8 +9,8 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// AllowAll grants everything to every subject, including "*", the catalog and anonymous subjects.
-// It is for tests, and for registries that trust every authenticated user with everything.
+// AllowAll grants every requested action to every subject, anonymous ones included. Use it in
+// tests, or where anonymous requests are rejected before they reach the policy.
 func AllowAll() Authorizer {
 	return Func(func(_ context.Context, r Request) (Decision, error) {
 		return grant(r, "everything is allowed", r.Scope.Actions...), nil
@@ -24,27 +24,16 @@ func DenyAll() Authorizer {
 	})
 }
 
-// ReadOnly grants pull on every repository to every subject, anonymous ones included. It has no
-// match for other resource types. In [All] it limits another authorizer to pull.
-func ReadOnly() Authorizer {
-	return Func(func(_ context.Context, r Request) (Decision, error) {
-		if !isRepository(r.Scope) {
-			return noMatch(), nil
-		}
-		return grant(r, "repositories are read-only", scope.ActionPull), nil
-	})
-}
-
 // OwnNamespace grants a user the actions on all repositories below the user's name: alice may use
 // alice/app and alice/team/app, but neither the repository alice nor alicex/app. Without arguments
-// it grants pull, push and delete.
+// it grants pull, push and delete. It refuses other actions on these repositories.
 //
-// Shared namespaces must be decided earlier: in First(PublicPull("public"), OwnNamespace()) nobody
-// owns public/*. In the other order, a user named public would.
+// Authorizers of shared namespaces must come before it: in First(PublicPull("public"),
+// OwnNamespace()) nobody owns public/*. In the other order, a user named public would.
 //
-// It has no match for other repositories, for anonymous subjects, and for service accounts, because
-// a service account may have a user's name. The user's name is compared with the whole first path
-// component, so a name with a slash owns nothing.
+// It answers NoMatch for other repositories, for anonymous subjects, and for service accounts,
+// because a service account can have the same name as a user. The user's name is compared with the
+// whole first path component, so a user with a slash in the name owns nothing.
 func OwnNamespace(actions ...string) Authorizer {
 	if len(actions) == 0 {
 		actions = []string{scope.ActionPull, scope.ActionPush, scope.ActionDelete}
@@ -59,9 +48,11 @@ func OwnNamespace(actions ...string) Authorizer {
 }
 
 // PublicPull grants pull on the repositories below each prefix to every subject, anonymous ones
-// included. A prefix is a path of whole components without a slash at its end: "public" covers
-// public/app and public/team/app, but neither the repository public nor publicity/app. It has no
-// match for other repositories.
+// included. A prefix is a path of whole components: "public" covers public/app and public/team/app,
+// but neither the repository public nor publicity/app. The prefixes "" and "public/" cover nothing.
+//
+// Below a prefix it refuses all other actions, so inside [First], authorizers that grant push there
+// come before it. It answers NoMatch for other repositories.
 func PublicPull(prefixes ...string) Authorizer {
 	return Func(func(_ context.Context, r Request) (Decision, error) {
 		if !isRepository(r.Scope) {
@@ -76,10 +67,10 @@ func PublicPull(prefixes ...string) Authorizer {
 	})
 }
 
-// Catalog grants the listed users the list of all repositories, in both of its forms:
-// registry:catalog:*, and repository::pull for zot. It refuses the catalog to all others, service
-// accounts included, because a service account may have a user's name. It has no match for anything
-// else.
+// Catalog grants the listed users the list of all repositories, in both of its forms: "*" on
+// registry:catalog, and pull on zot's repository without a name. It refuses other actions on them,
+// and all actions to other subjects. Service accounts are never listed, because a service account
+// can have the same name as a user. Catalog answers NoMatch for any other resource.
 func Catalog(users ...string) Authorizer {
 	return Func(func(_ context.Context, r Request) (Decision, error) {
 		if !r.Scope.IsCatalog() {

@@ -9,12 +9,12 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// ByType asks the authorizer of the scope's resource type. A type that is not in the map has no
-// match, so nothing is granted for it. A nil authorizer in the map is an error of each request that
-// needs it. The map must not be changed while it is in use.
+// ByType asks the authorizer of the scope's resource type. For a type that is not in the map, it
+// answers NoMatch. If the map holds a nil authorizer, requests that need it fail with an error. The
+// map must not be changed while it is in use.
 //
-// Both forms of the catalog, registry:catalog and zot's repository with an empty name, go to the
-// type "registry". An authorizer of the type "repository" never sees an empty name.
+// Both forms of the catalog, registry:catalog and zot's repository with an empty name, go unchanged
+// to the type "registry". An authorizer of the type "repository" never sees an empty name.
 type ByType map[string]Authorizer
 
 var _ BatchAuthorizer = ByType(nil)
@@ -34,9 +34,9 @@ func (m ByType) AuthorizeBatch(ctx context.Context, requests []Request) ([]Decis
 	})
 }
 
-// ByService asks the authorizer of the requested service. A service that is not in the map has no
-// match. A nil authorizer in the map is an error of each request that needs it. The map must not be
-// changed while it is in use.
+// ByService asks the authorizer of the requested service. For a service that is not in the map, it
+// answers NoMatch. If the map holds a nil authorizer, requests that need it fail with an error. The
+// map must not be changed while it is in use.
 type ByService map[string]Authorizer
 
 var _ BatchAuthorizer = ByService(nil)

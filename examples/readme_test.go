@@ -8,24 +8,25 @@ import (
 	"testing"
 )
 
-// The programs in the README are the files of this module, word for word, so they compile and their tests pass.
+// The README shows files of this module word for word, so its programs compile and their tests pass.
 func TestReadmeShowsTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs := regexp.MustCompile("(?s)<!-- (\\S+\\.go) -->\n```go\n(.*?)```\n").FindAllStringSubmatch(string(readme), -1)
-	if want := strings.Count(string(readme), "```go\n"); len(programs) != want || want == 0 {
-		t.Fatalf("%d programs in the README, %d of them with the name of their file", want, len(programs))
+	block := regexp.MustCompile("(?s)<!-- (\\S+) -->\n```(?:go|text)\n(.*?)```\n")
+	shown := block.FindAllStringSubmatch(string(readme), -1)
+	if programs := strings.Count(string(readme), "```go\n"); len(shown) < programs || programs == 0 {
+		t.Fatalf("%d programs in the README, and %d blocks that name their file", programs, len(shown))
 	}
-	for _, program := range programs {
-		file, shown := program[1], program[2]
+	for _, match := range shown {
+		file, text := match[1], match[2]
 		source, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(file)))
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		if shown != string(source) {
+		if text != string(source) {
 			t.Errorf("the README's %s is not the file", file)
 		}
 	}

@@ -1,15 +1,16 @@
-// Package scope parses, formats and combines resource scopes: the strings with which a registry
-// client says what it wants to do, such as
+// Package scope parses, formats and combines resource scopes: the strings in which a client of a
+// registry names the access it requests, such as
 //
 //	repository:team/app:pull,push
 //
 // [Parse] parses one scope. [ParseList] parses the scope parameters of a token request, and [Merge]
 // combines the scopes of one resource. [Scope.Intersect] keeps the allowed actions:
 //
-//	asked, malformed := scope.ParseList(query["scope"]...)
-//	for _, s := range scope.Merge(asked) {
-//		granted := s.Intersect(allowed(s))
+//	requested, malformed := scope.ParseList(query["scope"]...)
+//	for _, s := range scope.Merge(requested) {
+//		fmt.Println("granted:", s.Intersect([]string{"pull"}))
 //	}
+//	fmt.Println("ignored:", malformed)
 //
 // # Grammar
 //
@@ -29,15 +30,15 @@
 //
 // A host may be followed by a colon and a port, so the type ends at the first colon of a scope and
 // the actions begin after the last one. Names follow the grammar of
-// github.com/distribution/reference, except that a host has neither upper case nor an IPv6 literal.
-// A name has at most [MaxNameLength] bytes.
+// github.com/distribution/reference, except that hosts must be lower case and cannot be IPv6
+// literals. A name has at most 255 bytes.
 //
-// Three additions come from the field: a hyphen in the type (Helm and ChartMuseum request
-// artifact-repository), the action "*" (registry:catalog:*), and one empty name, repository::pull,
-// which zot uses for its catalog; see [Scope.IsCatalog].
+// Three additions match what real clients and registries send: a hyphen in the type (Helm and
+// ChartMuseum request artifact-repository), the action "*" (registry:catalog:*), and one empty
+// name, repository::pull, which zot uses for its catalog; see [Scope.IsCatalog].
 //
-// # No normalization
+// # Names are not normalized
 //
-// A scope is accepted or rejected as it stands: no case folding, no path cleaning, no decoding of
+// A name is accepted or rejected as it stands: no case folding, no path cleaning, no decoding of
 // percent-escapes. The policy sees exactly the name that the registry will compare.
 package scope

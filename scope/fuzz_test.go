@@ -51,7 +51,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("Parse(%q): actions %q are not sorted and unique", in, s.Actions)
 		}
 		if strings.ToLower(s.String()) != s.String() || strings.ContainsAny(s.Name, "[]*?%\\ ") ||
-			len(s.Name) > scope.MaxNameLength {
+			len(s.Name) > maxNameLength {
 			t.Fatalf("Parse(%q) = %q is not in normal form", in, s)
 		}
 		if _, err := reference.WithName(s.Name); err != nil && s.Name != "" {
@@ -68,7 +68,7 @@ func FuzzNameAgreesWithReference(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		if name == "" || len(name) > scope.MaxNameLength || strings.ToLower(name) != name ||
+		if name == "" || len(name) > maxNameLength || strings.ToLower(name) != name ||
 			strings.ContainsAny(name, "[]") {
 			t.Skip("refused for another reason")
 		}

@@ -16,8 +16,8 @@ func checkName(typ, name string) (reason string) {
 		return "" // zot's catalog, see IsCatalog
 	case name == "":
 		return "empty name"
-	case len(name) > MaxNameLength:
-		return fmt.Sprintf("the name is longer than %d bytes", MaxNameLength)
+	case len(name) > maxNameLength:
+		return fmt.Sprintf("the name is longer than %d bytes", maxNameLength)
 	case isPlain(name):
 		return ""
 	}

@@ -8,18 +8,17 @@ import (
 	"github.com/distribution/reference"
 )
 
-// MaxNameLength is the length of the longest resource name that [Parse] accepts, in bytes.
-const MaxNameLength = reference.RepositoryNameTotalLengthMax
-
 // Real scopes are far smaller. These limits bound the work that a hostile scope causes.
 const (
-	maxLength  = 512 // of a whole scope, in bytes
-	maxActions = 16
+	maxLength     = 512                                    // of a whole scope, in bytes
+	maxNameLength = reference.RepositoryNameTotalLengthMax // 255 bytes
+	maxActions    = 16
 )
 
 // A ParseError reports a string that is not a resource scope.
 type ParseError struct {
-	// Input is the whole string. It is untrusted and may be long; Error quotes and shortens it.
+	// Input is the malformed scope, without the others of its list. It is untrusted and may be
+	// long; Error quotes and shortens it.
 	Input string
 	// Reason says why Input is malformed. It repeats at most one character of Input, quoted.
 	Reason string
@@ -36,10 +35,10 @@ func (e *ParseError) Error() string {
 }
 
 // Parse parses one resource scope of at most 512 bytes, with at most 16 different actions. The
-// actions of the result are sorted and unique. A scope without actions is well-formed and asks for
+// actions of the result are sorted and unique. A scope without actions is well-formed and requests
 // nothing. A deprecated resource class, as in repository(plugin):…, is dropped.
 //
-// The error is a *[ParseError], and the Scope is the zero value then.
+// If s is malformed, Parse returns the zero Scope and a *[ParseError].
 func Parse(s string) (Scope, error) {
 	parsed, reason := parse(s)
 	if reason != "" {
@@ -50,11 +49,12 @@ func Parse(s string) (Scope, error) {
 
 // ParseList parses the scope parameters of a token request. Each value holds one scope or a list
 // separated by spaces (RFC 6749, section 3.3); empty ones are skipped. ParseList returns the
-// well-formed scopes in their order, not merged, and an error for each malformed one.
+// well-formed scopes in their order, not merged, and an error for each malformed one. It does not
+// limit their number; limit the size of the request.
 //
-// A token server leaves a malformed scope out when others are well-formed, because crane sends
-// repository::pull beside registry:catalog:* and expects an answer. A strict caller rejects the
-// request when malformed is not empty.
+// A token server should ignore malformed scopes as long as a well-formed one has actions, and
+// otherwise answer 400. For example, a stray space makes two scopes of "repository:app: pull":
+// "repository:app:", which requests nothing, and "pull", which is malformed.
 func ParseList(values ...string) (list []Scope, malformed []*ParseError) {
 	for _, value := range values {
 		for s := range strings.SplitSeq(value, " ") {

@@ -9,8 +9,11 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
+// maxNameLength is documented.
+const maxNameLength = 255
+
 func TestParse(t *testing.T) {
-	longest := strings.Repeat("a", scope.MaxNameLength)
+	longest := strings.Repeat("a", maxNameLength)
 	for name, test := range map[string]struct {
 		in   string
 		want scope.Scope
@@ -92,7 +95,7 @@ func TestParse(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	const notOfForm = "not of the form type:name:actions"
 	const notAName = "the name is not a valid repository name"
-	tooLong := strings.Repeat("a", scope.MaxNameLength+1)
+	tooLong := strings.Repeat("a", maxNameLength+1)
 	for _, test := range []struct{ name, in, reason string }{
 		{"nothing", "", notOfForm},
 		{"no colon", "repository", notOfForm},

@@ -10,8 +10,8 @@ const (
 	ActionPull   = "pull"
 	ActionPush   = "push"
 	ActionDelete = "delete"
-	// ActionAll is the literal "*". Distribution takes it for every action on the resource, zot
-	// compares it literally.
+	// ActionAll is the literal "*". Distribution treats it as every action; zot compares it
+	// literally.
 	ActionAll = "*"
 )
 
@@ -21,18 +21,19 @@ const (
 	TypeRegistry   = "registry"
 )
 
-// A Scope names a resource and actions on it. A client requests scopes, a policy decides about
-// them, and a token grants them. The JSON form is that of the token's "access" claim.
+// A Scope names a resource and actions on it. A client requests scopes, a policy decides on them,
+// and a token grants them. The JSON form is that of the token's "access" claim.
 type Scope struct {
 	// Type is the resource type, such as "repository" or "registry", without the deprecated class.
 	Type string `json:"type"`
 	// Name is the full path of a repository, or "catalog" for the type "registry".
 	Name string `json:"name"`
-	// Actions are sorted and unique in every Scope that this package returns.
+	// Actions are sorted, unique and not nil in every Scope that this package returns without an
+	// error.
 	Actions []string `json:"actions"`
 }
 
-// String returns the scope in the form that [Parse] accepts.
+// String returns the scope in the form that [Parse] accepts. It does not validate s.
 func (s Scope) String() string {
 	return s.Type + ":" + s.Name + ":" + strings.Join(s.Actions, ",")
 }
@@ -61,7 +62,7 @@ func (s Scope) Has(action string) bool {
 
 // Intersect returns the scope with only the actions that are also in allowed. Actions are compared
 // exactly: an allowed "*" keeps a requested "*" and nothing else. The result shares no memory with
-// s or allowed. If no action is left, Actions is empty and not nil.
+// s or allowed.
 func (s Scope) Intersect(allowed []string) Scope {
 	kept := make([]string, 0, len(s.Actions))
 	for _, action := range s.Actions {
@@ -72,8 +73,8 @@ func (s Scope) Intersect(allowed []string) Scope {
 	return Scope{Type: s.Type, Name: s.Name, Actions: sortedUnique(kept)}
 }
 
-// Merge returns one scope for each resource in list, in the order of first mention. It has the
-// actions of all scopes of that resource. The result shares no memory with list.
+// Merge returns one scope for each resource in list, in the order of first mention. Each result has
+// the actions of all scopes of its resource. The results share no memory with list.
 func Merge(list []Scope) []Scope {
 	type resource struct{ typ, name string }
 	merged := make([]Scope, 0, len(list))
@@ -95,7 +96,7 @@ func Merge(list []Scope) []Scope {
 }
 
 // Format returns the scopes as a list separated by spaces, the form of the OAuth2 "scope" parameter
-// (RFC 6749, section 3.3) that [ParseList] accepts.
+// (RFC 6749, section 3.3) that [ParseList] accepts. It does not validate them.
 func Format(list []Scope) string {
 	texts := make([]string, len(list))
 	for i, s := range list {

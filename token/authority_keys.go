@@ -1,291 +1,227 @@
 package token
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// The lifetimes of a key of [AuthorityKeys].
 const (
-	// DefaultKeyLifetime is that of [AuthorityKeys] without another.
-	DefaultKeyLifetime = 24 * time.Hour
-	// MinKeyLifetime is the least that is accepted.
-	MinKeyLifetime = 10 * time.Minute
+	defaultKeyLifetime  = 24 * time.Hour
+	minKeyLifetime      = 10 * time.Minute
+	defaultPublishFirst = 5 * time.Minute // package auth lets clients cache the JWKS for one
+	retryInterval       = 10 * time.Second
 )
 
-// retryAfter is how long a renewal that failed is not tried again.
-const retryAfter = 10 * time.Second
-
-// An AuthorityConfig configures [AuthorityKeys].
-type AuthorityConfig struct {
-	// Authority certifies the keys. Required.
-	Authority *Authority
+// An AuthorityKeysConfig configures [AuthorityKeys]. The zero value is a good one.
+type AuthorityKeysConfig struct {
 	// Algorithm is that of the keys. Empty is [ES256].
 	Algorithm Algorithm
-	// Lifetime is how long the certificate of a key is valid: at least [MinKeyLifetime], and longer than the tokens and a
-	// minute. Zero is [DefaultKeyLifetime].
+	// Lifetime is how long the certificate of a key is valid: at least ten minutes, and longer
+	// than that of the tokens and a minute. Zero is 24 hours.
 	Lifetime time.Duration
-	// PublishFirst is how long a new key is in the JWKS before it signs, for verifiers that fetch it now and then;
-	// registries that know the authority need not wait. It is at most a sixth of Lifetime. Zero is five minutes, or that
-	// sixth; a negative one is none.
+	// PublishFirst is how long a new key is in the JWKS before it signs, for verifiers that fetch
+	// it: at most a sixth of Lifetime. Zero is five minutes, or that sixth; negative is none.
 	PublishFirst time.Duration
-	// Logger receives a line for each new key, and one when there is none to be had. Nil is slog.Default(), looked up at
-	// each use.
+	// Logger receives a line for each new key, and one when a renewal fails. Nil is
+	// [slog.Default], looked up at each use.
 	Logger *slog.Logger
 	// Now is the clock. Nil is time.Now.
 	Now func() time.Time
 }
 
-// AuthorityKeys are short-lived signing keys below an [Authority], made and renewed by themselves. They live in memory
-// only: each replica and each start of a token server has its own, and registries accept them all.
+// AuthorityKeys are short-lived signing keys below an [Authority] that renew themselves. They live
+// in memory only: each replica of a token server has its own, new ones at each start, and
+// registries accept them all. They are safe for concurrent use.
 //
-// When two thirds of a key's lifetime are over, the next one is made and published, and some minutes later it signs. The
-// old one verifies until its last token has expired. There is no goroutine: the first use of the set when something is due
-// does it, and all others go on meanwhile with the old key. That costs one request some milliseconds; with RSA keys, or an
-// authority whose key is in a slow device, let a ticker of your own use the set now and then. Requests wait for a new key
-// only when no token can be signed with the old one, as after a night without any.
+// After two thirds of a key's lifetime the next one is made and published, and it signs some
+// minutes later. The old one verifies until its last token has expired. There is no goroutine: the
+// first use of the set when a renewal is due makes the key, which takes some milliseconds, while
+// all others use the old key. With RSA keys, or an authority in a slow device, use the set from a
+// ticker of your own. Requests wait only if the old key can sign no more tokens, as after a night
+// without any. A token expires at least a minute before the certificate of its key, and without a
+// new key tokens are issued as long as that holds.
 //
-// Distribution finds the keys by x5c, and a [Verifier] with the authority in its Roots does too; one with [ParseBundle] of
-// the authority does not, since the authority itself signs no tokens, nor does zot.
-//
-// A token never ends later than a minute before the certificate of its key. When no new key can be made, tokens are issued
-// until that would happen, and then no more.
-//
-// AuthorityKeys are safe for concurrent use.
+// Distribution finds the keys by x5c, and so does a [Verifier] with the authority in its Roots. A
+// Verifier with [ParseBundle] of the authority does not, and neither does zot.
 type AuthorityKeys struct {
-	config AuthorityConfig
-	set    *KeySet
-	quiet  atomic.Pointer[interval] // while nothing is to be done
-	err    atomic.Pointer[error]
+	authority *Authority
+	config    AuthorityKeysConfig
+	set       *KeySet
 
-	mu       sync.Mutex // held by the one that changes keys
-	rotation rotation
-	leaf     *Key // the last that signed, which is the one that does unless another was promoted by hand
-	retryAt  time.Time
+	renewing sync.Mutex // held during a renewal, however slow; guards what follows
+	current  *Key       // signs, unless another key was promoted by hand
+	next     *Key       // published, or nil
+	nextAt   time.Time  // when next signs
+	removeAt map[string]time.Time
+	failedAt time.Time
+
+	errMu sync.Mutex
+	err   error
 }
 
-// interval is a span of time from begin until before end.
-type interval struct{ begin, end time.Time }
-
-func (i *interval) has(t time.Time) bool { return t.Before(i.end) && !t.Before(i.begin) }
-
-var _ keeper = (*AuthorityKeys)(nil)
-
-// NewAuthorityKeys makes the first key. The error says which field of the configuration is missing or out of range, or why
-// there is no key.
-func NewAuthorityKeys(config AuthorityConfig) (*AuthorityKeys, error) {
-	if config.Lifetime == 0 {
-		config.Lifetime = DefaultKeyLifetime
-	}
-	if config.PublishFirst == 0 {
-		config.PublishFirst = min(defaultPublishFirst, config.Lifetime/6)
-	}
+// NewKeys makes a first key below the authority.
+func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) {
+	config.Lifetime = cmp.Or(config.Lifetime, defaultKeyLifetime)
+	config.PublishFirst = cmp.Or(config.PublishFirst, min(defaultPublishFirst, config.Lifetime/6))
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	switch {
-	case config.Authority == nil:
-		return nil, errors.New("make keys: no authority")
-	case config.Lifetime < MinKeyLifetime:
-		return nil, fmt.Errorf("make keys: a lifetime of %v, less than %v", config.Lifetime, MinKeyLifetime)
-	case config.PublishFirst > config.Lifetime/6:
-		return nil, fmt.Errorf("make keys: published for %v, more than a sixth of the lifetime of %v", config.PublishFirst, config.Lifetime)
+	if config.Lifetime < minKeyLifetime || config.PublishFirst > config.Lifetime/6 {
+		return nil, fmt.Errorf("new authority keys: the lifetime of %v is less than %v, "+
+			"or less than six times PublishFirst", config.Lifetime, minKeyLifetime)
 	}
-	a := &AuthorityKeys{config: config}
-	first, err := a.generate(config.Now())
+	config.PublishFirst = max(config.PublishFirst, 0)
+	k := &AuthorityKeys{authority: a, config: config, removeAt: make(map[string]time.Time)}
+	first, err := k.generate(config.Now())
 	if err != nil {
 		return nil, err
 	}
-	if a.set, err = NewKeySet(first); err != nil {
-		return nil, err
-	}
-	a.set.keeper, a.leaf = a, first
-	a.rotation = rotation{set: a.set, publishFirst: max(config.PublishFirst, 0)}
-	a.schedule()
-	return a, nil
+	k.current, k.set = first, &KeySet{renewal: k, signing: first, list: []*Key{first}}
+	return k, nil
 }
 
-// Keys returns the set, for [NewIssuer]. Its [KeySet.BundlePEM] is the certificate of the authority alone.
-func (a *AuthorityKeys) Keys() *KeySet { return a.set }
+// KeySet returns the set, for [NewIssuer].
+func (k *AuthorityKeys) KeySet() *KeySet { return k.set }
 
-// Renew makes a new key that signs at once, without being published first: for a key that may have leaked, which is then
-// to be retired by [KeySet.Retire]. Registries accept the tokens of a leaked key until its certificate ends, which they
-// cannot be told; that is why it should be soon.
-func (a *AuthorityKeys) Renew() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	defer a.schedule()
-	return a.replace(a.config.Now())
+// Renew makes a new key that signs at once, for a key that may have leaked, which [KeySet.Retire]
+// then removes. But registries accept its tokens until its certificate ends.
+func (k *AuthorityKeys) Renew() error {
+	k.renewing.Lock()
+	defer k.renewing.Unlock()
+	return k.renew(k.config.Now(), 0)
 }
 
-// Err says why there is no new key although it is time for one, and is nil otherwise: for a readiness check or an alarm.
-// While there is an error, the old key goes on.
-func (a *AuthorityKeys) Err() error {
-	a.keep()
-	return a.lastError()
+// Err returns why there is no new key although a renewal is due, for a readiness check or an
+// alarm. Meanwhile the old key signs.
+func (k *AuthorityKeys) Err() error {
+	k.renewIfDue()
+	k.errMu.Lock()
+	defer k.errMu.Unlock()
+	return k.err
 }
 
-func (a *AuthorityKeys) lastError() error {
-	if err := a.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (a *AuthorityKeys) keep() {
-	now := a.config.Now()
-	if a.quiet.Load().has(now) || !a.mu.TryLock() { // whoever has the lock is about to do what is due
+// renewIfDue does what is due, unless another request is doing it.
+func (k *AuthorityKeys) renewIfDue() {
+	if !k.renewing.TryLock() {
 		return
 	}
-	defer a.mu.Unlock()
-	if !a.quiet.Load().has(now) {
-		defer a.schedule()
-		a.step(now)
+	defer k.renewing.Unlock()
+	now := k.config.Now()
+	for id, at := range k.removeAt {
+		if !now.Before(at) {
+			_ = k.set.Retire(id) // fails if the set was changed by hand
+			delete(k.removeAt, id)
+		}
 	}
-}
-
-func (a *AuthorityKeys) signUntil(end time.Time) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.set.current.Load().signing.maySign(end) { // since another request has just seen to it
-		return nil
-	}
-	defer a.schedule()
-	now := a.config.Now()
-	if next := a.rotation.next; next != nil && next.maySign(end) {
-		return a.promote(now)
-	}
-	if a.mustWait(now) {
-		return a.lastError()
-	}
-	return a.replace(now)
-}
-
-// step does what is due. An error is logged and tried again later.
-func (a *AuthorityKeys) step(now time.Time) {
-	a.rotation.removeOld(now)
+	c := k.current.chain[0]
+	lifetime := c.NotAfter.Sub(c.NotBefore) - clockDifference
 	switch {
-	case a.rotation.nextIsDue(now):
-		a.report(a.promote(now), now)
-	case a.mustWait(now):
-	case !a.leaf.isValid(now): // after a long idle time, or when the clock was set back
-		_ = a.replace(now)
-	case a.rotation.next == nil && !now.Before(renewalOf(a.leaf)):
-		a.prepare(now)
+	case k.next != nil && !now.Before(k.nextAt):
+		k.promote(now)
+	case k.failedRecently(now):
+	case now.Before(c.NotBefore), now.After(k.current.signsUntil):
+		_ = k.renew(now, 0) // after a long idle time, or when the clock was set back
+	case k.next == nil && !now.Before(c.NotAfter.Add(-lifetime/3)):
+		_ = k.renew(now, k.config.PublishFirst)
 	}
 }
 
-// prepare makes and publishes the next key.
-func (a *AuthorityKeys) prepare(now time.Time) {
-	key, err := a.generate(now)
-	if err == nil {
-		err = a.set.Add(key)
+// renewFor waits for a renewal, so that there is a key for a token that expires at end.
+func (k *AuthorityKeys) renewFor(end time.Time) error {
+	k.renewing.Lock()
+	defer k.renewing.Unlock()
+	now := k.config.Now()
+	signing, _ := k.set.load()
+	switch {
+	case signing.maySign(end): // another request has renewed it
+		return nil
+	case k.next != nil && k.next.maySign(end):
+		k.promote(now)
+		return nil
+	case k.failedRecently(now):
+		return k.err
+	default:
+		return k.renew(now, 0)
 	}
-	if err == nil {
-		now = a.config.Now() // to make the key took a while, and it is published for all of its time
-		a.rotation.hold(key, now.Add(a.rotation.publishFirst), now)
-		a.log(slog.LevelInfo, "new token signing key published", slog.Any("key", key), slog.Time("signs", a.rotation.nextAt))
-	}
-	if err == nil && a.rotation.nextIsDue(now) {
-		err = a.promote(now)
-	}
-	a.report(err, now)
 }
 
-// replace makes the next key and lets it sign.
-func (a *AuthorityKeys) replace(now time.Time) error {
-	key, err := a.generate(now)
-	if err == nil {
-		a.rotation.hold(key, time.Time{}, now)
-		err = a.promote(now)
+// renew makes the next key. It signs after it was published for some time, or at once.
+func (k *AuthorityKeys) renew(now time.Time, publishFirst time.Duration) error {
+	key, err := k.generate(now)
+	if err != nil {
+		return k.report(err, now)
 	}
-	a.report(err, now)
+	_ = k.set.Add(key) // takes every key that signs
+	if k.next != nil { // it has signed nothing yet, unless it was promoted by hand
+		_ = k.set.Retire(k.next.id)
+	}
+	now = k.config.Now() // making the key can take a while
+	k.next, k.nextAt = key, now.Add(publishFirst)
+	k.log(slog.LevelInfo, "new token signing key", slog.Any("key", key),
+		slog.Time("signs", k.nextAt), slog.Time("end", key.signsUntil))
+	if publishFirst == 0 {
+		k.promote(now)
+	}
+	return k.report(nil, now)
+}
+
+// promote lets the next key sign, and decides when the ones before are removed.
+func (k *AuthorityKeys) promote(now time.Time) {
+	before, _ := k.set.load()
+	_ = k.set.Add(k.next) // again: it may have been retired by hand
+	_ = k.set.Promote(k.next.id)
+	for _, old := range []*Key{before, k.current} {
+		// Its last token was signed before now, and expires before its certificate.
+		k.removeAt[old.id] = now.Add(maxLifetime + defaultLeeway + k.config.PublishFirst)
+		if old.authority != nil && old.chain[0].NotAfter.Before(k.removeAt[old.id]) {
+			k.removeAt[old.id] = old.chain[0].NotAfter
+		}
+	}
+	delete(k.removeAt, k.next.id)
+	k.current, k.next = k.next, nil
+}
+
+func (k *AuthorityKeys) generate(now time.Time) (*Key, error) {
+	authority := k.authority.key.chain[0]
+	// A key that ends with the authority is not renewed: the next one would end at the same time.
+	if c := k.current; c != nil && !c.chain[0].NotAfter.Before(authority.NotAfter) &&
+		!now.Before(c.chain[0].NotBefore) {
+		return nil, fmt.Errorf("generate key: %w: the authority %q ends at %s, as do its keys",
+			errBadCertificate, authority.Subject, timestamp(authority.NotAfter))
+	}
+	key, err := k.authority.generateKey(k.config.Algorithm, k.config.Lifetime, now)
+	if err == nil {
+		key.authority = authority
+		key.signsUntil = key.chain[0].NotAfter.Add(-defaultLeeway)
+	}
+	return key, err
+}
+
+// report records and returns the outcome of a renewal. It logs a repeated error once.
+func (k *AuthorityKeys) report(err error, now time.Time) error {
+	k.errMu.Lock()
+	before := k.err
+	k.err = err
+	k.errMu.Unlock()
+	k.failedAt = now
+	if err != nil && (before == nil || before.Error() != err.Error()) {
+		k.log(slog.LevelError, "token signing key not renewed, the old one signs until its end",
+			slog.Any("error", err), slog.Time("end", k.current.signsUntil))
+	}
 	return err
 }
 
-func (a *AuthorityKeys) promote(now time.Time) error {
-	old, next := a.leaf, a.rotation.next
-	if err := a.rotation.promote(now); err != nil {
-		return err
-	}
-	a.rotation.retire(old, now) // even if it did not sign
-	a.leaf = next
-	a.log(slog.LevelInfo, "token signing key replaced", slog.Any("signing", next), slog.Time("end", next.signsUntil))
-	return nil
+// failedRecently reports whether it is too early for another attempt.
+func (k *AuthorityKeys) failedRecently(now time.Time) bool {
+	since := now.Sub(k.failedAt)
+	return k.err != nil && since >= 0 && since < retryInterval
 }
 
-func (a *AuthorityKeys) generate(now time.Time) (*Key, error) {
-	authority := a.config.Authority
-	if a.leaf != nil {
-		// A new key would end as soon, and be renewed sooner and sooner.
-		if leaf := a.leaf.chain[0]; !leaf.NotAfter.Before(authority.certificate.NotAfter) && !now.Before(leaf.NotBefore) {
-			return nil, fmt.Errorf("generate key: %w: the authority %q ends at %s, and with it the keys that it certified",
-				ErrBadCertificate, authority.certificate.Subject, authority.certificate.NotAfter.UTC().Format(time.RFC3339))
-		}
-	}
-	key, err := authority.generateKey(a.config.Algorithm, a.config.Lifetime, now)
-	if err != nil {
-		return nil, err
-	}
-	key.authority = authority.certificate
-	key.signsUntil = key.chain[0].NotAfter.Add(-DefaultLeeway)
-	return key, nil
-}
-
-// report remembers what became of an attempt, and logs a failure once, however often it is repeated.
-func (a *AuthorityKeys) report(err error, now time.Time) {
-	before := a.err.Load()
-	if err == nil {
-		a.retryAt = time.Time{}
-		a.err.Store(nil)
-		return
-	}
-	a.retryAt = now.Add(retryAfter)
-	a.err.Store(&err)
-	if before == nil || (*before).Error() != err.Error() {
-		a.log(slog.LevelError, "token signing key not renewed, the earlier one goes on until its end",
-			slog.Any("error", err), slog.Time("end", a.leaf.signsUntil))
-	}
-}
-
-// mustWait reports whether an attempt has just failed.
-func (a *AuthorityKeys) mustWait(now time.Time) bool {
-	return (&interval{a.retryAt.Add(-retryAfter), a.retryAt}).has(now)
-}
-
-// schedule works out when something is to be done next, or when the clock is seen to be set back.
-func (a *AuthorityKeys) schedule() {
-	due := a.rotation.due()
-	if a.rotation.next == nil {
-		due = earlier(due, renewalOf(a.leaf))
-	}
-	if !a.retryAt.IsZero() && due.Before(a.retryAt) {
-		due = a.retryAt
-	}
-	a.quiet.Store(&interval{a.leaf.chain[0].NotBefore, due})
-}
-
-// isValid reports whether registries accept the certificate of a key of AuthorityKeys.
-func (k *Key) isValid(now time.Time) bool {
-	return !now.Before(k.chain[0].NotBefore) && !now.After(k.signsUntil)
-}
-
-// renewalOf returns when two thirds of a key's lifetime are over.
-func renewalOf(key *Key) time.Time {
-	certificate := key.chain[0]
-	made := certificate.NotBefore.Add(clockDifference)
-	return made.Add(certificate.NotAfter.Sub(made) * 2 / 3)
-}
-
-func (a *AuthorityKeys) log(level slog.Level, message string, attrs ...slog.Attr) {
-	logger := a.config.Logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+func (k *AuthorityKeys) log(level slog.Level, message string, attrs ...slog.Attr) {
+	logger := cmp.Or(k.config.Logger, slog.Default())
 	logger.LogAttrs(context.Background(), level, message, attrs...)
 }

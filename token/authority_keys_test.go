@@ -21,10 +21,9 @@ import (
 func newAuthorityKeys(tb testing.TB, authority *token.Authority, now func() time.Time) (*token.AuthorityKeys, *bytes.Buffer) {
 	tb.Helper()
 	var log bytes.Buffer
-	keys, err := token.NewAuthorityKeys(token.AuthorityConfig{
-		Authority: authority,
-		Logger:    slog.New(slog.NewTextHandler(&log, nil)),
-		Now:       now,
+	keys, err := authority.NewKeys(token.AuthorityKeysConfig{
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Now:    now,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -34,18 +33,20 @@ func newAuthorityKeys(tb testing.TB, authority *token.Authority, now func() time
 
 func rootsVerifier(tb testing.TB, roots *x509.CertPool, now func() time.Time) *token.Verifier {
 	tb.Helper()
-	verifier, err := token.NewVerifier(token.VerifierConfig{Issuer: issuerName, Audience: service, Roots: roots, Now: now})
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Issuer: issuerName, Audience: service, Roots: roots, Now: now,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return verifier
 }
 
-func TestAKeyOfAnAuthorityLives(t *testing.T) {
+func TestTheLifeOfAKeyBelowAnAuthority(t *testing.T) {
 	authority, clock := generateAuthority(t), newClock()
 	begin := clock.Now()
 	keys, _ := newAuthorityKeys(t, authority, clock.Now)
-	set := keys.Keys()
+	set := keys.KeySet()
 	first := set.Signing()
 	var second *token.Key
 	steps := []struct {
@@ -55,11 +56,23 @@ func TestAKeyOfAnAuthorityLives(t *testing.T) {
 		count   int
 	}{
 		{"it signs", 0, func() *token.Key { return first }, 1},
-		{"just before two thirds of its life", 16*time.Hour - time.Second, func() *token.Key { return first }, 1},
+		{
+			"just before two thirds of its life", 16*time.Hour - time.Second,
+			func() *token.Key { return first }, 1,
+		},
 		{"then the next one is published", 16 * time.Hour, func() *token.Key { return first }, 2},
-		{"and signs five minutes later", 16*time.Hour + 5*time.Minute, func() *token.Key { return second }, 2},
-		{"while the first verifies for an hour and some minutes", 17*time.Hour + 10*time.Minute, func() *token.Key { return second }, 2},
-		{"until its tokens have expired everywhere", 17*time.Hour + 11*time.Minute, func() *token.Key { return second }, 1},
+		{
+			"and signs five minutes later", 16*time.Hour + 5*time.Minute,
+			func() *token.Key { return second }, 2,
+		},
+		{
+			"while the first verifies for an hour and some minutes", 17*time.Hour + 10*time.Minute,
+			func() *token.Key { return second }, 2,
+		},
+		{
+			"until its tokens have expired everywhere", 17*time.Hour + 11*time.Minute,
+			func() *token.Key { return second }, 1,
+		},
 	}
 	for _, step := range steps {
 		clock.Set(begin.Add(step.after))
@@ -86,14 +99,14 @@ func TestAKeyOfAnAuthorityLives(t *testing.T) {
 func TestTokensOfAnAuthoritysKeysAreVerified(t *testing.T) {
 	authority, clock := generateAuthority(t), newClock()
 	keys, _ := newAuthorityKeys(t, authority, clock.Now)
-	issuer := newIssuer(t, keys.Keys(), clock.Now)
+	issuer := newIssuer(t, keys.KeySet(), clock.Now)
 	own, err := issuer.Verifier(service)
 	if err != nil {
 		t.Fatal(err)
 	}
 	byRoots := rootsVerifier(t, rootsOf(authority), clock.Now)
 	other := rootsVerifier(t, rootsOf(generateAuthority(t)), clock.Now)
-	bundle, err := token.ParseBundle(keys.Keys().BundlePEM())
+	bundle, err := token.ParseBundle(keys.KeySet().BundlePEM())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,22 +117,24 @@ func TestTokensOfAnAuthoritysKeysAreVerified(t *testing.T) {
 				t.Fatalf("by %s: %v", name, err)
 			}
 		}
-		if _, err := other.Verify(raw); !errors.Is(err, token.ErrKeyUnknown) {
+		if _, err := other.Verify(raw); !errors.Is(err, token.ErrUnknownKey) {
 			t.Fatalf("by another authority: %v", err)
 		}
-		if _, err := newVerifier(t, bundle).Verify(raw); !errors.Is(err, token.ErrKeyUnknown) {
+		if _, err := newVerifier(t, bundle).Verify(raw); !errors.Is(err, token.ErrUnknownKey) {
 			t.Fatalf("by the authority's own key: %v", err)
 		}
 		clock.Advance(4 * time.Hour)
 	}
 }
 
-// An hour's token is issued at every moment of two weeks, with pauses that are longer than a key's life. A registry has no
-// leeway for certificates.
+// An hour's token is issued at every moment of two weeks, with pauses that are longer than a key's
+// life. A registry has no leeway for certificates.
 func TestNoTokenOutlivesItsCertificate(t *testing.T) {
 	authority, clock := generateAuthority(t), newClock()
 	keys, log := newAuthorityKeys(t, authority, clock.Now)
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys.Keys(), Lifetime: time.Hour, Now: clock.Now})
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Name: issuerName, Keys: keys.KeySet(), Lifetime: time.Hour, Now: clock.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +144,7 @@ func TestNoTokenOutlivesItsCertificate(t *testing.T) {
 		if _, err := byRoots.Verify(string(issued.Value)); err != nil {
 			t.Fatalf("refused before its end: %v", err)
 		}
-		if n := len(keys.Keys().Keys()); n > 3 {
+		if n := len(keys.KeySet().Keys()); n > 3 {
 			t.Fatalf("%d keys", n)
 		}
 		step := 7 * time.Minute
@@ -165,43 +180,47 @@ func newSlowAuthority(t *testing.T, life time.Duration) (*token.Authority, *slow
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(life),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}, nil, signer)
-	authority, err := token.NewAuthority(signer, certificate)
+	key, err := token.NewKey(signer, certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := token.NewAuthority(key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return authority, signer
 }
 
-func TestIssuingGoesOnWhileTheNextKeyIsMade(t *testing.T) {
+func TestTheOldKeySignsWhileTheNextOneIsMade(t *testing.T) {
 	clock := newClock()
 	authority, signer := newSlowAuthority(t, 365*24*time.Hour)
 	keys, _ := newAuthorityKeys(t, authority, clock.Now)
-	issuer := newIssuer(t, keys.Keys(), clock.Now)
-	first := keys.Keys().Signing()
-	begun, goOn := make(chan struct{}), make(chan struct{})
+	issuer := newIssuer(t, keys.KeySet(), clock.Now)
+	first := keys.KeySet().Signing()
+	begun, finish := make(chan struct{}), make(chan struct{})
 	var calls atomic.Int32
 	wait := func() error {
 		calls.Add(1)
 		close(begun) // panics at a second call
-		<-goOn
+		<-finish
 		return nil
 	}
 	signer.before.Store(&wait)
 	clock.Advance(17 * time.Hour)
 	var renewing sync.WaitGroup
-	renewing.Go(func() { keys.Keys().Signing() })
+	renewing.Go(func() { keys.KeySet().Signing() })
 	<-begun
 	for range 100 {
 		issue(t, issuer, aliceMay("pull"))
-		if keys.Keys().Signing() != first {
+		if keys.KeySet().Signing() != first {
 			t.Fatal("a key signs that is not ready")
 		}
 	}
-	close(goOn)
+	close(finish)
 	renewing.Wait()
 	clock.Advance(5 * time.Minute)
-	if keys.Keys().Signing() == first || calls.Load() != 1 {
-		t.Errorf("%d certificates made, the first key still signs: %v", calls.Load(), keys.Keys().Signing() == first)
+	if keys.KeySet().Signing() == first || calls.Load() != 1 {
+		t.Errorf("%d certificates made, the first key still signs: %v", calls.Load(), keys.KeySet().Signing() == first)
 	}
 }
 
@@ -210,20 +229,20 @@ func TestAKeyIsPublishedForAllOfItsTime(t *testing.T) {
 	clock := newClock()
 	authority, signer := newSlowAuthority(t, 365*24*time.Hour)
 	keys, _ := newAuthorityKeys(t, authority, clock.Now)
-	first := keys.Keys().Signing()
+	first := keys.KeySet().Signing()
 	slowly := func() error { clock.Advance(10 * time.Minute); return nil }
 	signer.before.Store(&slowly)
 	clock.Advance(17 * time.Hour)
-	keys.Keys().Signing() // makes the next one
-	if n := len(keys.Keys().Keys()); n != 2 {
+	keys.KeySet().Signing() // makes the next one
+	if n := len(keys.KeySet().Keys()); n != 2 {
 		t.Fatalf("%d keys are published", n)
 	}
 	clock.Advance(5*time.Minute - time.Second)
-	if keys.Keys().Signing() != first {
+	if keys.KeySet().Signing() != first {
 		t.Error("the next key signs before it was published for five minutes")
 	}
 	clock.Advance(2 * time.Second)
-	if keys.Keys().Signing() == first {
+	if keys.KeySet().Signing() == first {
 		t.Error("the next key does not sign")
 	}
 }
@@ -232,7 +251,7 @@ func TestAfterALongPauseOneNewKeyIsMadeForAll(t *testing.T) {
 	clock := newClock()
 	authority, signer := newSlowAuthority(t, 365*24*time.Hour)
 	keys, _ := newAuthorityKeys(t, authority, clock.Now)
-	issuer := newIssuer(t, keys.Keys(), clock.Now)
+	issuer := newIssuer(t, keys.KeySet(), clock.Now)
 	var calls atomic.Int32
 	count := func() error { calls.Add(1); return nil }
 	signer.before.Store(&count)
@@ -256,12 +275,12 @@ func TestAfterALongPauseOneNewKeyIsMadeForAll(t *testing.T) {
 	}
 }
 
-func TestWithoutANewKeyTheOldOneGoesOnUntilItsEnd(t *testing.T) {
+func TestWithoutANewKeyTheOldOneSignsUntilItsEnd(t *testing.T) {
 	clock := newClock()
 	begin := clock.Now()
 	authority, signer := newSlowAuthority(t, 365*24*time.Hour)
 	keys, log := newAuthorityKeys(t, authority, clock.Now)
-	issuer := newIssuer(t, keys.Keys(), clock.Now)
+	issuer := newIssuer(t, keys.KeySet(), clock.Now)
 	gone := errors.New("the device is gone")
 	var calls atomic.Int32
 	fail := func() error { calls.Add(1); return gone }
@@ -306,7 +325,7 @@ func TestTheEndOfAnAuthorityIsSeenBefore(t *testing.T) {
 	clock := newClock()
 	authority, signer := newSlowAuthority(t, 30*time.Hour)
 	keys, log := newAuthorityKeys(t, authority, clock.Now)
-	issuer := newIssuer(t, keys.Keys(), clock.Now)
+	issuer := newIssuer(t, keys.KeySet(), clock.Now)
 	var calls atomic.Int32
 	count := func() error { calls.Add(1); return nil }
 	signer.before.Store(&count)
@@ -329,26 +348,26 @@ func TestTheEndOfAnAuthorityIsSeenBefore(t *testing.T) {
 
 func TestRenewSignsAtOnce(t *testing.T) {
 	keys, _ := newAuthorityKeys(t, generateAuthority(t), nil)
-	leaked := keys.Keys().Signing()
+	leaked := keys.KeySet().Signing()
 	if err := keys.Renew(); err != nil {
 		t.Fatal(err)
 	}
-	if keys.Keys().Signing() == leaked {
+	if keys.KeySet().Signing() == leaked {
 		t.Error("the old key signs")
 	}
-	if err := keys.Keys().Retire(leaked.ID()); err != nil {
+	if err := keys.KeySet().Retire(leaked.ID()); err != nil {
 		t.Error(err)
 	}
-	if len(keys.Keys().Keys()) != 1 {
-		t.Errorf("the keys are %v", keys.Keys().Keys())
+	if len(keys.KeySet().Keys()) != 1 {
+		t.Errorf("the keys are %v", keys.KeySet().Keys())
 	}
 }
 
 // By the clock that registries have as well, the certificate is always valid.
-func TestTheClockMayStep(t *testing.T) {
+func TestTheClockMayBeSet(t *testing.T) {
 	authority, clock := generateAuthority(t), newClock()
 	keys, _ := newAuthorityKeys(t, authority, clock.Now)
-	issuer := newIssuer(t, keys.Keys(), clock.Now)
+	issuer := newIssuer(t, keys.KeySet(), clock.Now)
 	verifier := rootsVerifier(t, rootsOf(authority), clock.Now)
 	begin := clock.Now()
 	for _, offset := range []time.Duration{0, time.Hour, -30 * time.Minute, 20 * time.Hour, 0, 5 * 365 * 24 * time.Hour, 0, 48 * time.Hour, 0} {
@@ -372,7 +391,7 @@ func TestTheClockMayStep(t *testing.T) {
 func TestAuthorityKeysMayBeChangedByHand(t *testing.T) {
 	clock := newClock()
 	keys, _ := newAuthorityKeys(t, generateAuthority(t), clock.Now)
-	set, leaf, own := keys.Keys(), keys.Keys().Signing(), generateKey(t, token.ES256)
+	set, leaf, own := keys.KeySet(), keys.KeySet().Signing(), generateKey(t, token.ES256)
 	if err := errors.Join(set.Add(own), set.Promote(own.ID())); err != nil {
 		t.Fatal(err)
 	}
@@ -397,51 +416,61 @@ func TestAuthorityConfigIsChecked(t *testing.T) {
 	authority := generateAuthority(t)
 	tests := []struct {
 		name   string
-		config token.AuthorityConfig
+		config token.AuthorityKeysConfig
 		valid  bool
 	}{
-		{"the least", token.AuthorityConfig{Authority: authority}, true},
-		{"a short lifetime", token.AuthorityConfig{Authority: authority, Lifetime: token.MinKeyLifetime}, true},
-		{"no authority", token.AuthorityConfig{}, false},
-		{"too short a lifetime", token.AuthorityConfig{Authority: authority, Lifetime: token.MinKeyLifetime - 1}, false},
-		{"published for longer than a sixth", token.AuthorityConfig{Authority: authority, Lifetime: time.Hour, PublishFirst: 11 * time.Minute}, false},
-		{"never published first", token.AuthorityConfig{Authority: authority, PublishFirst: -1}, true},
-		{"an unknown algorithm", token.AuthorityConfig{Authority: authority, Algorithm: "HS256"}, false},
+		{"the least", token.AuthorityKeysConfig{}, true},
+		{"a short lifetime", token.AuthorityKeysConfig{Lifetime: token.MinKeyLifetime}, true},
+		{
+			"too short a lifetime",
+			token.AuthorityKeysConfig{Lifetime: token.MinKeyLifetime - 1},
+			false,
+		},
+		{
+			"published for longer than a sixth",
+			token.AuthorityKeysConfig{Lifetime: time.Hour, PublishFirst: 11 * time.Minute},
+			false,
+		},
+		{"never published first", token.AuthorityKeysConfig{PublishFirst: -1}, true},
+		{"an unknown algorithm", token.AuthorityKeysConfig{Algorithm: "HS256"}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			keys, err := token.NewAuthorityKeys(test.config)
+			keys, err := authority.NewKeys(test.config)
 			if (err == nil) != test.valid || (keys != nil) != test.valid {
 				t.Errorf("error %v", err)
 			}
 		})
 	}
-	short, err := token.NewAuthorityKeys(token.AuthorityConfig{Authority: authority, Lifetime: 30 * time.Minute})
+	short, err := authority.NewKeys(token.AuthorityKeysConfig{Lifetime: 30 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: short.Keys(), Lifetime: time.Hour}); !errors.Is(err, token.ErrBadCertificate) {
+	if _, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: short.KeySet(), Lifetime: time.Hour}); !errors.Is(err, token.ErrBadCertificate) {
 		t.Errorf("tokens that live longer than their key: %v", err)
 	}
 }
 
-// Keys are renewed every few minutes while tokens are issued and verified, by those who fetch the JWKS too.
+// Keys are renewed every few minutes while tokens are issued and verified, also by clients that
+// fetch the JWKS.
 func TestRenewalFailsNoRequest(t *testing.T) {
 	authority, clock := generateAuthority(t), newClock()
-	keys, err := token.NewAuthorityKeys(token.AuthorityConfig{
-		Authority: authority, Lifetime: token.MinKeyLifetime, Logger: slog.New(slog.DiscardHandler), Now: clock.Now,
+	keys, err := authority.NewKeys(token.AuthorityKeysConfig{
+		Lifetime: token.MinKeyLifetime, Logger: slog.New(slog.DiscardHandler), Now: clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys.Keys(), Lifetime: time.Minute, Now: clock.Now})
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Name: issuerName, Keys: keys.KeySet(), Lifetime: time.Minute, Now: clock.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	byRoots := rootsVerifier(t, rootsOf(authority), clock.Now)
 	var fetched atomic.Pointer[token.Verifier] // a minute old at most
 	fetch := func() {
-		published, err := token.ParseJWKS(keys.Keys().JWKS())
+		published, err := token.ParseJWKS(keys.KeySet().JWKS())
 		if err != nil {
 			t.Error(err)
 			return
@@ -454,13 +483,12 @@ func TestRenewalFailsNoRequest(t *testing.T) {
 	for range 4 {
 		requests.Go(func() {
 			for range next {
-				byJWKS := fetched.Load()
 				issued, err := issuer.Issue(t.Context(), aliceMay("pull"))
 				if err != nil {
 					t.Errorf("not issued: %v", err)
 					return
 				}
-				for _, verifier := range []*token.Verifier{byRoots, byJWKS} {
+				for _, verifier := range []*token.Verifier{byRoots, fetched.Load()} {
 					if _, err := verifier.Verify(string(issued.Value)); err != nil && !errors.Is(err, token.ErrExpired) {
 						t.Errorf("refused: %v", err)
 						return
@@ -478,7 +506,7 @@ func TestRenewalFailsNoRequest(t *testing.T) {
 				t.Fatal("the requests have failed")
 			}
 		}
-		seen[keys.Keys().Signing().ID()] = true
+		seen[keys.KeySet().Signing().ID()] = true
 		clock.Advance(20 * time.Second)
 		if minute%3 == 0 {
 			fetch()

@@ -3,6 +3,8 @@ package token_test
 import (
 	"crypto/x509"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +64,11 @@ func TestAGeneratedAuthorityCertifiesKeysAndNothingElse(t *testing.T) {
 
 func TestAKeyDoesNotOutliveItsAuthority(t *testing.T) {
 	ca := newAuthority(t, "ca", nil) // for a year
-	authority, err := token.NewAuthority(ca.signer, ca.certificate)
+	signing, err := token.NewKey(ca.signer, ca.certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := token.NewAuthority(signing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +87,11 @@ func TestAnAuthorityIsKeptInPEM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := token.ParseAuthority(keyPEM, authority.CertificatePEM())
+	read, err := token.ParseKey(keyPEM, authority.CertificatePEM())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := token.NewAuthority(read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,19 +107,26 @@ func TestAnAuthorityIsKeptInPEM(t *testing.T) {
 	}
 }
 
-func TestLoadAuthorityWarnsOfAFileThatEverybodyMayRead(t *testing.T) {
+func TestAnAuthorityWarnsOfAFileThatAllUsersCanRead(t *testing.T) {
 	authority := generateAuthority(t)
 	keyPEM, err := authority.PrivateKeyPEM()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := newKeyFiles(t)
-	files.write(t, files.key, slices.Concat(keyPEM, authority.CertificatePEM()), 0o644)
-	loaded, err := token.LoadAuthority(files.key, "")
+	file := filepath.Join(t.TempDir(), "authority.pem")
+	data := slices.Concat(keyPEM, authority.CertificatePEM())
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	key, err := token.LoadKey(file, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if warnings := loaded.Warnings(); len(warnings) != 1 || !strings.Contains(warnings[0], "read by everybody") {
+	loaded, err := token.NewAuthority(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if warnings := loaded.Warnings(); len(warnings) != 1 || !strings.Contains(warnings[0], "all users") {
 		t.Errorf("warnings %q", warnings)
 	}
 }
@@ -130,14 +147,27 @@ func TestNewAuthorityRefuses(t *testing.T) {
 	}{
 		{"nothing, below another authority", certify(func(*x509.Certificate) {}), nil},
 		{"a certificate that is not of a CA", ca.leaf(t, other, nil), token.ErrBadCertificate},
-		{"a CA that must not sign certificates", certify(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), token.ErrBadCertificate},
-		{"an expired one", certify(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), token.ErrBadCertificate},
+		{
+			"a CA that must not sign certificates",
+			certify(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }),
+			token.ErrBadCertificate,
+		},
+		{
+			"an expired one",
+			certify(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }),
+			token.ErrBadCertificate,
+		},
 		{"one of another key", ca.certificate, token.ErrKeyMismatch},
 		{"nil", nil, token.ErrBadCertificate},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if authority, err := token.NewAuthority(other, test.certificate); !errors.Is(err, test.want) || (err == nil) != (authority != nil) {
+			key, err := token.NewKey(other, test.certificate)
+			var authority *token.Authority
+			if err == nil {
+				authority, err = token.NewAuthority(key)
+			}
+			if !errors.Is(err, test.want) || (err == nil) != (authority != nil) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
 		})
@@ -147,11 +177,12 @@ func TestNewAuthorityRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyPEM, err := key.PrivateKeyPEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := token.ParseAuthority(keyPEM, nil); !errors.Is(err, token.ErrBadCertificate) {
+	if _, err := token.NewAuthority(key); !errors.Is(err, token.ErrBadCertificate) {
 		t.Errorf("without a certificate: %v", err)
+	}
+	for _, key := range []*token.Key{nil, publicKey(t, generateKey(t, token.ES256))} {
+		if _, err := token.NewAuthority(key); !errors.Is(err, token.ErrPublicOnly) {
+			t.Errorf("%v: %v", key, err)
+		}
 	}
 }

@@ -10,29 +10,21 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// Claims are what a verified token says. The zero value says nothing and allows nothing.
+// Claims are the content of a verified token. The zero value allows nothing.
 type Claims struct {
-	// Issuer is "iss": who issued the token.
-	Issuer string
-	// Subject is "sub": who may use it. Empty is the anonymous subject.
-	Subject string
-	// Audience is the one of the token's audiences that the verifier was made for.
-	Audience string
-	// ExpiresAt is "exp", in UTC.
-	ExpiresAt time.Time
-	// NotBefore is "nbf", or the zero time when the token does not say.
-	NotBefore time.Time
-	// IssuedAt is "iat", or the zero time when the token does not say.
-	IssuedAt time.Time
-	// ID is "jti".
-	ID string
-	// Access is "access": what the token allows.
-	Access []scope.Scope
+	Issuer    string        // "iss"
+	Subject   string        // "sub"; empty is the anonymous subject
+	Audience  string        // the audience in "aud" that is the verifier's own
+	ExpiresAt time.Time     // "exp", in UTC as the others
+	NotBefore time.Time     // "nbf", or the zero time
+	IssuedAt  time.Time     // "iat", or the zero time
+	ID        string        // "jti"
+	Access    []scope.Scope // "access": what the token allows
 }
 
-// Allows reports whether the token allows all of the scope's actions on its resource. Type and name are compared
-// exactly; "*" in the token is every action, as for distribution. A scope without an action is never allowed, since a
-// check that asks for nothing is a mistake.
+// Allows reports whether the token allows all of the scope's actions on its resource. Type and
+// name are compared exactly; "*" in the token is every action, as for distribution. A scope
+// without an action is never allowed, since a check for nothing is a mistake.
 func (c Claims) Allows(s scope.Scope) bool {
 	return len(s.Actions) > 0 && len(c.Missing(s)) == 0
 }
@@ -51,8 +43,8 @@ func (c Claims) Missing(s scope.Scope) []string {
 	return missing
 }
 
-// receivedClaims is the payload of any issuer's token. The decoder of go-jose compares names exactly and refuses an object
-// that has one twice, unlike that of the standard library.
+// receivedClaims is the payload of any issuer's token. The decoder of go-jose compares names
+// exactly and refuses duplicates, unlike that of the standard library.
 type receivedClaims struct {
 	Issuer    string           `json:"iss"`
 	Subject   string           `json:"sub"`
@@ -64,37 +56,20 @@ type receivedClaims struct {
 	Access    []scope.Scope    `json:"access"`
 }
 
-func parseClaims(payload []byte) (*receivedClaims, error) {
-	var claims *receivedClaims // a pointer, to tell null from {}
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		return nil, malformed("the claims are not what they should be")
+// parseClaims checks the form of the claims, and the audience.
+func parseClaims(payload []byte, audience string) (Claims, error) {
+	var c *receivedClaims // a pointer, to tell null from {}
+	switch err := json.Unmarshal(payload, &c); {
+	case err != nil || c == nil:
+		return Claims{}, malformed("the claims have another form")
+	case c.ExpiresAt == nil:
+		return Claims{}, malformed("it has no exp")
+	case !slices.Contains(c.Audience, audience):
+		return Claims{}, errAudience
 	}
-	switch {
-	case claims == nil:
-		return nil, malformed("no claims")
-	case claims.ExpiresAt == nil:
-		return nil, malformed("no exp")
-	}
-	return claims, nil
-}
-
-// verified returns the claims for those who asked, after all checks.
-func (c *receivedClaims) verified(audience string) Claims {
 	return Claims{
-		Issuer:    c.Issuer,
-		Subject:   c.Subject,
-		Audience:  audience,
-		ExpiresAt: timeOf(c.ExpiresAt),
-		NotBefore: timeOf(c.NotBefore),
-		IssuedAt:  timeOf(c.IssuedAt),
-		ID:        c.ID,
-		Access:    c.Access,
-	}
-}
-
-func timeOf(date *jwt.NumericDate) time.Time {
-	if date == nil {
-		return time.Time{}
-	}
-	return date.Time().UTC()
+		Issuer: c.Issuer, Subject: c.Subject, Audience: audience, ID: c.ID, Access: c.Access,
+		ExpiresAt: c.ExpiresAt.Time().UTC(),
+		NotBefore: c.NotBefore.Time().UTC(), IssuedAt: c.IssuedAt.Time().UTC(), // zero for nil
+	}, nil
 }

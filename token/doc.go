@@ -1,90 +1,82 @@
-// Package token makes what a token server gives away: access tokens, which registries check, and refresh tokens, which
-// only the token server itself understands.
+// Package token issues and verifies the access tokens that registries accept.
 //
-// An [Issuer] signs access tokens with the signing key of a [KeySet]:
+// An [Issuer] signs tokens with a [KeySet]. Most programs need no more than this:
 //
-//	key, err := token.LoadKey("auth.key", "auth.crt") // or token.GenerateKey(token.ES256)
-//	keys, err := token.NewKeySet(key)
+//	keys, err := token.LoadOrGenerateKey("auth.key", "auth.crt")
 //	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
-//	issued, err := issuer.Issue(ctx, token.Grant{Subject: "alice", Audience: "registry.example.com", Access: granted})
+//	issued, err := issuer.Issue(ctx, token.Request{
+//		Subject: "alice", Audience: "registry.example.com", Access: allowed,
+//	})
 //
-// A [Verifier] is the registry's side of it, for tests, proxies and registries of one's own. [RefreshTokens] makes and
-// redeems refresh tokens over a [RefreshStore].
+// The registry has auth.crt as its rootcertbundle. A [Verifier] is the registry's side, for tests,
+// proxies and your own registries. Package token/share gives one token to identical requests, and
+// package token/refresh has refresh tokens.
 //
 // # The access token
 //
-// It is a JWT (RFC 7519) in JWS compact form (RFC 7515), made so that every registry accepts it:
+// It is a JWT (RFC 7519) in JWS compact form (RFC 7515) that every registry accepts:
 //
 //	typ     "JWT"
 //	alg     the one algorithm of the key
 //	kid     the RFC 7638 thumbprint of the key, or its libtrust id
-//	x5c     the certificates of the key, when it has any
+//	x5c     the certificates of the key, if it has any
 //
 //	iss     the name of the issuer
 //	sub     the subject, "" for the anonymous one
 //	aud     the service, a plain string
-//	iat     the time of issue less five seconds, as is nbf
+//	iat     the time of issue minus five seconds, as is nbf
 //	exp     the end of the lifetime
-//	jti     128 random bits
+//	jti     130 random bits
 //	access  [{"type":"repository","name":"team/app","actions":["pull","push"]}], never null
 //
-// Distribution 2.8 and 3.x disagree about the kid, and 3.0 computes it wrongly for elliptic curves, but all of them find
-// the key by x5c. So a key should have a certificate, which rootcertbundle then lists; see [KeySet.BundlePEM]. Distribution
-// 2.8 takes nothing but a string in aud, and zot refuses an iat in its future, without leeway.
+// Distribution 2.8 and 3.x disagree about the kid, and 3.0 computes it wrongly for elliptic
+// curves, but all of them find the key by x5c. So a key should have a certificate, which
+// rootcertbundle lists; see [KeySet.BundlePEM]. Distribution 2.8 accepts nothing but a string in
+// aud, and zot refuses an iat in its future, without leeway.
 //
 // # Keys
 //
-// ES256 is the default, and every registry takes it. [EdDSA], which is Ed25519, costs a third less, and is for those who know their
-// registries:
+// Every registry accepts ES256, the default. [EdDSA], which is Ed25519, costs a third less:
 //
 //	distribution 2.8    does not start with an Ed25519 certificate in its bundle
-//	distribution 3.0    takes it by x5c; the kid that it computes is wrong, so a key without a certificate is not found
-//	distribution 3.1    takes it
-//	zot                 takes it, by its documentation
+//	distribution 3.0    accepts it by x5c; it computes a wrong kid, so the key needs a certificate
+//	distribution 3.1    accepts it
+//	zot                 accepts it, by its documentation
 //
-// RS256 costs seventy times as much as ES256, with the 3072 bits of [GenerateKey], and is for what knows nothing else. The key may live
-// elsewhere: [NewKey] takes any [crypto.Signer]. [Key.Warnings] tells what will not work with which registry; log it at start.
-// Give each service a key of its own where zot is among them, since zot checks neither aud nor iss.
+// RS256 costs seventy times as much as ES256, with the 3072 bits of [GenerateKey], and is for
+// software that supports nothing else. [NewKey] takes any [crypto.Signer], such as one in a KMS.
+// [Key.Warnings] says what will not work with which registry; log it at start. Zot checks neither
+// aud nor iss, so give each service a key of its own if one of them is zot.
 //
-// # Many who ask the same
+// # Key rotation
 //
-// A cluster of which each node starts one image asks for the same token a thousand times. With [IssuerConfig.ShareFor] they are
-// given the same one for a while, which costs one signature; the comment of that field says what it means for the audit.
+// The simplest rotation is one that registries do not notice. The certificate of an [Authority]
+// stays in their rootcertbundle for years, and [AuthorityKeys] are short-lived keys below it:
 //
-// # Changing keys
+//	key, err := token.LoadKey("authority.key", "authority.crt") // see token.GenerateAuthority
+//	authority, err := token.NewAuthority(key)
+//	keys, err := authority.NewKeys(token.AuthorityKeysConfig{})
+//	config := token.IssuerConfig{Name: "auth.example.com", Keys: keys.KeySet()}
 //
-// Best is not to have to tell anybody. An [Authority] stands in the rootcertbundle of the registries for years, and
-// [AuthorityKeys] make short-lived keys below it, which no registry notices:
-//
-//	authority, err := token.LoadAuthority("authority.key", "authority.crt") // or token.GenerateAuthority, once
-//	keys, err := token.NewAuthorityKeys(token.AuthorityConfig{Authority: authority})
-//	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys.Keys()})
-//
-// Distribution 2.8 and 3.x take that, and a [Verifier] with Roots. Zot does not: it knows one key, that of the certificate in
-// its configuration. Distribution needs the chain only up to what is in its bundle: a leaf without the authority is
-// accepted where the authority itself is there, and refused where one above it is.
-//
-// A key with a certificate of its own is changed by hand, in this order. Distribution and zot read keys only at start:
+// Distribution 2.8 and 3.x support that, if the authority itself is in the bundle, and so does a
+// [Verifier] with Roots. Zot does not. A key with a certificate of its own is rotated by hand,
+// since registries read keys only at start:
 //
 //  1. [KeySet.Add] the next key. It verifies, and is in the bundle and in the JWKS.
-//  2. Write [KeySet.BundlePEM] to the rootcertbundle of each registry and start it again, one replica after the other.
-//     Both keys are known now.
-//  3. [KeySet.Promote] the next key. A registry that was forgotten refuses all tokens from here on; promoting the old key
-//     again helps at once.
+//  2. Write [KeySet.BundlePEM] to the rootcertbundle of each registry and restart it, one replica
+//     after the other. They know both keys now.
+//  3. [KeySet.Promote] the next key. A registry that was forgotten refuses all tokens from here
+//     on; promoting the old key again helps at once.
 //  4. Wait for the lifetime of a token and two minutes, for the leeway and the clocks.
-//  5. [KeySet.Retire] the old key, and write the bundle again. Registries forget the old key when they are next started;
-//     start them now if it has leaked.
+//  5. [KeySet.Retire] the old key, and write the bundle again. Registries forget the old key at
+//     their next start; restart them now if it has leaked.
 //
-// Distribution 3 with a file in jwks goes the same way, with [KeySet.JWKS] in step 2: it reads that file at start as well. Where
-// a token has an x5c it does not look at the kid, so jwks without a rootcertbundle is for keys without a certificate.
-// For a verifier that fetches the JWKS now and then, step 2 is to wait as long as it may keep the document, a minute for
-// that of package auth.
+// Zot reads only the first certificate of its file, so it cannot know two keys: replace the file
+// and restart zot at the moment of step 3. Distribution 3 with a file in jwks is rotated with
+// [KeySet.JWKS] in step 2; without a rootcertbundle it refuses tokens with an x5c. For a verifier
+// that fetches the JWKS, step 2 is to wait as long as it may cache the document, a minute for that
+// of package auth.
 //
-// A [KeyFile] follows a key in a file. It does steps 1, 3 and 5 by itself where it is known that the registries accept the new
-// key, and waits after the first where it is not.
-//
-// # What is not done
-//
-// There is no symmetric algorithm, no "none", no encryption, and a key that a token brings along (jwk, jku, x5u) is never
-// looked at.
+// There is no symmetric algorithm, no "none" and no encryption. A verifier never reads a key that
+// a token brings along (jwk, jku, x5u).
 package token

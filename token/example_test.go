@@ -2,7 +2,6 @@ package token_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 
@@ -12,11 +11,7 @@ import (
 
 // A token is issued, and a registry's side checks it.
 func Example() {
-	key, err := token.GenerateKey(token.ES256) // or token.LoadKey("auth.key", "auth.crt")
-	if err != nil {
-		log.Fatal(err)
-	}
-	keys, err := token.NewKeySet(key)
+	keys, err := token.GenerateKeySet(token.ES256) // or token.LoadOrGenerateKey
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -24,7 +19,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	issued, err := issuer.Issue(context.Background(), token.Grant{
+	issued, err := issuer.Issue(context.Background(), token.Request{
 		Subject:  "alice",
 		Audience: "registry.example.com",
 		Access:   []scope.Scope{{Type: "repository", Name: "alice/app", Actions: []string{"pull"}}},
@@ -60,7 +55,7 @@ func Example() {
 	// push: false
 }
 
-// A key is replaced while requests go on.
+// The signing key is changed by hand.
 func ExampleKeySet() {
 	first, err := token.GenerateKey(token.ES256)
 	if err != nil {
@@ -89,32 +84,4 @@ func ExampleKeySet() {
 	fmt.Println(len(keys.Keys()), keys.Signing() == second)
 
 	// Output: 1 true
-}
-
-func ExampleRefreshTokens() {
-	ctx := context.Background()
-	tokens, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
-	if err != nil {
-		log.Fatal(err)
-	}
-	text, record, err := tokens.Issue(ctx, token.RefreshGrant{Subject: "alice", Service: "registry.example.com", ClientID: "docker"})
-	if err != nil {
-		log.Fatal(err)
-	}
-
-	redeemed, err := tokens.Redeem(ctx, text, "registry.example.com")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(redeemed.Subject, redeemed.ClientID)
-
-	if _, err := tokens.Revoke(ctx, token.RefreshFilter{ID: record.ID}); err != nil {
-		log.Fatal(err)
-	}
-	_, err = tokens.Redeem(ctx, text, "registry.example.com")
-	fmt.Println(errors.Is(err, token.ErrRefreshInvalid))
-
-	// Output:
-	// alice docker
-	// true
 }

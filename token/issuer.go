@@ -1,193 +1,149 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
+	"slices"
 	"time"
 	"unicode/utf8"
 
+	"github.com/berthpass/registry-auth/internal/secret"
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// The lifetimes of an access token.
 const (
-	// DefaultLifetime is that of an [Issuer] without another. A push that takes longer fetches another token.
-	DefaultLifetime = 5 * time.Minute
-	// MinLifetime is what clients assume when nothing is said, and the least that the specification allows.
-	MinLifetime = time.Minute
-	// MaxLifetime bounds the harm that a stolen token does: it cannot be revoked.
-	MaxLifetime = time.Hour
+	defaultLifetime = 5 * time.Minute
+	minLifetime     = time.Minute // of the specification, and what clients assume
+	maxLifetime     = time.Hour   // a stolen token cannot be revoked
+	// backdated is how far in the past iat and nbf are. Zot refuses either in its future, without
+	// leeway, so this is how far the clock of a registry may be behind.
+	backdated = 5 * time.Second
 )
-
-// backdated is how far before the present iat and nbf are. Zot has no leeway and refuses either in its future, even by
-// two seconds, so the clock of a registry may be that much behind.
-const backdated = 5 * time.Second
 
 // An IssuerConfig configures an [Issuer].
 type IssuerConfig struct {
-	// Name is the "iss" of the tokens: the issuer in the registry's configuration. Required.
+	// Name is the "iss" of the tokens: the issuer in the configuration of the registry. Required.
 	Name string
 	// Keys are the keys, one of which signs. Required.
 	Keys *KeySet
-	// Lifetime is how long a token is valid: at least [MinLifetime] and at most [MaxLifetime]. Zero is
-	// [DefaultLifetime].
+	// Lifetime is how long a token is valid: a minute to an hour. Zero is five minutes; a push
+	// that takes longer fetches another token.
 	Lifetime time.Duration
-	// LibtrustKeyID puts the libtrust id of the key into kid instead of the thumbprint: for distribution 2.x with a key
-	// that has no certificate. Distribution 3.x then finds no key without a certificate.
+	// LibtrustKeyID puts the libtrust id of the key into kid, instead of the thumbprint: for
+	// distribution 2.x and a key without a certificate, which distribution 3.x then does not find.
 	LibtrustKeyID bool
-	// ShareFor lets those who ask the same for up to this long after a token was made have that token, and not one of their own:
-	// a cluster of which each node starts the same image then costs one signature. Zero shares nothing. It is at most a
-	// quarter of the lifetime, and leaves [MinLifetime] of it.
-	//
-	// The same is the same subject, audience and access of a [Grant], from addresses of one AddressClass, signed by the same key; lists of
-	// many scopes are not shared. All who ask the same wait for one signature, and share its error. Everything else is as without
-	// it: who asks and what is granted is decided for each request anew, so a right that was taken away is not in a
-	// token that is given out later. But the "jti" then names a token and no longer a request: several records of the
-	// audit have the same, which [Token.Shared] tells, and what is seen of a token at the registry belongs to one of them.
-	// A registry that accepts a jti only once cannot be used with it; none of the known ones does that.
-	ShareFor time.Duration
-	// MaxShared bounds how many tokens are kept for sharing. Beyond it requests get tokens of their own. The default is
-	// 1000, which take two or three megabytes.
-	MaxShared int
-	// AddressClass tells which addresses may share tokens: those for which it returns the same. The default is the network, of
-	// which it takes the first 16 bits of an IPv4 address and the first 48 of another one.
-	AddressClass func(netip.Addr) string
 	// Now is the clock. Nil is time.Now.
 	Now func() time.Time
 }
 
 // An Issuer makes access tokens. It is safe for concurrent use.
-type Issuer struct {
-	name          string
-	keys          *KeySet
-	lifetime      time.Duration
-	libtrustKeyID bool
-	sharing       *sharing // or nil
-	now           func() time.Time
-}
+type Issuer struct{ config IssuerConfig }
 
-// NewIssuer returns an issuer, or an error that says which field of the configuration is missing or out of range.
+// NewIssuer returns an issuer. The error says which field is missing or out of range.
 func NewIssuer(config IssuerConfig) (*Issuer, error) {
-	if config.Lifetime == 0 {
-		config.Lifetime = DefaultLifetime
-	}
+	config.Lifetime = cmp.Or(config.Lifetime, defaultLifetime)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
 	switch {
 	case config.Name == "" || !utf8.ValidString(config.Name):
-		return nil, errors.New("make issuer: the name is missing or not UTF-8")
+		return nil, errors.New("new issuer: the name is missing or not UTF-8")
 	case config.Keys == nil || config.Keys.Signing() == nil:
-		return nil, fmt.Errorf("make issuer: %w: no key in the set signs", ErrPublicOnly)
-	case config.Lifetime < MinLifetime || config.Lifetime > MaxLifetime:
-		return nil, fmt.Errorf("make issuer: a lifetime of %v, not of %v to %v", config.Lifetime, MinLifetime, MaxLifetime)
+		return nil, fmt.Errorf("new issuer: %w: no key of the set signs", errPublicOnly)
+	case config.Lifetime < minLifetime || config.Lifetime > maxLifetime:
+		return nil, fmt.Errorf("new issuer: the lifetime is %v, not 1m to 1h", config.Lifetime)
 	}
-	shared, err := newSharing(config)
-	if err != nil {
-		return nil, fmt.Errorf("make issuer: %w", err)
+	end := roundUp(config.Now().Add(config.Lifetime))
+	if _, err := config.Keys.signingUntil(end); err != nil {
+		return nil, fmt.Errorf("new issuer: %w", err)
 	}
-	if _, err := config.Keys.signingUntil(roundUp(config.Now().Add(config.Lifetime))); err != nil {
-		return nil, fmt.Errorf("make issuer: %w", err)
-	}
-	return &Issuer{
-		name:          config.Name,
-		keys:          config.Keys,
-		lifetime:      config.Lifetime,
-		libtrustKeyID: config.LibtrustKeyID,
-		sharing:       shared,
-		now:           config.Now,
-	}, nil
+	return &Issuer{config}, nil
 }
 
-// A Grant is what a token says.
-type Grant struct {
-	// Subject is the name of who may do it. Empty is the anonymous subject.
-	Subject string
-	// Audience is the service: the registry that the token is for. Required.
-	Audience string
-	// Access is what may be done. Scopes of one resource are merged, and those without an action left out.
-	Access []scope.Scope
-	// RemoteAddr is where the token is asked from, for an issuer that shares tokens: see [IssuerConfig.AddressClass]. The token
-	// does not say it.
-	RemoteAddr netip.Addr
+// A Request describes a token to be issued.
+type Request struct {
+	Subject  string        // the name of the user; empty is the anonymous subject
+	Audience string        // the service: the registry that the token is for; required
+	Access   []scope.Scope // what the token allows; scopes without an action are left out
 }
 
-// A Token is an access token, issued.
+// A Secret is a string that must not be printed, such as an access token. It is the same type as
+// authn.Secret: fmt, log/slog and encoding/json print three stars, and string(s) reads it.
+type Secret = secret.String
+
+// A Token is an issued access token.
 type Token struct {
-	// Value is the token as it travels. Whoever has it may do what it says, so it does not print.
-	Value Secret
-	// ID is the "jti", for the audit log.
-	ID string
-	// IssuedAt is the present, in whole seconds of UTC: what the answer's issued_at says. The token's own iat is a few
-	// seconds earlier, and earlier still in a shared token.
-	IssuedAt time.Time
-	// ExpiresAt is the token's exp. It is never before IssuedAt plus Lifetime.
-	ExpiresAt time.Time
-	// Lifetime is how long the token is valid: what the answer's expires_in says.
-	Lifetime time.Duration
-	// Shared says that the token was made for an earlier request.
-	Shared bool
+	Value Secret // does not print, since it works for everyone who has it
+	ID    string // the "jti", for the audit log
+	// IssuedAt is the present in whole seconds of UTC, for "issued_at" of the response. The iat of
+	// the token is a few seconds earlier.
+	IssuedAt  time.Time
+	ExpiresAt time.Time     // the "exp", never before IssuedAt plus Lifetime
+	Lifetime  time.Duration // for "expires_in" of the response
 }
 
-// Issue makes a token. An error means that no token can be made now: the signer failed, ctx is done, the certificate of the
-// key would end before the token and cannot be renewed (see [AuthorityKeys]), or the grant is not a valid one. It contains
-// nothing secret.
-func (i *Issuer) Issue(ctx context.Context, grant Grant) (Token, error) {
-	if err := ctx.Err(); err != nil { // a crypto.Signer takes no context
-		return Token{}, fmt.Errorf("issue token: %w", err)
-	}
-	// encoding/json would replace invalid UTF-8, and so make one subject of two.
-	if grant.Audience == "" || !utf8.ValidString(grant.Audience) || !utf8.ValidString(grant.Subject) {
-		return Token{}, errors.New("issue token: the audience is missing, or a name is not UTF-8")
-	}
-	now, access := i.now().UTC(), accessOf(grant.Access)
-	signer, err := i.signer(roundUp(now.Add(i.lifetime)))
-	if err != nil {
-		return Token{}, fmt.Errorf("issue token: %w", err)
-	}
-	if i.sharing == nil {
-		return i.issue(signer, grant, access, now)
-	}
-	question := i.sharing.question(grant, access)
-	if len(question) > maxQuestion {
-		return i.issue(signer, grant, access, now)
-	}
-	return i.sharing.get(ctx, shareKey{signer, question}, now, func() (Token, error) {
-		return i.issue(signer, grant, access, now)
-	})
-}
-
-// issue makes a token of its own.
-func (i *Issuer) issue(signer *compactSigner, grant Grant, access []scope.Scope, now time.Time) (Token, error) {
+// Issue makes a token. The error means that no token can be made now: the signer failed, ctx has
+// ended, the certificate of the key ends before the token would and cannot be renewed (see
+// [AuthorityKeys]), or the request is not valid. It contains nothing secret.
+func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
+	now := i.config.Now().UTC()
 	token := Token{
-		ID:        newTokenID(),
+		ID:        rand.Text(),
 		IssuedAt:  now.Truncate(time.Second),
-		ExpiresAt: roundUp(now.Add(i.lifetime)),
-		Lifetime:  i.lifetime,
+		ExpiresAt: roundUp(now.Add(i.config.Lifetime)),
+		Lifetime:  i.config.Lifetime,
 	}
-	payload, err := json.Marshal(i.claims(grant, access, token))
+	err := ctx.Err() // a crypto.Signer takes no context
+	if err == nil {
+		token.Value, err = i.sign(request, token)
+	}
 	if err != nil {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
-	value, err := signer.sign(payload)
-	if err != nil {
-		return Token{}, fmt.Errorf("issue token: %w", err)
-	}
-	token.Value = Secret(value)
 	return token, nil
 }
 
-// Keys returns the issuer's key set, to change its keys or to publish them.
-func (i *Issuer) Keys() *KeySet { return i.keys }
+func (i *Issuer) sign(request Request, token Token) (Secret, error) {
+	// encoding/json would replace invalid UTF-8, and so turn two subjects into one.
+	if request.Audience == "" ||
+		!utf8.ValidString(request.Audience) || !utf8.ValidString(request.Subject) {
+		return "", errors.New("the audience is missing, or a name is not UTF-8")
+	}
+	access := append([]scope.Scope{}, scope.Merge(request.Access)...) // never null
+	access = slices.DeleteFunc(access, func(s scope.Scope) bool { return len(s.Actions) == 0 })
+	past := token.IssuedAt.Add(-backdated).Unix()
+	payload, err := json.Marshal(issuedClaims{
+		Issuer: i.config.Name, Subject: request.Subject, Audience: request.Audience,
+		ExpiresAt: token.ExpiresAt.Unix(), NotBefore: past, IssuedAt: past,
+		ID: token.ID, Access: access,
+	})
+	if err != nil {
+		return "", err
+	}
+	key, err := i.config.Keys.signingUntil(token.ExpiresAt)
+	if err != nil {
+		return "", err
+	}
+	header := key.header
+	if i.config.LibtrustKeyID {
+		header = key.libtrustHeader
+	}
+	value, err := key.sign(header, payload)
+	return Secret(value), err
+}
 
-// Verifier returns a verifier of this issuer's tokens for one service, with the same keys and clock.
+// KeySet returns the issuer's key set, to change or publish its keys.
+func (i *Issuer) KeySet() *KeySet { return i.config.Keys }
+
+// Verifier returns a verifier of this issuer's tokens for one service, with the same keys and
+// clock.
 func (i *Issuer) Verifier(audience string) (*Verifier, error) {
-	return NewVerifier(VerifierConfig{Issuer: i.name, Audience: audience, Keys: i.keys, Now: i.now})
+	c := i.config
+	return NewVerifier(VerifierConfig{Issuer: c.Name, Audience: audience, Keys: c.Keys, Now: c.Now})
 }
 
 // issuedClaims is the payload of a token, in the order of the specification.
@@ -202,67 +158,5 @@ type issuedClaims struct {
 	Access    []scope.Scope `json:"access"`
 }
 
-func (i *Issuer) claims(grant Grant, access []scope.Scope, token Token) issuedClaims {
-	past := token.IssuedAt.Add(-backdated).Unix()
-	return issuedClaims{
-		Issuer:    i.name,
-		Subject:   grant.Subject,
-		Audience:  grant.Audience,
-		ExpiresAt: token.ExpiresAt.Unix(),
-		NotBefore: past,
-		IssuedAt:  past,
-		ID:        token.ID,
-		Access:    access,
-	}
-}
-
-// accessOf returns the "access" claim: never nil, each resource once, none without an action.
-func accessOf(granted []scope.Scope) []scope.Scope {
-	if len(granted) == 1 && isNormal(granted[0].Actions) {
-		return granted
-	}
-	merged := scope.Merge(granted)
-	access := merged[:0]
-	for _, s := range merged {
-		if len(s.Actions) > 0 {
-			access = append(access, s)
-		}
-	}
-	return access
-}
-
-// isNormal reports whether there are actions, sorted and each once.
-func isNormal(actions []string) bool {
-	for i := 1; i < len(actions); i++ {
-		if actions[i-1] >= actions[i] {
-			return false
-		}
-	}
-	return len(actions) > 0
-}
-
-func (i *Issuer) signer(end time.Time) (*compactSigner, error) {
-	key, err := i.keys.signingUntil(end)
-	if err != nil {
-		return nil, err
-	}
-	if i.libtrustKeyID {
-		return key.byLibtrustID, nil
-	}
-	return key.byThumbprint, nil
-}
-
-// newTokenID returns 128 random bits. Package rand ends the process when the system has none, so there is no error.
-func newTokenID() string {
-	var id [16]byte
-	_, _ = rand.Read(id[:])
-	return base64.RawURLEncoding.EncodeToString(id[:])
-}
-
-// roundUp returns t in whole seconds. A lifetime that is rounded down would end before the client expects it.
-func roundUp(t time.Time) time.Time {
-	if whole := t.Truncate(time.Second); !whole.Equal(t) {
-		return whole.Add(time.Second)
-	}
-	return t.Truncate(time.Second)
-}
+// roundUp returns t in whole seconds; a token must not end before its client expects it.
+func roundUp(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }

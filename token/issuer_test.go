@@ -33,19 +33,19 @@ func newIssuer(tb testing.TB, keys *token.KeySet, now func() time.Time) *token.I
 	return issuer
 }
 
-func issue(tb testing.TB, issuer *token.Issuer, grant token.Grant) token.Token {
+func issue(tb testing.TB, issuer *token.Issuer, request token.Request) token.Token {
 	tb.Helper()
-	issued, err := issuer.Issue(tb.Context(), grant)
+	issued, err := issuer.Issue(tb.Context(), request)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return issued
 }
 
-// aliceMay returns a grant of alice's for her own repository.
-func aliceMay(actions ...string) token.Grant {
+// aliceMay returns a request of alice for her own repository.
+func aliceMay(actions ...string) token.Request {
 	access := []scope.Scope{{Type: "repository", Name: "alice/app", Actions: actions}}
-	return token.Grant{Subject: "alice", Audience: service, Access: access}
+	return token.Request{Subject: "alice", Audience: service, Access: access}
 }
 
 // decode reads a token with the standard library alone, and checks nothing.
@@ -105,20 +105,32 @@ func TestAccessClaim(t *testing.T) {
 		want   string
 	}{
 		{"nothing is [], never null", nil, `[]`},
-		{"a scope without actions is left out", []scope.Scope{repository("a"), repository("b", "pull")}, `[{"type":"repository","name":"b","actions":["pull"]}]`},
+		{
+			"a scope without actions is left out",
+			[]scope.Scope{repository("a"), repository("b", "pull")},
+			`[{"type":"repository","name":"b","actions":["pull"]}]`,
+		},
 		{"only scopes without actions", []scope.Scope{repository("a")}, `[]`},
 		{
 			"a resource is there once, its actions sorted",
 			[]scope.Scope{repository("b", "push"), repository("a", "pull"), repository("b", "pull", "push")},
 			`[{"type":"repository","name":"b","actions":["pull","push"]},{"type":"repository","name":"a","actions":["pull"]}]`,
 		},
-		{"the catalog", []scope.Scope{{Type: "registry", Name: "catalog", Actions: []string{"*"}}}, `[{"type":"registry","name":"catalog","actions":["*"]}]`},
-		{"the catalog of zot", []scope.Scope{repository("", "pull")}, `[{"type":"repository","name":"","actions":["pull"]}]`},
+		{
+			"the catalog",
+			[]scope.Scope{{Type: "registry", Name: "catalog", Actions: []string{"*"}}},
+			`[{"type":"registry","name":"catalog","actions":["*"]}]`,
+		},
+		{
+			"the catalog of zot",
+			[]scope.Scope{repository("", "pull")},
+			`[{"type":"repository","name":"","actions":["pull"]}]`,
+		},
 	}
 	issuer := newIssuer(t, newKeySet(t, generateKey(t, token.ES256)), nil)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			issued := issue(t, issuer, token.Grant{Audience: service, Access: test.access})
+			issued := issue(t, issuer, token.Request{Audience: service, Access: test.access})
 			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(string(issued.Value), ".")[1])
 			if err != nil {
 				t.Fatal(err)
@@ -130,12 +142,14 @@ func TestAccessClaim(t *testing.T) {
 	}
 }
 
-func TestIssueDoesNotChangeTheGrant(t *testing.T) {
-	grant := aliceMay("push", "pull")
-	grant.Access = append(grant.Access, scope.Scope{Type: "repository", Name: "b"}, scope.Scope{Type: "repository", Name: "c", Actions: []string{"pull"}})
-	before := fmt.Sprint(grant)
-	issue(t, newIssuer(t, newKeySet(t, generateKey(t, token.ES256)), nil), grant)
-	if after := fmt.Sprint(grant); after != before {
+func TestIssueDoesNotChangeTheRequest(t *testing.T) {
+	request := aliceMay("push", "pull")
+	request.Access = append(request.Access, scope.Scope{Type: "repository", Name: "b"}, scope.Scope{
+		Type: "repository", Name: "c", Actions: []string{"pull"},
+	})
+	before := fmt.Sprint(request)
+	issue(t, newIssuer(t, newKeySet(t, generateKey(t, token.ES256)), nil), request)
+	if after := fmt.Sprint(request); after != before {
 		t.Errorf("%s became %s", before, after)
 	}
 }
@@ -153,15 +167,23 @@ func TestKeyIDs(t *testing.T) {
 		kid      string
 		header   []string
 	}{
-		{"thumbprint and x5c", withCertificate, false, withCertificate.ID(), []string{"alg", "kid", "typ", "x5c"}},
-		{"libtrust id and x5c", withCertificate, true, withCertificate.LibtrustID(), []string{"alg", "kid", "typ", "x5c"}},
+		{
+			"thumbprint and x5c", withCertificate, false, withCertificate.ID(),
+			[]string{"alg", "kid", "typ", "x5c"},
+		},
+		{
+			"libtrust id and x5c", withCertificate, true, withCertificate.LibtrustID(),
+			[]string{"alg", "kid", "typ", "x5c"},
+		},
 		{"thumbprint alone", bare, false, bare.ID(), []string{"alg", "kid", "typ"}},
 		{"libtrust id alone", bare, true, bare.LibtrustID(), []string{"alg", "kid", "typ"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			keys := newKeySet(t, test.key)
-			issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys, LibtrustKeyID: test.libtrust})
+			issuer, err := token.NewIssuer(token.IssuerConfig{
+				Name: issuerName, Keys: keys, LibtrustKeyID: test.libtrust,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -203,9 +225,21 @@ func TestIssuerConfigIsChecked(t *testing.T) {
 		{"a name that is not UTF-8", token.IssuerConfig{Name: "\xff", Keys: keys}, false},
 		{"no keys", token.IssuerConfig{Name: issuerName}, false},
 		{"keys that only verify", token.IssuerConfig{Name: issuerName, Keys: public}, false},
-		{"less than a minute", token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: time.Minute - 1}, false},
-		{"more than an hour", token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: time.Hour + 1}, false},
-		{"a negative lifetime", token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: -time.Minute}, false},
+		{
+			"less than a minute",
+			token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: time.Minute - 1},
+			false,
+		},
+		{
+			"more than an hour",
+			token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: time.Hour + 1},
+			false,
+		},
+		{
+			"a negative lifetime",
+			token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: -time.Minute},
+			false,
+		},
 		{"a minute", token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: time.Minute}, true},
 		{"an hour", token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: time.Hour}, true},
 		{"the default", token.IssuerConfig{Name: issuerName, Keys: keys}, true},
@@ -224,16 +258,16 @@ func TestIssueRefuses(t *testing.T) {
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
 	tests := []struct {
-		name  string
-		grant token.Grant
+		name    string
+		request token.Request
 	}{
-		{"no audience", token.Grant{Subject: "alice"}},
-		{"a subject that is not UTF-8", token.Grant{Subject: "a\xff", Audience: service}},
-		{"an audience that is not UTF-8", token.Grant{Subject: "a", Audience: "\xff"}},
+		{"no audience", token.Request{Subject: "alice"}},
+		{"a subject that is not UTF-8", token.Request{Subject: "a\xff", Audience: service}},
+		{"an audience that is not UTF-8", token.Request{Subject: "a", Audience: "\xff"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if issued, err := issuer.Issue(t.Context(), test.grant); err == nil || issued != (token.Token{}) {
+			if issued, err := issuer.Issue(t.Context(), test.request); err == nil || issued != (token.Token{}) {
 				t.Errorf("issued %+v, error %v", issued, err)
 			}
 		})
@@ -268,6 +302,9 @@ func TestASignerThatFailsLaterCostsOneToken(t *testing.T) {
 	issue(t, issuer, aliceMay("pull"))
 }
 
+// base32Alphabet is that of RFC 4648, section 6: each character has five bits.
+const base32Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
 func TestTokenIDsAreUnique(t *testing.T) {
 	private, err := token.GenerateKey(token.EdDSA) // the cheapest
 	if err != nil {
@@ -277,22 +314,22 @@ func TestTokenIDsAreUnique(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 10_000 {
 		id := issue(t, issuer, aliceMay("pull")).ID
-		if random, err := base64.RawURLEncoding.DecodeString(id); err != nil || len(random) != 16 || seen[id] {
-			t.Fatalf("id %q: %v, seen before: %v", id, err, seen[id])
+		if bits := 5 * len(id); strings.Trim(id, base32Alphabet) != "" || bits < 128 || seen[id] {
+			t.Fatalf("id %q has %d bits, seen before: %v", id, bits, seen[id])
 		}
 		seen[id] = true
 	}
 }
 
 func TestAnOrdinaryTokenIsSmall(t *testing.T) {
-	grant := token.Grant{Subject: "alice", Audience: service}
+	request := token.Request{Subject: "alice", Audience: service}
 	for i := range 10 {
-		grant.Access = append(grant.Access, scope.Scope{
+		request.Access = append(request.Access, scope.Scope{
 			Type: "repository", Name: fmt.Sprintf("organisation/project/application-%d", i), Actions: []string{"pull", "push"},
 		})
 	}
 	for _, algorithm := range algorithms {
-		issued := issue(t, newIssuer(t, newKeySet(t, generateKey(t, algorithm)), nil), grant)
+		issued := issue(t, newIssuer(t, newKeySet(t, generateKey(t, algorithm)), nil), request)
 		if len(issued.Value) > 4096 {
 			t.Errorf("%s: %d bytes", algorithm, len(issued.Value))
 		}

@@ -1,9 +1,7 @@
 package token
 
 import (
-	"bytes"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,124 +9,26 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// use is the "use" of a key that signs (RFC 7517, section 4.2).
-const use = "sig"
-
-// JWKS returns the public keys of the set as a JWK Set (RFC 7517, section 5), with the id, the algorithm and the
-// certificates of each. Distribution 3.x reads it from a file, other services from an address.
-func (s *KeySet) JWKS() []byte { return bytes.Clone(s.load().jwks) }
-
-// BundlePEM returns the certificates of the set's keys, as the rootcertbundle of distribution wants them. Only the
-// certificates of the keys themselves are in it, not those above: a CA in the bundle would let whatever it certifies sign
-// tokens. A key without a certificate is left out. The set of [AuthorityKeys] is the exception: it has the certificate of the
-// authority in the place of its keys', which registries need not know.
-func (s *KeySet) BundlePEM() []byte { return bytes.Clone(s.load().bundle) }
-
-// ParseJWKS reads a JWK Set into a set that only verifies. Keys that this package does not know (their type, algorithm,
-// curve or size, or a use other than signatures) are skipped, as RFC 7517 asks. A kid that is not the thumbprint is
-// remembered, so that tokens of other issuers are verified as well.
-//
-// A symmetric or private key is an error: whoever published it has to know, and its tokens prove nothing. So is a set in
-// which no key is left.
-func ParseJWKS(data []byte) (*KeySet, error) {
-	var raw struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
-	if err := json.Unmarshal(data, &raw); err != nil {
-		return nil, fmt.Errorf("read JWK set: %w", err)
-	}
-	var list []*Key
-	for i, one := range raw.Keys {
-		key, err := parseJWK(one)
-		if errors.Is(err, errSkipped) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read JWK set: key %d: %w", i+1, err)
-		}
-		list = addNewer(list, key)
-	}
-	return NewKeySet(nil, list...)
-}
-
-// errSkipped is the error for a key that this package does not know.
-var errSkipped = errors.New("skipped")
-
-func parseJWK(data []byte) (*Key, error) {
-	var secret struct {
-		Type      string          `json:"kty"`
-		Symmetric json.RawMessage `json:"k"`
-		Private   json.RawMessage `json:"d"`
-	}
-	if json.Unmarshal(data, &secret) == nil && (secret.Type == "oct" || secret.Symmetric != nil || secret.Private != nil) {
-		return nil, fmt.Errorf("%w: a secret key in a set of public keys", ErrUnsupportedKey)
-	}
-	var jwk jose.JSONWebKey
-	if jwk.UnmarshalJSON(data) != nil || !jwk.IsPublic() || jwk.Use != "" && jwk.Use != use {
-		return nil, errSkipped
-	}
-	key, err := NewPublicKey(jwk.Key, jwk.Certificates...)
-	if err != nil || jwk.Algorithm != "" && jwk.Algorithm != string(key.algorithm) {
-		return nil, errSkipped
-	}
-	key.name = jwk.KeyID
-	return key, nil
-}
-
-// ParseBundle reads PEM certificates, such as distribution's rootcertbundle, into a set that only verifies: the key of
-// each certificate, whatever its dates. Anything else in the data is an error, and so is a certificate of a weak key. Of
-// two certificates of one key, the one that is valid for longer counts.
-func ParseBundle(data []byte) (*KeySet, error) {
-	certificates, err := parseCertificates(data)
-	if err != nil {
-		return nil, fmt.Errorf("read certificate bundle: %w", err)
-	}
-	var list []*Key
-	for i, certificate := range certificates {
-		key, err := NewPublicKey(certificate.PublicKey, certificate)
-		if err != nil {
-			return nil, fmt.Errorf("read certificate bundle: certificate %d: %w", i+1, err)
-		}
-		list = addNewer(list, key)
-	}
-	return NewKeySet(nil, list...)
-}
-
-// addNewer appends key. If it is there already, the one whose certificate is valid for longer stays.
-func addNewer(list []*Key, key *Key) []*Key {
-	for i, other := range list {
-		if other.id != key.id {
-			continue
-		}
-		if validLonger(key.chain, other.chain) {
-			list[i] = key
-		}
-		return list
-	}
-	return append(list, key)
-}
-
-func validLonger(a, b []*x509.Certificate) bool {
-	return len(a) > 0 && (len(b) == 0 || a[0].NotAfter.After(b[0].NotAfter))
-}
-
-func encodeJWKS(list []*Key) ([]byte, error) {
-	set := jose.JSONWebKeySet{Keys: make([]jose.JSONWebKey, len(list))}
-	for i, key := range list {
-		set.Keys[i] = jose.JSONWebKey{
-			Key:          key.public,
-			KeyID:        key.id,
-			Algorithm:    string(key.algorithm),
-			Use:          use,
+// JWKS returns the public keys as a JWK Set (RFC 7517, section 5), with the id, the algorithm and
+// the certificates of each. Distribution 3.x reads it from a file, other services over HTTP.
+func (s *KeySet) JWKS() []byte {
+	var set jose.JSONWebKeySet
+	for _, key := range s.Keys() {
+		set.Keys = append(set.Keys, jose.JSONWebKey{
+			Key: key.public, KeyID: key.id, Algorithm: string(key.algorithm), Use: "sig",
 			Certificates: key.chain,
-		}
+		})
 	}
-	return json.Marshal(set)
+	data, _ := json.Marshal(set) // all keys of a set have a JWK
+	return data
 }
 
-func encodeBundle(list []*Key) []byte {
+// BundlePEM returns the certificates of the keys, for the rootcertbundle of distribution, and not
+// those above: a CA in the bundle would allow everything that it certified to sign tokens. For
+// [AuthorityKeys], which registries need not know, it has the certificate of the authority alone.
+func (s *KeySet) BundlePEM() []byte {
 	var certificates []*x509.Certificate
-	for _, key := range list {
+	for _, key := range s.Keys() {
 		switch {
 		case key.authority != nil && !slices.ContainsFunc(certificates, key.authority.Equal):
 			certificates = append(certificates, key.authority)
@@ -136,9 +36,79 @@ func encodeBundle(list []*Key) []byte {
 			certificates = append(certificates, key.chain[0])
 		}
 	}
-	var bundle []byte
-	for _, certificate := range certificates {
-		bundle = append(bundle, encodeCertificate(certificate)...)
+	return encodeCertificates(certificates)
+}
+
+// ParseJWKS reads a JWK Set into a set that only verifies. It skips keys of an unknown or weak
+// type, algorithm, curve or size and keys with another use than signatures, as RFC 7517 asks. Each
+// kid is remembered, for the tokens of other issuers. A symmetric or private key is an error,
+// since it was published by mistake, and so is a set in which no key is left.
+func ParseJWKS(data []byte) (*KeySet, error) {
+	var raw struct {
+		Keys []json.RawMessage `json:"keys"`
 	}
-	return bundle
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return nil, fmt.Errorf("parse JWK set: %w: %w", ErrKey, err)
+	}
+	var list []*Key
+	for i, one := range raw.Keys {
+		key, err := parseJWK(one)
+		if err != nil {
+			return nil, fmt.Errorf("parse JWK set: key %d: %w", i+1, err)
+		}
+		if key != nil {
+			list = addNewer(list, key)
+		}
+	}
+	return NewKeySet(nil, list...)
+}
+
+// parseJWK returns no key for one that is skipped.
+func parseJWK(data []byte) (*Key, error) {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(data, &members) // anything but an object is skipped below
+	if members["k"] != nil || members["d"] != nil || string(members["kty"]) == `"oct"` {
+		return nil, fmt.Errorf("%w: a secret key in a set of public keys", errUnsupportedKey)
+	}
+	var jwk jose.JSONWebKey
+	if jwk.UnmarshalJSON(data) == nil && jwk.IsPublic() && (jwk.Use == "" || jwk.Use == "sig") {
+		key, err := newPublicKey(jwk.Key, jwk.Certificates...)
+		if err == nil && (jwk.Algorithm == "" || jwk.Algorithm == string(key.algorithm)) {
+			key.name = jwk.KeyID
+			return key, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // skipped
+}
+
+// ParseBundle reads PEM certificates, such as the rootcertbundle of distribution, into a set that
+// only verifies: the key of each certificate, whatever its dates. Anything else is an error, and
+// so is a weak key. Of two certificates of one key, the one that is valid for longer counts.
+func ParseBundle(data []byte) (*KeySet, error) {
+	certificates, err := parseCertificates(data)
+	if err != nil {
+		return nil, fmt.Errorf("parse certificate bundle: %w", err)
+	}
+	var list []*Key
+	for i, certificate := range certificates {
+		key, err := newPublicKey(certificate.PublicKey, certificate)
+		if err != nil {
+			return nil, fmt.Errorf("parse certificate bundle: certificate %d: %w", i+1, err)
+		}
+		list = addNewer(list, key)
+	}
+	return NewKeySet(nil, list...)
+}
+
+// addNewer appends key, or replaces one with the same id whose certificate ends earlier.
+func addNewer(list []*Key, key *Key) []*Key {
+	i := indexOf(list, key.id)
+	switch {
+	case i < 0:
+		return append(list, key)
+	case len(key.chain) > 0 &&
+		(len(list[i].chain) == 0 || key.chain[0].NotAfter.After(list[i].chain[0].NotAfter)):
+		list[i] = key
+	}
+	return list
 }

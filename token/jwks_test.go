@@ -140,10 +140,16 @@ func TestParseJWKSSkipsWhatItDoesNotKnow(t *testing.T) {
 		{"the same key again", good},
 		{"an unknown type", `{"kty":"XYZ","x":"AAAA"}`},
 		{"an unknown curve", `{"kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA"}`},
-		{"a point that is not on its curve", `{"kty":"EC","crv":"P-256","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`},
+		{
+			"a point that is not on its curve",
+			`{"kty":"EC","crv":"P-256","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`,
+		},
 		{"a weak RSA key", `{"kty":"RSA","n":"` + strings.Repeat("_", 170) + `","e":"AQAB"}`},
 		{"a key for encryption", strings.Replace(otherJWK(t), `"use":"sig"`, `"use":"enc"`, 1)},
-		{"a key of another algorithm", strings.Replace(otherJWK(t), `"alg":"ES256"`, `"alg":"ES384"`, 1)},
+		{
+			"a key of another algorithm",
+			strings.Replace(otherJWK(t), `"alg":"ES256"`, `"alg":"ES384"`, 1),
+		},
 		{"not an object", `"hello"`},
 	}
 	for _, test := range tests {

@@ -2,82 +2,69 @@ package token
 
 import (
 	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
-	"errors"
+	"encoding/base32"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
 )
 
-var (
-	// ErrUnsupportedKey means that a key is of a type, a curve or a size that is weak or that registries do not take.
-	ErrUnsupportedKey = errors.New("token: unsupported key")
-	// ErrKeyMismatch means that two things that should belong to one key do not: a certificate, a signer, a signature.
-	ErrKeyMismatch = errors.New("token: key mismatch")
-	// ErrBadCertificate means that a certificate chain is out of order, expired or not yet valid.
-	ErrBadCertificate = errors.New("token: bad certificate")
-	// ErrEncryptedKey means that a private key is protected with a passphrase, which this package does not ask for.
-	ErrEncryptedKey = errors.New("token: encrypted private key")
-	// ErrPublicOnly means that a key cannot do what was asked of it, since its private part is not here: it only verifies,
-	// or it lives in a device.
-	ErrPublicOnly = errors.New("token: no private key")
-)
-
-// A Key signs tokens or, without its private part, only verifies them. It has one [Algorithm] and, usually, a
+// A Key signs tokens or, without its private part, only verifies them. It usually has a
 // certificate, by which distribution finds it.
 //
-// Make one with [GenerateKey], [LoadKey], [ParseKey], [NewKey] or [NewPublicKey]. A Key does not change and is safe for
-// concurrent use, provided that its signer is. It never prints its private part.
+// Make one with [GenerateKey], [LoadKey], [ParseKey] or [NewKey]. A Key does not change, is safe
+// for concurrent use if its signer is, and never prints its private part.
 type Key struct { //nolint:recvcheck // a copied Key must not print its private part either
 	id         string
 	libtrustID string
-	name       string // the kid in the JWKS that the key came from, when that is another one
+	name       string // the kid in the JWKS that the key came from, if it is another one
 	algorithm  Algorithm
 	public     crypto.PublicKey
 	chain      []*x509.Certificate
-	warnings   []string // what was noticed while loading
+	warnings   []string // from loading
 
-	// What a key of AuthorityKeys has besides: registries find it by the certificate of the authority alone, and no token
-	// that it signs ends later than signsUntil.
+	// Set for keys of AuthorityKeys only: registries find the key by the certificate of the
+	// authority, and no token that it signs ends later than signsUntil.
 	authority  *x509.Certificate
 	signsUntil time.Time
 
-	signer       crypto.Signer  // nil when the key only verifies
-	byThumbprint *compactSigner // with the id as kid
-	byLibtrustID *compactSigner // with the libtrust id as kid
+	signer         crypto.Signer // nil if the key only verifies
+	header         string        // of its tokens, encoded; kid is the id
+	libtrustHeader string        // likewise; kid is the libtrust id
 }
 
-// NewKey returns a key that signs with signer, which may be a private key in memory or a handle to one in a KMS, an HSM
-// or an agent; it must be safe for concurrent use. The chain, if any, is the certificate of the key, then that of its
-// issuer, and so on.
+// NewKey returns a key that signs with signer: a private key in memory, or a handle to one in a
+// KMS, an HSM or an agent, which is safe for concurrent use. The chain, if any, is the certificate
+// of the key, then that of its issuer, and so on. An *[crypto/ecdsa.PrivateKey] signs
+// deterministically (RFC 6979); every other signer gets [crypto/rand.Reader].
 //
-// An *[crypto/ecdsa.PrivateKey] makes signatures without randomness, by RFC 6979; every other signer is given [crypto/rand.Reader].
-//
-// A message is signed and verified before NewKey returns, so that a signer of another key fails at start and not in the
-// first request. The error wraps [ErrUnsupportedKey], [ErrKeyMismatch] or [ErrBadCertificate], or is the signer's.
-func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (*Key, error) {
-	return newKeyAt(time.Now(), signer, chain)
-}
-
-func newKeyAt(now time.Time, signer crypto.Signer, chain []*x509.Certificate) (*Key, error) {
-	if signer == nil {
-		return nil, fmt.Errorf("%w: no signer", ErrPublicOnly)
-	}
-	key, err := NewPublicKey(signer.Public(), chain...)
-	if err != nil {
+// NewKey signs and verifies a message, so that a wrong signer fails at start and not in the first
+// request. The error wraps [ErrKey], and the signer's error if there is one.
+func NewKey(signer crypto.Signer, chain ...*x509.Certificate) (key *Key, err error) {
+	defer func() {
+		if r := recover(); r != nil { // as a nil pointer and an empty private key do
+			key, err = nil, fmt.Errorf("%w: nil, or it panicked: %v", errBadSigner, r)
+		}
+	}()
+	if key, err = newPublicKey(signer.Public(), chain...); err != nil {
 		return nil, err
 	}
-	if err := checkValidity(chain, now); err != nil {
+	if err := checkValidity(chain, time.Now()); err != nil {
 		return nil, err
 	}
 	return key.withSigner(signer)
 }
 
-// NewPublicKey returns a key that only verifies. The chain is checked as by [NewKey], except that an expired certificate
-// is accepted: that the key is in a [KeySet] is what makes it trusted.
-func NewPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, error) {
+// newPublicKey returns a key that only verifies. An expired certificate is accepted: the key is
+// trusted because it is in a set.
+func newPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, error) {
 	algorithm, err := algorithmOf(public)
 	if err != nil {
 		return nil, err
@@ -86,26 +73,37 @@ func NewPublicKey(public crypto.PublicKey, chain ...*x509.Certificate) (*Key, er
 		return nil, err
 	}
 	key := &Key{algorithm: algorithm, public: public, chain: slices.Clone(chain)}
-	if key.id, err = thumbprint(public); err != nil {
-		return nil, err
-	}
-	if key.libtrustID, err = libtrustID(public); err != nil {
-		return nil, err
-	}
-	return key, nil
+	key.id, key.libtrustID, err = keyIDs(public)
+	return key, err
 }
 
-// withSigner returns a copy of the key that signs with signer, after a test.
+// keyIDs returns the thumbprint of RFC 7638 with SHA-256, in base64url, and the libtrust id: 240
+// bits of the SHA-256 of the key in DER, in base32, in groups of four. Leading zero bytes of a
+// coordinate count (RFC 7518, section 6.2.1.2), although distribution drops them.
+func keyIDs(public crypto.PublicKey) (thumbprint, libtrust string, err error) {
+	sum, err := (&jose.JSONWebKey{Key: public}).Thumbprint(crypto.SHA256)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %w", errUnsupportedKey, err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %w", errUnsupportedKey, err)
+	}
+	digest := sha256.Sum256(der)
+	text := base32.StdEncoding.EncodeToString(digest[:240/8])
+	var groups []string
+	for group := range slices.Chunk([]byte(text), 4) {
+		groups = append(groups, string(group))
+	}
+	return base64.RawURLEncoding.EncodeToString(sum), strings.Join(groups, ":"), nil
+}
+
+// withSigner returns a copy of the key that signs with signer, and tests it.
 func (k *Key) withSigner(signer crypto.Signer) (*Key, error) {
 	signing := *k
 	signing.signer = signer
-	var err error
-	if signing.byThumbprint, err = signing.newSigner(k.id); err != nil {
-		return nil, err
-	}
-	if signing.byLibtrustID, err = signing.newSigner(k.libtrustID); err != nil {
-		return nil, err
-	}
+	signing.header = signing.encodeHeader(k.id)
+	signing.libtrustHeader = signing.encodeHeader(k.libtrustID)
 	if err := signing.selfTest(); err != nil {
 		return nil, err
 	}
@@ -122,59 +120,54 @@ func (k *Key) LibtrustID() string { return k.libtrustID }
 // Algorithm returns the one algorithm of the key.
 func (k *Key) Algorithm() Algorithm { return k.algorithm }
 
-// Public returns the public key: an *[ecdsa.PublicKey], an [ed25519.PublicKey] or an *[rsa.PublicKey].
+// Public returns an *[ecdsa.PublicKey], an [ed25519.PublicKey] or an *[rsa.PublicKey].
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
 // CanSign reports whether the key signs. Otherwise it only verifies.
-func (k *Key) CanSign() bool { return k.signer != nil }
+func (k *Key) CanSign() bool { return k != nil && k.signer != nil }
 
 // Certificates returns the certificate of the key and those above it, or nothing.
 func (k *Key) Certificates() []*x509.Certificate { return slices.Clone(k.chain) }
 
-// soonExpired is how long before its end a certificate is worth a warning.
-const soonExpired = 30 * 24 * time.Hour
-
-// Warnings returns what will not work with this key at which registry, a sentence each, for the log at start. A key that
-// [GenerateKey] made with the default algorithm has none, nor has one that only verifies.
+// Warnings returns which registries will not work with this key and why, a sentence each, to be
+// logged at start. A key that [GenerateKey] made with [ES256] has none.
 func (k *Key) Warnings() []string {
 	if !k.CanSign() {
 		return nil
 	}
 	warnings := slices.Clone(k.warnings)
 	if len(k.chain) == 0 {
-		warnings = append(warnings, "the key has no certificate, so its tokens carry no x5c: distribution 2.8 does not find the key, nor does 3.0 an elliptic one")
+		warnings = append(warnings, "the key has no certificate, so tokens carry no x5c: "+
+			"distribution 2.8 does not find the key, nor does 3.0 find an elliptic curve key")
 	}
-	warnings = append(warnings, k.expiryWarnings()...)
-	if startsWithZero(k.public) {
-		warnings = append(warnings, "a coordinate of the key begins with a zero byte, which distribution up to 3.1 drops from the kid: it finds the key only by x5c, or in a JWKS file")
-	}
-	if k.algorithm == EdDSA {
-		warnings = append(warnings, ed25519Warning)
-	}
-	return warnings
-}
-
-const ed25519Warning = "distribution 2.8 does not start with an Ed25519 certificate in its bundle"
-
-func (k *Key) expiryWarnings() []string {
-	var warnings []string
-	for _, certificate := range k.chain {
-		renewed := k.authority != nil && certificate != k.authority
-		if !renewed && time.Now().Add(soonExpired).After(certificate.NotAfter) {
-			warnings = append(warnings, fmt.Sprintf("the certificate %q expires at %s: registries will then refuse all tokens",
-				certificate.Subject, certificate.NotAfter.UTC().Format(time.RFC3339)))
+	for _, c := range k.chain {
+		renewed := k.authority != nil && c != k.authority
+		if !renewed && time.Until(c.NotAfter) < 30*24*time.Hour {
+			warnings = append(warnings, fmt.Sprintf("the certificate %q expires at %s: "+
+				"registries will then refuse all tokens", c.Subject, timestamp(c.NotAfter)))
 		}
 	}
+	if startsWithZero(k.public) {
+		warnings = append(warnings, "a coordinate of the key starts with a zero byte, which "+
+			"distribution up to 3.1 drops from the kid: it needs x5c or a JWKS file")
+	}
+	if k.algorithm == EdDSA {
+		warnings = append(warnings,
+			"distribution 2.8 does not start with an Ed25519 certificate in its bundle")
+	}
 	return warnings
 }
 
-// maySign reports whether the key may sign a token that ends then.
-func (k *Key) maySign(end time.Time) bool { return k.signsUntil.IsZero() || !end.After(k.signsUntil) }
+// maySign reports whether the key may sign a token that expires at end.
+func (k *Key) maySign(end time.Time) bool {
+	return k.signsUntil.IsZero() || !end.After(k.signsUntil)
+}
 
 // String returns the algorithm and the id.
 func (k Key) String() string { return string(k.algorithm) + " key " + k.id }
 
-// Format implements [fmt.Formatter] and prints [Key.String] under every verb, so that no verb reaches the private part.
+// Format implements [fmt.Formatter] and prints [Key.String] under every verb, so that no verb
+// prints the private part.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // LogValue implements [slog.LogValuer].

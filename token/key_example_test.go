@@ -2,95 +2,77 @@ package token_test
 
 import (
 	"bytes"
-	"crypto/x509"
 	"fmt"
 	"log"
-	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/berthpass/registry-auth/token"
 )
 
-// The registries have the certificate of the authority in rootcertbundle. The keys below it come and go.
-func ExampleNewAuthorityKeys() {
-	authority, err := token.GenerateAuthority(token.ES256) // once; then token.LoadAuthority("authority.key", "authority.crt")
+// The registries have the certificate of the authority in rootcertbundle. The keys below it come
+// and go.
+func ExampleAuthority_NewKeys() {
+	authority, err := token.GenerateAuthority(token.ES256) // once; then LoadKey and NewAuthority
 	if err != nil {
 		log.Fatal(err)
 	}
-	keys, err := token.NewAuthorityKeys(token.AuthorityConfig{Authority: authority})
+	keys, err := authority.NewKeys(token.AuthorityKeysConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys.Keys()})
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Name: "auth.example.com", Keys: keys.KeySet(),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	before, bundle := issuer.Keys().Signing(), issuer.Keys().BundlePEM()
+	before, bundle := issuer.KeySet().Signing(), issuer.KeySet().BundlePEM()
 
 	// This happens by itself; here a key has leaked.
 	if err := keys.Renew(); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("the same key:", issuer.Keys().Signing() == before)
-	fmt.Println("the same bundle:", bytes.Equal(issuer.Keys().BundlePEM(), bundle))
+	fmt.Println("the same key:", issuer.KeySet().Signing() == before)
+	fmt.Println("the same bundle:", bytes.Equal(issuer.KeySet().BundlePEM(), bundle))
 	// Output:
 	// the same key: false
 	// the same bundle: true
 }
 
-// An operator replaces the key file. The registries know the authority of the new key.
-func ExampleOpenKeyFile() {
+// At the first start the key is generated; later starts load it.
+func ExampleLoadOrGenerateKey() {
 	folder, err := os.MkdirTemp("", "example")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	path := filepath.Join(folder, "auth.pem")
-	authority, err := token.GenerateAuthority(token.ES256)
+	keyFile, certFile := filepath.Join(folder, "auth.key"), filepath.Join(folder, "auth.crt")
+
+	first, err := token.LoadOrGenerateKey(keyFile, certFile)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	second, err := token.LoadOrGenerateKey(keyFile, certFile)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	fmt.Println("the same key:", first.Signing().ID() == second.Signing().ID())
+	// Output: the same key: true
+}
+
+// A key for a test, which is lost when the process ends.
+func ExampleGenerateKeySet() {
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		log.Fatal(err)
 	}
-	replace := func() {
-		key, err := authority.GenerateKey(token.ES256, token.DefaultKeyLifetime)
-		if err != nil {
-			log.Fatal(err)
-		}
-		keyPEM, err := key.PrivateKeyPEM()
-		if err != nil {
-			log.Fatal(err)
-		}
-		if err := os.WriteFile(path, append(keyPEM, key.CertificatePEM()...), 0o600); err != nil {
-			log.Fatal(err)
-		}
-	}
-
-	replace()
-	roots := x509.NewCertPool()
-	roots.AddCert(authority.Certificate())
-	file, err := token.OpenKeyFile(path, token.KeyFileConfig{
-		Roots:        roots,
-		PublishFirst: -1, // nobody fetches the JWKS
-		Logger:       slog.New(slog.DiscardHandler),
-	})
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
 	if err != nil {
 		log.Fatal(err)
 	}
-	before := file.Keys().Signing()
-
-	replace()
-	if err := file.Reload(); err != nil { // would be seen some seconds later anyway
-		log.Fatal(err)
-	}
-	fmt.Println("the same key:", file.Keys().Signing() == before)
-
-	if err := os.Truncate(path, 100); err != nil {
-		log.Fatal(err)
-	}
-	if err := file.Reload(); err != nil {
-		fmt.Println("not taken over; keys:", len(file.Keys().Keys()))
-	}
-	// Output:
-	// the same key: false
-	// not taken over; keys: 2
+	fmt.Println(issuer.KeySet().Signing().Algorithm())
+	// Output: ES256
 }

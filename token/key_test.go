@@ -66,7 +66,7 @@ func TestTheDefaultAlgorithmIsES256(t *testing.T) {
 	}
 }
 
-// An id that is made of the curve, or of nothing but its parameters, is the same for all keys; docker_auth and distribution had it so.
+// In docker_auth and distribution the id was computed from the curve alone, the same for all keys.
 func TestTwoKeysHaveDifferentIDs(t *testing.T) {
 	for _, algorithm := range []token.Algorithm{token.ES256, token.EdDSA} {
 		first, second := generateKey(t, algorithm), generateKey(t, algorithm)
@@ -76,7 +76,8 @@ func TestTwoKeysHaveDifferentIDs(t *testing.T) {
 	}
 }
 
-// One fresh P-256 key in 128 has such a coordinate, so with 1000 keys this fails with near certainty if they are kept.
+// One fresh P-256 key in 128 has such a coordinate, so with 1000 keys this fails with near
+// certainty if they are kept.
 func TestGeneratedKeysHaveNoLeadingZero(t *testing.T) {
 	for range 1000 {
 		key := generateKey(t, token.ES256)
@@ -150,10 +151,23 @@ func TestAFaultySignerFailsAtStart(t *testing.T) {
 		want error
 	}{
 		{"that signs with another key", other.Sign, token.ErrKeyMismatch},
-		{"that answers with an error", func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, down }, down},
-		{"that panics", func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { panic("bug") }, nil},
-		{"that answers with nothing", func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, nil }, nil},
-		{"that answers with junk", func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return make([]byte, 64), nil }, nil},
+		{
+			"that answers with an error",
+			func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, down }, down,
+		},
+		{
+			"that panics",
+			func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { panic("bug") }, nil,
+		},
+		{
+			"that answers with nothing",
+			func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, nil }, nil,
+		},
+		{
+			"that answers with junk",
+			func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return make([]byte, 64), nil },
+			nil,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -166,8 +180,38 @@ func TestAFaultySignerFailsAtStart(t *testing.T) {
 	if _, err := token.NewKey(fakeSigner{one.Public(), one.Sign}); err != nil {
 		t.Errorf("a signer without fault: %v", err)
 	}
-	if _, err := token.NewKey(nil); !errors.Is(err, token.ErrPublicOnly) {
+	if _, err := token.NewKey(nil); !errors.Is(err, token.ErrBadSigner) {
 		t.Errorf("no signer: error %v", err)
+	}
+}
+
+// panickingSigner is a driver with a bug.
+type panickingSigner struct{ fakeSigner }
+
+func (panickingSigner) Public() crypto.PublicKey { panic("bug") }
+
+func TestAUselessSignerIsRefused(t *testing.T) {
+	private := generateECDSA(t)
+	tests := map[string]crypto.Signer{
+		"nil":                                nil,
+		"a nil *ecdsa.PrivateKey":            (*ecdsa.PrivateKey)(nil),
+		"a nil *rsa.PrivateKey":              (*rsa.PrivateKey)(nil),
+		"a nil ed25519.PrivateKey":           ed25519.PrivateKey(nil),
+		"an empty ed25519.PrivateKey":        ed25519.PrivateKey{},
+		"half an ed25519.PrivateKey":         make(ed25519.PrivateKey, 32),
+		"an empty ecdsa.PrivateKey":          &ecdsa.PrivateKey{},
+		"an ecdsa.PrivateKey with no secret": &ecdsa.PrivateKey{PublicKey: private.PublicKey},
+		"an empty rsa.PrivateKey":            &rsa.PrivateKey{},
+		"one whose Public panics":            panickingSigner{},
+		"one without a public key":           fakeSigner{nil, private.Sign},
+		"one with a nil public key":          fakeSigner{(*ecdsa.PublicKey)(nil), private.Sign},
+	}
+	for name, signer := range tests {
+		t.Run(name, func(t *testing.T) {
+			if key, err := token.NewKey(signer); !errors.Is(err, token.ErrKey) || key != nil {
+				t.Errorf("%v, error %v", key, err)
+			}
+		})
 	}
 }
 
@@ -202,12 +246,39 @@ func TestCertificateChainsAreChecked(t *testing.T) {
 		{"none", nil, nil, nil},
 		{"the leaf alone", []*x509.Certificate{leaf}, nil, nil},
 		{"leaf, intermediate", []*x509.Certificate{leaf, ca.certificate}, nil, nil},
-		{"leaf, intermediate, root", []*x509.Certificate{leaf, ca.certificate, root.certificate}, nil, nil},
-		{"intermediate first", []*x509.Certificate{ca.certificate, leaf}, token.ErrBadCertificate, token.ErrBadCertificate},
-		{"the intermediate missing", []*x509.Certificate{leaf, root.certificate}, token.ErrBadCertificate, token.ErrBadCertificate},
-		{"a leaf of another key", []*x509.Certificate{stranger}, token.ErrKeyMismatch, token.ErrKeyMismatch},
-		{"only the intermediate", []*x509.Certificate{ca.certificate}, token.ErrKeyMismatch, token.ErrKeyMismatch},
-		{"below a leaf", []*x509.Certificate{leaf, leaf}, token.ErrBadCertificate, token.ErrBadCertificate},
+		{
+			"leaf, intermediate, root",
+			[]*x509.Certificate{leaf, ca.certificate, root.certificate},
+			nil, nil,
+		},
+		{
+			"intermediate first",
+			[]*x509.Certificate{ca.certificate, leaf},
+			token.ErrBadCertificate, token.ErrBadCertificate,
+		},
+		{
+			"the intermediate missing",
+			[]*x509.Certificate{leaf, root.certificate},
+			token.ErrBadCertificate, token.ErrBadCertificate,
+		},
+		{
+			"a leaf of another key",
+			[]*x509.Certificate{stranger},
+			token.ErrKeyMismatch,
+			token.ErrKeyMismatch,
+		},
+		{
+			"only the intermediate",
+			[]*x509.Certificate{ca.certificate},
+			token.ErrKeyMismatch,
+			token.ErrKeyMismatch,
+		},
+		{
+			"below a leaf",
+			[]*x509.Certificate{leaf, leaf},
+			token.ErrBadCertificate,
+			token.ErrBadCertificate,
+		},
 		{"an expired leaf", []*x509.Certificate{expired}, token.ErrBadCertificate, nil},
 		{"a leaf of the future", []*x509.Certificate{future}, token.ErrBadCertificate, nil},
 		{"nil", []*x509.Certificate{nil}, token.ErrBadCertificate, token.ErrBadCertificate},

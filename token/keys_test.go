@@ -89,7 +89,8 @@ func (a *authority) leaf(tb testing.TB, signer crypto.Signer, change func(*x509.
 	return certify(tb, template, a, signer)
 }
 
-// certify signs the template with the issuer's key, or with the subject's own when there is no issuer.
+// certify signs the template with the issuer's key, or with the subject's own when there is no
+// issuer.
 func certify(tb testing.TB, template *x509.Certificate, issuer *authority, subject crypto.Signer) *x509.Certificate {
 	tb.Helper()
 	if issuer == nil {
@@ -123,7 +124,9 @@ func privateKey(tb testing.TB, data []byte) crypto.Signer {
 
 func newVerifierAt(tb testing.TB, keys *token.KeySet, now func() time.Time) *token.Verifier {
 	tb.Helper()
-	verifier, err := token.NewVerifier(token.VerifierConfig{Issuer: issuerName, Audience: service, Keys: keys, Now: now})
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Issuer: issuerName, Audience: service, Keys: keys, Now: now,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}

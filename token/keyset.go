@@ -1,202 +1,158 @@
 package token
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-var (
-	// ErrKeyUnknown means that no key of the set is meant: by an id, or by the header of a token.
-	ErrKeyUnknown = errors.New("token: unknown key")
-	// ErrKeyInUse means that a key cannot be retired, since it is the one that signs. Promote another one first.
-	ErrKeyInUse = errors.New("token: the key is signing")
-)
-
-// A KeySet holds the key that signs now and the keys whose tokens are still accepted.
-//
-// To change the signing key, Add the next one, wait until every registry knows it, Promote it, wait until the last token
-// of the old key has expired (the lifetime, and a minute of leeway), and Retire the old one. Every method is safe for
-// concurrent use, at any time: a token that is issued or verified meanwhile sees the set before the change or after it,
-// and readers never wait.
-//
-// The set of [AuthorityKeys] or of a [KeyFile] does all that by itself, whenever it is used; it may be changed by hand as
-// well.
+// A KeySet holds the key that signs and the keys whose tokens are still accepted. It is safe for
+// concurrent use. The package comment says how to change the signing key by hand; the set of
+// [AuthorityKeys] does it by itself.
 type KeySet struct {
-	mu      sync.Mutex // held by writers
-	current atomic.Pointer[keys]
-	keeper  keeper // or nil
+	renewal *AuthorityKeys // or nil
+
+	mu      sync.Mutex
+	signing *Key   // nil if the set only verifies
+	list    []*Key // replaced, never changed
 }
 
-// A keeper changes the keys of a set when it is time to. Its methods are safe for concurrent use.
-type keeper interface {
-	// keep is called before each use of the set. Almost always it compares times and returns. It may be slow for the one
-	// call that has something to do, and never makes the others wait.
-	keep()
-	// signUntil waits for a signing key that may sign a token which ends then.
-	signUntil(end time.Time) error
-}
-
-// keys is one state of a KeySet. It never changes.
-type keys struct {
-	signing    *Key // nil in a set that only verifies
-	list       []*Key
-	byID       map[string]*Key
-	byKeyID    map[string]*Key // every kid by which a token may name a key
-	jwks       []byte
-	bundle     []byte
-	algorithms []Algorithm
-}
-
-// NewKeySet returns a set in which signing signs, and others are accepted as well. A set with a nil signing key and at
-// least one other only verifies; [NewIssuer] refuses it. The error wraps [ErrPublicOnly] when signing cannot sign, and
-// [ErrKeyUnknown] when there is no key at all.
+// NewKeySet returns a set in which signing signs, and others are accepted as well. If signing is
+// nil, the set only verifies. The error wraps [ErrKey]: signing cannot sign, a key is nil or there
+// twice, or there is none.
 func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
-	list := others
+	list := slices.Clone(others)
 	if signing != nil {
 		list = append([]*Key{signing}, others...)
 	}
-	first, err := newKeys(signing, list)
-	if err != nil {
+	s := &KeySet{}
+	if err := s.replace(signing, list); err != nil {
 		return nil, err
 	}
-	set := &KeySet{}
-	set.current.Store(first)
-	return set, nil
+	return s, nil
 }
 
-// Signing returns the key that signs now, or nil when the set only verifies.
-func (s *KeySet) Signing() *Key { return s.load().signing }
+// Signing returns the key that signs, or nil if the set only verifies.
+func (s *KeySet) Signing() *Key {
+	signing, _ := s.current()
+	return signing
+}
 
 // Keys returns all keys, in the order in which they were added.
-func (s *KeySet) Keys() []*Key { return slices.Clone(s.load().list) }
+func (s *KeySet) Keys() []*Key {
+	_, list := s.current()
+	return slices.Clone(list)
+}
 
-// Add adds a key that verifies and does not sign yet. A key with the id of one in the set takes its place: so a
-// certificate is renewed under the same key. The error wraps [ErrPublicOnly] when that one signs and the new one cannot.
+// Add adds a key that verifies and does not sign yet. It replaces a key with the same id, to renew
+// a certificate; only a key that can sign replaces the signing one. The error wraps [ErrKey].
 func (s *KeySet) Add(key *Key) error {
 	if key == nil {
-		return fmt.Errorf("add key: %w: nil", ErrKeyUnknown)
+		return fmt.Errorf("add key: %w: nil", ErrKey)
 	}
-	return s.update("add key", func(now *keys) (*keys, error) {
-		list, signing := slices.Clone(now.list), now.signing
-		old := now.byID[key.id]
-		if old == nil {
-			return newKeys(signing, append(list, key))
-		}
-		if old == signing {
-			signing = key
-		}
-		list[slices.Index(list, old)] = key
-		return newKeys(signing, list)
-	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	signing, list := s.signing, slices.Clone(s.list)
+	if signing != nil && signing.id == key.id {
+		signing = key
+	}
+	if i := indexOf(list, key.id); i >= 0 {
+		list[i] = key
+	} else {
+		list = append(list, key)
+	}
+	return s.replace(signing, list)
 }
 
-// Promote lets the key with this id sign from now on; the one that signed is kept. The error wraps [ErrKeyUnknown], or
-// [ErrPublicOnly] when the key cannot sign.
+// Promote makes the key with this id the signing key; the one before stays in the set. The error
+// wraps [ErrKey]: there is no such key, or it cannot sign.
 func (s *KeySet) Promote(id string) error {
-	return s.update("promote key", func(now *keys) (*keys, error) {
-		key := now.byID[id]
-		if key == nil {
-			return nil, fmt.Errorf("%w: %q", ErrKeyUnknown, id)
-		}
-		return newKeys(key, now.list)
-	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := indexOf(s.list, id)
+	if i < 0 {
+		return fmt.Errorf("promote key: %w: %q", errNotInSet, id)
+	}
+	return s.replace(s.list[i], s.list)
 }
 
-// Retire removes the key with this id: its tokens are refused from now on. The error wraps [ErrKeyUnknown], or
-// [ErrKeyInUse] when it is the one that signs, or the last one.
+// Retire removes the key with this id, so that its tokens are refused. The error wraps [ErrKey]:
+// there is no such key, or it is the one that signs, or the last one.
 func (s *KeySet) Retire(id string) error {
-	return s.update("retire key", func(now *keys) (*keys, error) {
-		key := now.byID[id]
-		switch {
-		case key == nil:
-			return nil, fmt.Errorf("%w: %q", ErrKeyUnknown, id)
-		case key == now.signing || len(now.list) == 1:
-			return nil, fmt.Errorf("%w: %q", ErrKeyInUse, id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := indexOf(s.list, id)
+	switch {
+	case i < 0:
+		return fmt.Errorf("retire key: %w: %q", errNotInSet, id)
+	case s.list[i] == s.signing || len(s.list) == 1:
+		return fmt.Errorf("retire key: %w: %q", errKeyInUse, id)
+	}
+	return s.replace(s.signing, slices.Delete(slices.Clone(s.list), i, i+1))
+}
+
+// replace checks and sets the keys. The caller has locked the set.
+func (s *KeySet) replace(signing *Key, list []*Key) error {
+	switch {
+	case len(list) == 0:
+		return fmt.Errorf("%w: the key set is empty", ErrKey)
+	case signing != nil && !signing.CanSign():
+		return fmt.Errorf("%w: %v cannot sign for the key set", errPublicOnly, signing)
+	}
+	for i, key := range list {
+		if key == nil || indexOf(list[:i], key.id) >= 0 {
+			return fmt.Errorf("%w: a key of the set is nil or there twice", ErrKey)
 		}
-		return newKeys(now.signing, slices.DeleteFunc(slices.Clone(now.list), func(k *Key) bool { return k == key }))
-	})
-}
-
-// load returns the present state of the set.
-func (s *KeySet) load() *keys {
-	if s.keeper != nil {
-		s.keeper.keep()
 	}
-	return s.current.Load()
+	s.signing, s.list = signing, list
+	return nil
 }
 
-// signingUntil returns the key that signs a token which ends then. The error wraps ErrBadCertificate when registries would
-// refuse the token before its end, or says why there is no other key.
+func (s *KeySet) load() (signing *Key, list []*Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signing, s.list
+}
+
+// current does a renewal that is due before it loads the keys.
+func (s *KeySet) current() (signing *Key, list []*Key) {
+	if s.renewal != nil {
+		s.renewal.renewIfDue()
+	}
+	return s.load()
+}
+
+// signingUntil returns the key for a token that expires at end, if its certificate ends later.
 func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
-	if key := s.load().signing; key.maySign(end) {
-		return key, nil
-	}
-	if s.keeper != nil {
-		if err := s.keeper.signUntil(end); err != nil {
+	key := s.Signing()
+	if !key.maySign(end) && s.renewal != nil {
+		if err := s.renewal.renewFor(end); err != nil {
 			return nil, err
 		}
+		key, _ = s.load()
 	}
-	key := s.current.Load().signing
 	if !key.maySign(end) {
-		return nil, fmt.Errorf("%w: that of the signing key ends before the token would", ErrBadCertificate)
+		return nil, fmt.Errorf("%w: it ends before the token would", errBadCertificate)
 	}
 	return key, nil
 }
 
-func (s *KeySet) update(doing string, change func(*keys) (*keys, error)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next, err := change(s.current.Load())
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+// find returns the key that a token names by this kid, or nil. A name from a JWKS never hides the
+// computed id of another key.
+func find(list []*Key, kid string) *Key {
+	var named *Key
+	for _, key := range list {
+		if kid == key.id || kid == key.libtrustID {
+			return key
+		}
+		if kid != "" && kid == key.name && named == nil {
+			named = key
+		}
 	}
-	s.current.Store(next)
-	return nil
+	return named
 }
 
-func newKeys(signing *Key, list []*Key) (*keys, error) {
-	if len(list) == 0 {
-		return nil, fmt.Errorf("make key set: %w: no key", ErrKeyUnknown)
-	}
-	if signing != nil && !signing.CanSign() {
-		return nil, fmt.Errorf("make key set: %w: %v", ErrPublicOnly, signing)
-	}
-	k := &keys{signing: signing, list: slices.Clone(list), byID: make(map[string]*Key, len(list))}
-	for _, key := range list {
-		if key == nil {
-			return nil, fmt.Errorf("make key set: %w: nil", ErrKeyUnknown)
-		}
-		if k.byID[key.id] != nil {
-			return nil, fmt.Errorf("make key set: %v is there twice", key)
-		}
-		k.byID[key.id] = key
-		k.algorithms = append(k.algorithms, key.algorithm)
-	}
-	k.byKeyID = indexKeyIDs(list)
-	var err error
-	if k.jwks, err = encodeJWKS(list); err != nil {
-		return nil, fmt.Errorf("make key set: %w", err)
-	}
-	k.bundle = encodeBundle(list)
-	return k, nil
-}
-
-// indexKeyIDs maps every kid to its key. The ids that are computed from the keys come first: a name that somebody gave to
-// a key in a JWKS never hides one.
-func indexKeyIDs(list []*Key) map[string]*Key {
-	index := make(map[string]*Key, 2*len(list))
-	for _, key := range list {
-		index[key.id] = key
-		index[key.libtrustID] = key
-	}
-	for _, key := range list {
-		if _, taken := index[key.name]; key.name != "" && !taken {
-			index[key.name] = key
-		}
-	}
-	return index
+func indexOf(list []*Key, id string) int {
+	return slices.IndexFunc(list, func(key *Key) bool { return key.id == id })
 }

@@ -33,17 +33,51 @@ func TestKeysAreAddedPromotedAndRetired(t *testing.T) {
 		list    []*token.Key
 	}{
 		{"add b", func() error { return keys.Add(b) }, nil, a, []*token.Key{a, b}},
-		{"add c, that only verifies", func() error { return keys.Add(unknown) }, nil, a, []*token.Key{a, b, unknown}},
-		{"add nil", func() error { return keys.Add(nil) }, token.ErrKeyUnknown, a, []*token.Key{a, b, unknown}},
-		{"promote a key that only verifies", func() error { return keys.Promote(c.ID()) }, token.ErrPublicOnly, a, []*token.Key{a, b, unknown}},
-		{"promote an unknown key", func() error { return keys.Promote("x") }, token.ErrKeyUnknown, a, []*token.Key{a, b, unknown}},
-		{"retire the signing key", func() error { return keys.Retire(a.ID()) }, token.ErrKeyInUse, a, []*token.Key{a, b, unknown}},
-		{"retire an unknown key", func() error { return keys.Retire("") }, token.ErrKeyUnknown, a, []*token.Key{a, b, unknown}},
-		{"promote b", func() error { return keys.Promote(b.ID()) }, nil, b, []*token.Key{a, b, unknown}},
+		{
+			"add c, that only verifies", func() error { return keys.Add(unknown) }, nil, a,
+			[]*token.Key{a, b, unknown},
+		},
+		{
+			"add nil", func() error { return keys.Add(nil) }, token.ErrKey, a,
+			[]*token.Key{a, b, unknown},
+		},
+		{
+			"promote a key that only verifies", func() error { return keys.Promote(c.ID()) },
+			token.ErrPublicOnly, a,
+			[]*token.Key{a, b, unknown},
+		},
+		{
+			"promote an unknown key", func() error { return keys.Promote("x") }, token.ErrNotInSet,
+			a,
+			[]*token.Key{a, b, unknown},
+		},
+		{
+			"retire the signing key", func() error { return keys.Retire(a.ID()) },
+			token.ErrKeyInUse, a,
+			[]*token.Key{a, b, unknown},
+		},
+		{
+			"retire an unknown key", func() error { return keys.Retire("") }, token.ErrNotInSet, a,
+			[]*token.Key{a, b, unknown},
+		},
+		{
+			"promote b", func() error { return keys.Promote(b.ID()) }, nil, b,
+			[]*token.Key{a, b, unknown},
+		},
 		{"retire a", func() error { return keys.Retire(a.ID()) }, nil, b, []*token.Key{b, unknown}},
-		{"retire a again", func() error { return keys.Retire(a.ID()) }, token.ErrKeyUnknown, b, []*token.Key{b, unknown}},
-		{"replace c by its private key", func() error { return keys.Add(c) }, nil, b, []*token.Key{b, c}},
-		{"replace b, that signs, by its public key", func() error { return keys.Add(publicKey(t, b)) }, token.ErrPublicOnly, b, []*token.Key{b, c}},
+		{
+			"retire a again", func() error { return keys.Retire(a.ID()) }, token.ErrNotInSet, b,
+			[]*token.Key{b, unknown},
+		},
+		{
+			"replace c by its private key", func() error { return keys.Add(c) }, nil, b,
+			[]*token.Key{b, c},
+		},
+		{
+			"replace b, that signs, by its public key",
+			func() error { return keys.Add(publicKey(t, b)) }, token.ErrPublicOnly, b,
+			[]*token.Key{b, c},
+		},
 		{"promote c", func() error { return keys.Promote(c.ID()) }, nil, c, []*token.Key{b, c}},
 	}
 	for _, step := range steps {
@@ -104,8 +138,8 @@ func TestARenewedCertificateIsInTheNextToken(t *testing.T) {
 	}
 }
 
-// Tokens are issued and verified without a pause while keys come and go. A token is given up only after its key was
-// retired, as in real life, where it has then expired.
+// Tokens are issued and verified without a pause during rotations. A key is retired when no token
+// of it is in use any more.
 func TestRotationFailsNoRequest(t *testing.T) {
 	keys := newKeySet(t, generateKey(t, token.ES256))
 	issuer := newIssuer(t, keys, nil)

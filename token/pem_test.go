@@ -79,24 +79,61 @@ func TestParseKeyRefuses(t *testing.T) {
 	}{
 		{"nothing", nil, nil, nil, "no PEM data"},
 		{"no PEM", []byte("hello"), nil, nil, "no PEM data"},
-		{"an encrypted PKCS #8 key", testdata(t, "p256-pkcs8-encrypted.pem"), nil, token.ErrEncryptedKey, "decrypt it first"},
-		{"an encrypted SEC 1 key", testdata(t, "p256-sec1-encrypted.pem"), nil, token.ErrEncryptedKey, "decrypt it first"},
+		{
+			"an encrypted PKCS #8 key", testdata(t, "p256-pkcs8-encrypted.pem"), nil,
+			token.ErrEncryptedKey, "decrypt it first",
+		},
+		{
+			"an encrypted SEC 1 key", testdata(t, "p256-sec1-encrypted.pem"), nil,
+			token.ErrEncryptedKey, "decrypt it first",
+		},
 		{"P-224", testdata(t, "p224-sec1.pem"), nil, token.ErrUnsupportedKey, "P-224"},
-		{"RSA of 1024 bits", testdata(t, "rsa1024-pkcs8.pem"), nil, token.ErrUnsupportedKey, "1024"},
-		{"X25519, which cannot sign", testdata(t, "x25519-pkcs8.pem"), nil, token.ErrUnsupportedKey, "cannot sign"},
+		{
+			"RSA of 1024 bits", testdata(t, "rsa1024-pkcs8.pem"), nil, token.ErrUnsupportedKey,
+			"1024",
+		},
+		{
+			"X25519, which cannot sign", testdata(t, "x25519-pkcs8.pem"), nil,
+			token.ErrUnsupportedKey, "cannot sign",
+		},
 		{"two private keys", join(key, other), nil, nil, "more than one private key"},
 		{"the same private key twice", join(key, key), nil, nil, "more than one private key"},
 		{"a certificate and no key", certificate, nil, nil, "no private key"},
-		{"the parameters and no key", bytes.SplitAfter(testdata(t, "p256-sec1-parameters.pem"), []byte("PARAMETERS-----\n"))[0], nil, nil, ""},
-		{"a key that is cut off", key[:len(key)-30], nil, nil, "cut off"},
-		{"a damaged block before the key", join([]byte("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"), key), nil, nil, "damaged"},
-		{"junk in the block", []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), nil, nil, "read private key"},
-		{"junk in the certificate", join(key, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), nil, token.ErrBadCertificate, ""},
+		{
+			"the parameters and no key",
+			bytes.SplitAfter(testdata(t, "p256-sec1-parameters.pem"), []byte("PARAMETERS-----\n"))[0],
+			nil, nil, "",
+		},
+		{"a key that is cut off", key[:len(key)-30], nil, token.ErrPEM, "truncated"},
+		{
+			"a damaged block before the key",
+			join([]byte("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"), key), nil,
+			nil, "damaged",
+		},
+		{
+			"junk in the block",
+			[]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), nil, nil,
+			"parse private key",
+		},
+		{
+			"junk in the certificate",
+			join(key, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")),
+			nil, token.ErrBadCertificate, "",
+		},
 		{"a certificate of another key", other, certificate, token.ErrKeyMismatch, "another key"},
-		{"a private key among the certificates", key, join(certificate, key), nil, "among certificates"},
-		{"certificates in both places", join(key, certificate), certificate, nil, "one place only"},
+		{
+			"a private key among the certificates", key, join(certificate, key), nil,
+			"among certificates",
+		},
+		{
+			"certificates in both places", join(key, certificate), certificate, nil,
+			"and in a file of their own",
+		},
 		{"a certificate file without PEM", key, []byte("hello"), nil, "no PEM data"},
-		{"a public key", []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), nil, nil, "unexpected PEM block"},
+		{
+			"a public key", []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+			nil, nil, "unexpected block",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -194,7 +231,7 @@ func TestLoadKey(t *testing.T) {
 	}
 	write(testdata(t, "p256-pkcs8.pem"), 0o644)
 	key, err = token.LoadKey(keyFile, certFile)
-	if err != nil || len(key.Warnings()) != 1 || !strings.Contains(key.Warnings()[0], "everybody") {
+	if err != nil || len(key.Warnings()) != 1 || !strings.Contains(key.Warnings()[0], "all users") {
 		t.Errorf("readable by all: %v, warnings %q", err, key.Warnings())
 	}
 	write(nil, 0o600)

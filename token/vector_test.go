@@ -43,7 +43,10 @@ func TestThumbprintsOfTheRFCs(t *testing.T) {
 		name, want string
 		key        *Key
 	}{
-		{"RFC 7638, section 3.1", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", readKey(t, rfc7638Key)},
+		{
+			"RFC 7638, section 3.1", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+			readKey(t, rfc7638Key),
+		},
 		{"RFC 8037, appendix A.3", "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", ed25519Key(t)},
 	}
 	for _, test := range tests {
@@ -67,12 +70,12 @@ func TestSignaturesOfTheRFCs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			payload, err := checkSignature(test.jws, header, test.key)
+			payload, err := test.key.verify(test.jws, header.Algorithm)
 			if err != nil || !bytes.Equal(payload, []byte(test.payload)) {
 				t.Errorf("payload %q, error %v", payload, err)
 			}
 			flipped := strings.Replace(test.jws, ".", ".A", 1)
-			if payload, err := checkSignature(flipped, header, test.key); err == nil || payload != nil {
+			if payload, err := test.key.verify(flipped, header.Algorithm); err == nil || payload != nil {
 				t.Errorf("another payload: %q, error %v", payload, err)
 			}
 		})
@@ -116,11 +119,7 @@ func TestECDSASignaturesNeedNoRandomness(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			signer := *key.byThumbprint
-			if signer.hashed, err = key.algorithm.hashOf("sam"); err != nil {
-				t.Fatal(err)
-			}
-			signature, err := signer.signature([]byte("ple"))
+			signature, err := key.signature([]byte("sample"))
 			if got := strings.ToUpper(hex.EncodeToString(signature)); err != nil || got != test.want {
 				t.Errorf("%s, error %v; want %s", got, err, test.want)
 			}

@@ -1,92 +1,58 @@
 package token
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	jose "github.com/go-jose/go-jose/v4"
 )
 
-// Why a token is refused. All of them mean 401 with a new challenge; [ErrKeyUnknown] is another one.
-var (
-	// ErrMalformed means that it is no token of the accepted form.
-	ErrMalformed = errors.New("token: malformed")
-	// ErrSignature means that it was not signed with the key that it names.
-	ErrSignature = errors.New("token: wrong signature")
-	// ErrIssuer means that somebody else issued it.
-	ErrIssuer = errors.New("token: wrong issuer")
-	// ErrAudience means that it is for another service.
-	ErrAudience = errors.New("token: wrong audience")
-	// ErrExpired means that its time is over.
-	ErrExpired = errors.New("token: expired")
-	// ErrNotYetValid means that its nbf or iat is in the future.
-	ErrNotYetValid = errors.New("token: not yet valid")
-)
-
-// DefaultLeeway is how far the clocks of issuer and verifier may differ, as in distribution.
-const DefaultLeeway = time.Minute
+const defaultLeeway = time.Minute // as in distribution
 
 // A VerifierConfig configures a [Verifier].
 type VerifierConfig struct {
-	// Issuer is the only "iss" that is accepted. Required.
+	// Issuer is the only accepted "iss". Required.
 	Issuer string
 	// Audience is the service that tokens must be for. Required.
 	Audience string
 	// Keys are the keys whose tokens are accepted. Required, unless there are Roots.
 	Keys *KeySet
-	// Roots, if any, are CAs: a token with an x5c chain that leads to one of them is accepted too. Any certificate below
-	// these CAs can then sign tokens, whatever it was made for, so they should certify nothing else.
+	// Roots, if any, are CAs: a token whose x5c chain leads to one of them is accepted too. Every
+	// certificate below these CAs, whatever its purpose, can then sign tokens, so they should
+	// certify nothing else.
 	Roots *x509.CertPool
-	// Leeway is how far the clocks may differ. Zero is [DefaultLeeway], a negative one is none.
+	// Leeway is how far the clocks may differ. Zero is a minute, as in distribution; negative is
+	// none.
 	Leeway time.Duration
 	// Now is the clock. Nil is time.Now.
 	Now func() time.Time
 }
 
 // A Verifier checks access tokens, as a registry does. It is safe for concurrent use.
-type Verifier struct {
-	issuer, audience string
-	keys             *KeySet
-	roots            *x509.CertPool
-	leeway           time.Duration
-	now              func() time.Time
-}
+type Verifier struct{ config VerifierConfig }
 
-// NewVerifier returns a verifier, or an error that says which field of the configuration is missing.
+// NewVerifier returns a verifier. The error says which field is missing.
 func NewVerifier(config VerifierConfig) (*Verifier, error) {
 	switch {
-	case config.Issuer == "":
-		return nil, errors.New("make verifier: no issuer")
-	case config.Audience == "":
-		return nil, errors.New("make verifier: no audience")
+	case config.Issuer == "" || config.Audience == "":
+		return nil, errors.New("new verifier: the issuer or the audience is missing")
 	case config.Keys == nil && config.Roots == nil:
-		return nil, errors.New("make verifier: no keys")
+		return nil, errors.New("new verifier: the keys are missing")
 	}
-	if config.Leeway == 0 {
-		config.Leeway = DefaultLeeway
-	}
+	config.Leeway = max(cmp.Or(config.Leeway, defaultLeeway), 0)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Verifier{
-		issuer:   config.Issuer,
-		audience: config.Audience,
-		keys:     config.Keys,
-		roots:    config.Roots,
-		leeway:   max(config.Leeway, 0),
-		now:      config.Now,
-	}, nil
+	return &Verifier{config}, nil
 }
 
-// Verify checks a token in compact form, without the word Bearer. With an error the Claims are the zero value; the error
-// wraps one of the sentinels of this package and contains nothing of the token.
-//
-// The key is found by kid in the set; failing that, by the first x5c certificate when its key is in the set; failing
-// that, by the x5c chain when there are roots. The header's alg must be the algorithm of that key. A critical extension
-// is refused, since none is known.
+// Verify checks a token in compact form, without the word Bearer. An error comes with the zero
+// Claims, wraps [ErrInvalid] and contains nothing of the token. The key is found by kid in the
+// set; else by the first x5c certificate if its key is in the set; else, if there are roots, by
+// the x5c chain. The alg must be that of the key. A critical extension is refused.
 func (v *Verifier) Verify(raw string) (Claims, error) {
 	header, err := parseHeader(raw)
 	if err != nil {
@@ -96,94 +62,83 @@ func (v *Verifier) Verify(raw string) (Claims, error) {
 	if err != nil {
 		return Claims{}, err
 	}
-	payload, err := checkSignature(raw, header, key)
+	payload, err := key.verify(raw, header.Algorithm)
 	if err != nil {
 		return Claims{}, err
 	}
-	claims, err := parseClaims(payload)
+	claims, err := parseClaims(payload, v.config.Audience)
 	if err != nil {
 		return Claims{}, err
 	}
-	if err := v.checkClaims(claims); err != nil {
-		return Claims{}, err
+	now, leeway := v.config.Now(), v.config.Leeway
+	switch {
+	case claims.Issuer != v.config.Issuer:
+		return Claims{}, errIssuer
+	case !now.Before(claims.ExpiresAt.Add(leeway)):
+		return Claims{}, errExpired
+	case now.Add(leeway).Before(claims.NotBefore), now.Add(leeway).Before(claims.IssuedAt):
+		return Claims{}, errNotYetValid
 	}
-	return claims.verified(v.audience), nil
+	return claims, nil
 }
 
-// findKey chooses by what the header names, and never takes a key out of the header: only from the set, or from a
-// certificate that the roots vouch for.
+// findKey returns the key that the header names: of the set, or of a certificate below the roots.
 func (v *Verifier) findKey(h *header) (*Key, error) {
-	var trusted *keys
-	if v.keys != nil {
-		trusted = v.keys.load()
-		if key := trusted.byKeyID[h.KeyID]; key != nil {
-			return key, nil
-		}
+	var trusted []*Key
+	if v.config.Keys != nil {
+		_, trusted = v.config.Keys.current()
+	}
+	if key := find(trusted, h.KeyID); key != nil {
+		return key, nil
 	}
 	chain, err := h.certificates()
 	if err != nil {
 		return nil, err
 	}
 	if len(chain) == 0 {
-		return nil, ErrKeyUnknown
+		return nil, errUnknownKey
 	}
-	leaf, err := NewPublicKey(chain[0].PublicKey)
+	leaf, err := newPublicKey(chain[0].PublicKey)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the x5c certificate is of no key that is accepted", ErrKeyUnknown)
+		return nil, errUnknownKey
 	}
-	if trusted != nil {
-		if key := trusted.byID[leaf.id]; key != nil {
-			return key, nil
-		}
+	if key := find(trusted, leaf.id); key != nil {
+		return key, nil
 	}
-	if v.roots != nil && leadsToRoot(chain, v.roots, v.now()) {
+	if v.config.Roots != nil && leadsToRoot(chain, v.config.Roots, v.config.Now()) {
 		return leaf, nil
 	}
-	return nil, ErrKeyUnknown
+	return nil, errUnknownKey
 }
 
 func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) bool {
 	intermediates := x509.NewCertPool()
 	for _, certificate := range chain[1:] {
-		if _, err := algorithmOf(certificate.PublicKey); err != nil { // before it is used, see maxRSABits
+		if _, err := algorithmOf(certificate.PublicKey); err != nil { // see maxRSABits
 			return false
 		}
 		intermediates.AddCert(certificate)
 	}
 	_, err := chain[0].Verify(x509.VerifyOptions{
-		Roots:         roots,
-		Intermediates: intermediates,
-		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: roots, Intermediates: intermediates, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	return err == nil
 }
 
-func checkSignature(raw string, h *header, key *Key) (payload []byte, err error) {
-	if h.Algorithm != string(key.algorithm) {
-		return nil, fmt.Errorf("%w: the alg is not %s, that of the key", ErrSignature, key.algorithm)
+// verify checks the signature of a token, and returns its payload.
+func (k *Key) verify(raw, algorithm string) ([]byte, error) {
+	if algorithm != string(k.algorithm) {
+		return nil, fmt.Errorf("%w: the alg is not the %s of the key", errSignature, k.algorithm)
 	}
-	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.algorithm)})
+	algorithms := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)}
+	signed, err := jose.ParseSignedCompact(raw, algorithms)
 	if err != nil {
-		return nil, malformed("not a JWS in compact form") // the library's errors quote the token
+		return nil, malformed("it is not a compact JWS") // the errors of go-jose quote the token
 	}
-	if payload, err = signed.Verify(key.public); err != nil {
-		return nil, ErrSignature
+	payload, err := signed.Verify(k.public)
+	if err != nil {
+		return nil, errSignature
 	}
 	return payload, nil
-}
-
-func (v *Verifier) checkClaims(claims *receivedClaims) error {
-	now := v.now()
-	switch {
-	case claims.Issuer != v.issuer:
-		return ErrIssuer
-	case !slices.Contains(claims.Audience, v.audience):
-		return ErrAudience
-	case !now.Before(timeOf(claims.ExpiresAt).Add(v.leeway)):
-		return ErrExpired
-	case now.Add(v.leeway).Before(timeOf(claims.NotBefore)), now.Add(v.leeway).Before(timeOf(claims.IssuedAt)):
-		return ErrNotYetValid
-	}
-	return nil
 }

@@ -21,7 +21,9 @@ import (
 
 func newVerifier(tb testing.TB, keys *token.KeySet) *token.Verifier {
 	tb.Helper()
-	verifier, err := token.NewVerifier(token.VerifierConfig{Issuer: issuerName, Audience: service, Keys: keys})
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Issuer: issuerName, Audience: service, Keys: keys,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -144,13 +146,22 @@ func TestVerifyChecksClaims(t *testing.T) {
 		{"a list of several audiences", claimsWith("aud", []string{"other", service}), nil},
 		{"a list of other audiences", claimsWith("aud", []string{"other", ""}), token.ErrAudience},
 		{"a list in a list", claimsWith("aud", []any{[]string{service}}), token.ErrMalformed},
-		{"an audience that is an object", claimsWith("aud", map[string]any{service: 1}), token.ErrMalformed},
+		{
+			"an audience that is an object", claimsWith("aud", map[string]any{service: 1}),
+			token.ErrMalformed,
+		},
 		{"no exp", claimsWith("exp", nil), token.ErrMalformed},
 		{"a null exp", claimsWith("exp", json.RawMessage("null")), token.ErrMalformed},
 		{"an exp of 1e308", claimsWith("exp", 1e308), token.ErrMalformed},
 		{"an exp of 1e400", claimsWith("exp", json.RawMessage("1e400")), token.ErrMalformed},
-		{"an exp that wraps around", claimsWith("exp", json.RawMessage("9223372036854775807")), token.ErrMalformed},
-		{"an exp in a string", claimsWith("exp", strconv.FormatInt(now+300, 10)), token.ErrMalformed},
+		{
+			"an exp that wraps around", claimsWith("exp", json.RawMessage("9223372036854775807")),
+			token.ErrMalformed,
+		},
+		{
+			"an exp in a string", claimsWith("exp", strconv.FormatInt(now+300, 10)),
+			token.ErrMalformed,
+		},
 		{"a negative exp", claimsWith("exp", -1), token.ErrExpired},
 		{"an exp of zero", claimsWith("exp", 0), token.ErrExpired},
 		{"an exp with a fraction", claimsWith("exp", float64(now)+299.5), nil},
@@ -164,14 +175,33 @@ func TestVerifyChecksClaims(t *testing.T) {
 		{"an iat outside of it", claimsWith("iat", now+70), token.ErrNotYetValid},
 		{"no iat", claimsWith("iat", nil), nil},
 		{"no access", claimsWith("access", nil), nil},
-		{"an access that is an object", claimsWith("access", map[string]any{"type": "repository"}), token.ErrMalformed},
+		{
+			"an access that is an object",
+			claimsWith("access", map[string]any{"type": "repository"}), token.ErrMalformed,
+		},
 		{"a subject that is a number", claimsWith("sub", 7), token.ErrMalformed},
 		{"a claim twice", `{"iss":"evil",` + goodClaims()[1:], token.ErrMalformed},
-		{"a claim twice, once escaped", `{"\u0069ss":"evil",` + goodClaims()[1:], token.ErrMalformed},
-		{"a claim in other case beside it", `{"ISS":"evil","Aud":"evil","EXP":1,` + goodClaims()[1:], nil},
-		{"exp only in other case", `{"EXP":9999999999,` + claimsWith("exp", nil)[1:], token.ErrMalformed},
-		{"iss only in other case", `{"Iss":"` + issuerName + `",` + claimsWith("iss", nil)[1:], token.ErrIssuer},
-		{"access only in other case", `{"Access":[{"type":"repository","name":"alice/app","actions":["pull"]}],` + claimsWith("access", nil)[1:], nil},
+		{
+			"a claim twice, once escaped", `{"\u0069ss":"evil",` + goodClaims()[1:],
+			token.ErrMalformed,
+		},
+		{
+			"a claim in other case beside it",
+			`{"ISS":"evil","Aud":"evil","EXP":1,` + goodClaims()[1:], nil,
+		},
+		{
+			"exp only in other case", `{"EXP":9999999999,` + claimsWith("exp", nil)[1:],
+			token.ErrMalformed,
+		},
+		{
+			"iss only in other case", `{"Iss":"` + issuerName + `",` + claimsWith("iss", nil)[1:],
+			token.ErrIssuer,
+		},
+		{
+			"access only in other case",
+			`{"Access":[{"type":"repository","name":"alice/app","actions":["pull"]}],` + claimsWith("access", nil)[1:],
+			nil,
+		},
 		{"an array", `[` + goodClaims() + `]`, token.ErrMalformed},
 		{"null", `null`, token.ErrMalformed},
 		{"a string", `"x"`, token.ErrMalformed},
@@ -261,7 +291,11 @@ func TestVerifierConfigIsChecked(t *testing.T) {
 		{"no audience", token.VerifierConfig{Issuer: issuerName, Keys: keys}, false},
 		{"no keys", token.VerifierConfig{Issuer: issuerName, Audience: service}, false},
 		{"keys", token.VerifierConfig{Issuer: issuerName, Audience: service, Keys: keys}, true},
-		{"roots", token.VerifierConfig{Issuer: issuerName, Audience: service, Roots: x509.NewCertPool()}, true},
+		{
+			"roots",
+			token.VerifierConfig{Issuer: issuerName, Audience: service, Roots: x509.NewCertPool()},
+			true,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -295,16 +329,48 @@ func TestKeysAreFoundByCertificate(t *testing.T) {
 		want  error
 	}{
 		{"whose key is in the set", known, nil, []*x509.Certificate{leaf}, nil},
-		{"whose key is in the set, though it has expired", known, nil, []*x509.Certificate{expired}, nil},
-		{"whose key is not in the set", other, nil, []*x509.Certificate{leaf, ca.certificate}, token.ErrKeyUnknown},
+		{
+			"whose key is in the set, though it has expired", known, nil,
+			[]*x509.Certificate{expired},
+			nil,
+		},
+		{
+			"whose key is not in the set", other, nil,
+			[]*x509.Certificate{leaf, ca.certificate},
+			token.ErrUnknownKey,
+		},
 		{"below a root", nil, roots, []*x509.Certificate{leaf, ca.certificate}, nil},
-		{"below a root that is sent too", nil, roots, []*x509.Certificate{leaf, ca.certificate, root.certificate}, nil},
-		{"below a root, beside a set", other, roots, []*x509.Certificate{leaf, ca.certificate}, nil},
-		{"below a root, with a gap", nil, roots, []*x509.Certificate{leaf}, token.ErrKeyUnknown},
-		{"below a root, expired", nil, roots, []*x509.Certificate{expired, ca.certificate}, token.ErrKeyUnknown},
-		{"below a certificate that is no CA", nil, roots, []*x509.Certificate{noCA.leaf(t, private, nil), noCA.certificate, ca.certificate}, token.ErrKeyUnknown},
-		{"below another root", nil, x509.NewCertPool(), []*x509.Certificate{leaf, ca.certificate, root.certificate}, token.ErrKeyUnknown},
-		{"with the CA first", nil, roots, []*x509.Certificate{ca.certificate, leaf}, token.ErrSignature},
+		{
+			"below a root that is sent too", nil, roots,
+			[]*x509.Certificate{leaf, ca.certificate, root.certificate},
+			nil,
+		},
+		{
+			"below a root, beside a set", other, roots,
+			[]*x509.Certificate{leaf, ca.certificate},
+			nil,
+		},
+		{"below a root, with a gap", nil, roots, []*x509.Certificate{leaf}, token.ErrUnknownKey},
+		{
+			"below a root, expired", nil, roots,
+			[]*x509.Certificate{expired, ca.certificate},
+			token.ErrUnknownKey,
+		},
+		{
+			"below a certificate that is no CA", nil, roots,
+			[]*x509.Certificate{noCA.leaf(t, private, nil), noCA.certificate, ca.certificate},
+			token.ErrUnknownKey,
+		},
+		{
+			"below another root", nil, x509.NewCertPool(),
+			[]*x509.Certificate{leaf, ca.certificate, root.certificate},
+			token.ErrUnknownKey,
+		},
+		{
+			"with the CA first", nil, roots,
+			[]*x509.Certificate{ca.certificate, leaf},
+			token.ErrSignature,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// Clients send the password with every request; the cache spares most of the comparisons.
+	// Clients send the password with every request; the cache avoids most checks.
 	users := authn.Cache(file, authn.CacheConfig{})
 
 	subject, err := users.Authenticate(context.Background(), authn.Request{Username: "alice", Password: "wonderland"})

@@ -34,7 +34,8 @@ type File struct {
 
 var _ authn.Directory = (*File)(nil)
 
-// Open reads the file. The error names the line that is wrong. A file without users is no error.
+// Open reads the file. The error names the line that is wrong and contains no hash. It wraps
+// [fs.ErrNotExist] or [password.ErrHash] if that is the reason. A file without users is no error.
 func Open(config Config) (*File, error) {
 	if config.Checker == nil {
 		config.Checker = &password.Checker{} // survives reloads
@@ -51,19 +52,19 @@ func Open(config Config) (*File, error) {
 	return f, nil
 }
 
-// Authenticate checks the password against the current file. The error wraps [authn.ErrNoMatch] for
-// an unknown user, [authn.ErrRejected] for a wrong password, and [password.ErrBusy] when too many
-// checks are running.
+// Authenticate checks the password against the users last read, after it has looked for changes.
+// The error wraps [authn.ErrNoMatch] for an unknown user, [authn.ErrRejected] for a wrong password,
+// and [password.ErrBusy] when too many checks are running.
 func (f *File) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	return f.current().users.Authenticate(ctx, r)
 }
 
-// Lookup finds a user in the current file. The error wraps [authn.ErrNoMatch] for an unknown one.
+// Lookup finds a user in the same way. The error wraps [authn.ErrNoMatch] for an unknown one.
 func (f *File) Lookup(ctx context.Context, name string) (authn.Subject, error) {
 	return f.current().users.Lookup(ctx, name)
 }
 
-// Err returns the reason why the current file is not in use, or nil.
+// Err looks for changes first, and returns why the file cannot be used, or nil.
 func (f *File) Err() error { return f.current().err }
 
 func (f *File) logger() *slog.Logger {

@@ -3,6 +3,7 @@ package htpasswd_test
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -142,6 +143,17 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 				t.Errorf("Open = %v, %v", f, err)
 			}
 		})
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "htpasswd")
+	if _, err := htpasswd.Open(htpasswd.Config{File: path}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a file: %v", err)
+	}
+	write(t, path, "alice:hunter2", 0)
+	if _, err := htpasswd.Open(htpasswd.Config{File: path}); !errors.Is(err, password.ErrHash) {
+		t.Errorf("with a bad hash: %v", err)
 	}
 }
 

@@ -50,7 +50,7 @@ func (h *argon2idHash) checkBounds() error {
 		value, min, most int
 	}{
 		{"memory in KiB, m", int(h.memoryKiB), 7 << 10, 64 << 10},
-		{"number of passes, t", int(h.passes), 1, 4},
+		{"number of passes, t", int(h.passes), 1, 5},
 		{"number of lanes, p", int(h.lanes), 1, 4},
 		{"length of the salt in bytes", len(h.salt), 8, 64},
 		{"length of the digest in bytes", len(h.digest), 16, 64},

@@ -20,8 +20,9 @@ var ErrBusy = errors.New("too many password checks at once")
 // A Checker limits how many passwords are checked at once, so that a flood of logins does not take
 // all processors and memory. Further checks wait in a queue, first in, first out.
 //
-// A check that fails blocks its slot for a cool-down of twice its duration, one second at most.
-// Wrong passwords therefore get a third of the capacity, and right ones all of it.
+// A check that fails, as any with a [Decoy] does, blocks its slot for a cool-down of twice its
+// duration, one second at most. So wrong passwords use a third of the processor time, or more with
+// hashes above 500 ms. A flood still delays right ones: put package throttle in front.
 //
 // The zero value is ready to use. All sources of users of a process should share one Checker, since
 // they share the processors. It is safe for concurrent use. Do not copy it, and do not change its
@@ -32,7 +33,8 @@ type Checker struct {
 	// QueueLength is how many checks may wait. More are refused at once. The default is 64. If it
 	// is negative, none may wait.
 	QueueLength int
-	// MaxWait is how long a check waits before it is refused. The default is two seconds.
+	// MaxWait is how long a check waits before it is refused. The default is two seconds. Here and
+	// for Concurrency, zero and less mean the default.
 	MaxWait time.Duration
 
 	once  sync.Once
@@ -45,7 +47,7 @@ type Checker struct {
 const maxCoolDown = time.Second
 
 // Check reports whether the hash is that of the password. It does the same work for every password,
-// but returns false at once for one of an invalid length, whatever the hash.
+// but returns false at once for one of an invalid length, whatever the hash, and for the zero Hash.
 //
 // The error wraps [ErrBusy] when no check was made because of the limits or because ctx is done,
 // and then also the error of ctx. A check that has begun is not interrupted.
@@ -111,10 +113,10 @@ func (c *Checker) release(coolDown time.Duration) {
 
 // Stats are counters of a [Checker], for metrics and tests.
 type Stats struct {
-	Running  int    // checks that are running
+	Running  int    // checks that are running, without cool-downs
 	Waiting  int    // checks in the queue
-	Compared uint64 // checks that were started, in total
-	Refused  uint64 // checks that were refused with ErrBusy, in total
+	Compared uint64 // checks that were started, in total; an invalid length starts none
+	Refused  uint64 // errors that wrap ErrBusy, in total; that includes a ctx that is done
 }
 
 // Stats returns the current counters.

@@ -1,8 +1,8 @@
 package password
 
 // Decoy returns a hash that no password matches. A check takes as long as with the costliest of the
-// given hashes, or with a hash of [NewHash] if there are none. Check the password of an unknown or
-// disabled user against it. Making a decoy costs nothing.
+// given hashes (by estimated time), or with one of [NewHash] if there are none. Check the password
+// of an unknown or disabled user against it. With a database, pass one hash of the usual cost.
 func Decoy(hashes ...Hash) Hash {
 	var costliest scheme = defaultArgon2id()
 	most := 0

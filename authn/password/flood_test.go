@@ -12,7 +12,7 @@ func timed(d time.Duration, matches bool) Hash {
 	return Hash{schemeFunc(func(string) bool { time.Sleep(d); return matches })}
 }
 
-// Wrong passwords get a third of the capacity, and right ones all of it.
+// Wrong passwords get a third of the time, or more above half a second, and right ones all of it.
 func TestCoolDown(t *testing.T) {
 	for name, test := range map[string]struct {
 		takes   time.Duration

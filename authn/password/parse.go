@@ -23,7 +23,8 @@ var (
 const maxEncodedBytes = 256
 
 // A Hash is an acceptable password hash, for [Checker.Check]. It is immutable and safe for
-// concurrent use, and printing it does not reveal the digest. The zero Hash matches no password.
+// concurrent use, and printing it does not reveal the digest. The zero Hash matches no password, at
+// once; for unknown users use [Decoy].
 type Hash struct{ scheme scheme }
 
 // A scheme is an algorithm with the parameters and the digest of one hash. Implementations are

@@ -40,7 +40,8 @@ func TestParseAccepts(t *testing.T) {
 		"bcrypt with the letter of OpenBSD":        {"$2b$" + bcryptWonderland[4:], "bcrypt cost 5", true},
 		"bcrypt with the letter of Go":             {"$2a$" + bcryptWonderland[4:], "bcrypt cost 5", true},
 		"argon2id as OWASP recommends":             {argon2id("19456", "2", "1", 16, 32), "argon2id m=19456,t=2,p=1", false},
-		"argon2id with its largest parameters":     {argon2id("65536", "4", "4", 64, 64), "argon2id m=65536,t=4,p=4", false},
+		"argon2id with its largest parameters":     {argon2id("65536", "5", "4", 64, 64), "argon2id m=65536,t=5,p=4", false},
+		"argon2id with the least memory of OWASP":  {argon2id("7168", "5", "1", 16, 32), "argon2id m=7168,t=5,p=1", false},
 		"argon2id with its least parameters":       {argon2id("7168", "1", "1", 8, 16), "argon2id m=7168,t=1,p=1", true},
 		"argon2id with OWASP's memory, one pass":   {argon2id("19456", "1", "1", 16, 32), "argon2id m=19456,t=1,p=1", true},
 	} {
@@ -95,7 +96,7 @@ func TestParseRefuses(t *testing.T) {
 		"argon2id with 4 TiB of memory":     {argon2id("4294967295", "1", "1", 16, 32), errParameters},
 		"argon2id with an overflow":         {argon2id("4294967296", "1", "1", 16, 32), errMalformed},
 		"argon2id with no pass":             {argon2id("19456", "0", "1", 16, 32), errParameters},
-		"argon2id with too many passes":     {argon2id("19456", "5", "1", 16, 32), errParameters},
+		"argon2id with too many passes":     {argon2id("19456", "6", "1", 16, 32), errParameters},
 		"argon2id with no lane":             {argon2id("19456", "2", "0", 16, 32), errParameters},
 		"argon2id with too many lanes":      {argon2id("19456", "2", "5", 16, 32), errParameters},
 		"argon2id with a short salt":        {argon2id("19456", "2", "1", 7, 32), errParameters},

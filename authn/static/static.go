@@ -37,8 +37,8 @@ type account struct {
 
 var _ authn.Directory = (*Users)(nil)
 
-// New returns a source of the given users. The error is a *[UserError] for the first user that is
-// not acceptable.
+// New returns a source of the given users, whose Labels it copies. The error is a *[UserError] for
+// the first user that is not acceptable.
 func New(config Config) (*Users, error) {
 	users := &Users{
 		byName:  make(map[string]account, len(config.Users)),

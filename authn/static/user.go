@@ -19,10 +19,10 @@ import (
 type User struct {
 	// Name is the name that the user types, compared exactly, and the name of the Subject. It has
 	// 1 to 255 bytes of UTF-8 without control characters, colons (HTTP Basic ends the name there)
-	// and surrounding white space. Names are unique, even among users of different kinds.
+	// or surrounding white space. Names are unique, even among users of different kinds.
 	Name string
-
-	PasswordHash authn.Secret // for [password.Parse]
+	// PasswordHash is a hash for [password.Parse]. The Stamp of the Subject changes with it.
+	PasswordHash authn.Secret
 	Kind         authn.Kind
 	Labels       map[string][]string
 	// Disabled rejects the user even with the right password. Remembered logins and refresh tokens

@@ -1,73 +1,88 @@
-// Package acl decides by a list of rules, in the form of cesanta/docker_auth's configuration: the first rule that matches a
-// request decides, and grants its actions or, with an empty list, refuses.
+// Package acl authorizes requests by a list of rules in the format of cesanta/docker_auth. The
+// first rule that matches a request decides alone: it grants those of its actions that are
+// requested, or refuses if it has none. If no rule matches, nothing is granted.
 //
 //	rules, err := acl.ParseJSON([]byte(`[
-//		{"match": {"name": "public/*"}, "actions": ["pull"], "comment": "anybody may pull these"},
-//		{"match": {"account": "/.+/", "name": "${account}/*"}, "actions": ["*"], "comment": "one's own namespace"}
+//		{"match": {"name": "public/*"}, "actions": ["pull"], "comment": "open to everybody"},
+//		{"match": {"name": "${account}/*"}, "actions": ["*"]}
 //	]`))
 //	…
 //	list, warnings, err := acl.Compile(rules)
 //	…
-//	policy := acl.NewPolicy(list) // an authz.Authorizer; policy.Replace installs another list
+//	var policy acl.Policy // an authz.Authorizer
+//	policy.Replace(list)  // also while the policy is in use
 //
-// A [Rule] can also be written in Go, or decoded from YAML. A [List] is a policy that never changes, a [Policy] one whose list
-// can be replaced while it is in use. [List.Explain] says which rule decided and which were close.
+// A [Rule] can also be written in Go or decoded from YAML. Most YAML decoders ignore unknown keys
+// and nulls, but a rule that loses a condition matches more requests. Refuse both, or convert the
+// YAML to JSON for [ParseJSON].
+//
+// A [List] is itself an authorizer. Its method Explain tells which rule decided and which rules
+// nearly matched. Collect Explanation.Rule in a test to find the rules that no case reaches.
 //
 // # Patterns
 //
-// The fields account, type, name and service of a match, and the values of its labels, are patterns of one of two kinds:
+// The fields account, type, name and service of a match and the values of its labels are patterns:
 //
-//   - a glob as in [path.Match]: * and ? do not cross a slash, [a-z] is a class, and a backslash takes the next character
-//     literally. It has to match the whole text.
-//   - a regular expression between slashes, as in [regexp]. It may match anywhere: anchor it with ^ and $. The expression
-//     /${account}\/.+/ matches evil/alice/app for alice, and /^${account}\/.+$/ does not.
+//   - A glob, as in [path.Match], matches the whole text: * and ? do not match a slash, [a-z] is a
+//     class, and a backslash makes the next character a literal.
+//   - A regular expression between slashes, as in [regexp], matches anywhere unless it is anchored.
+//     For alice, /${account}/.+/ matches evil/alice/app, but /^${account}/.+$/ does not. JSON needs
+//     \\ for a backslash.
 //
-// ip is an address or a CIDR prefix, of IPv4 or IPv6, and does not match a request whose address is not known. A pattern under
-// labels has to match one of the values that the subject has for that label.
+// The field ip is an IPv4 or IPv6 address or a CIDR prefix; ::ffff:10.0.0.1 is 10.0.0.1. It does
+// not match a request whose address is unknown. A pattern under labels must match one of the
+// subject's values of that label.
 //
-// A field that is absent matches anything, and an empty string only the empty string. An empty account is thus the anonymous
-// subject, and no account at all is everybody. A rule with require_account does not match the anonymous subject.
+// An absent field matches anything: without type, the name * also matches registry:catalog:*, the
+// list of all repositories. An empty string matches only the empty string, so account "" matches
+// only the anonymous subject. require_account excludes the anonymous subject.
 //
-// # Templates
+// A refusing rule that does not match refuses nothing, so a later rule may grant. Mind unknown
+// addresses, service accounts and the limits below, or grant less instead of refusing.
 //
-// Patterns may contain ${account}, ${type}, ${name} and ${service}, ${labels:group} for each of the subject's values of the
-// label group, and ${account:1} for a capture group of the rule's own expression for account (or type, name, service). A label
-// that occurs twice in one pattern stands for the same value in both places; different labels are combined freely,
-// but for two labels that each occur twice in one pattern, which is an error.
+// # Variables
 //
-// # Where this is not what docker_auth does
+// A pattern may contain the variables ${account}, ${type}, ${name} and ${service}; ${labels:group}
+// for each of the subject's values of the label group; and ${account:1} for a capture group of the
+// rule's own expression for account (or type, name, service). A label that occurs twice in one
+// pattern has the same value in both places; only one label may do so. Labels vary independently.
 //
-// Decisions are the same but for these cases, in most of which docker_auth grants more than its rules say:
+// # Differences from docker_auth
 //
-//   - What a template stands for is taken literally. A user whose label is * or .* gets no more than a repository of that name.
-//   - A template stands for something: where its value is empty or the subject lacks the label, the pattern does not match. So
-//     ${account}/* is not /* for the anonymous subject.
-//   - An account with a slash, and what an expression captures from it, stand for nothing in a template: the user alice/team
-//     does not own a part of alice's namespace. Slashes in labels are kept, since groups may be paths.
-//   - Names with an empty, "." or ".." component or with characters that no registry has, and names of more than 255 bytes, are
-//     refused, whatever the rules say. Upper case is matched as it is; package scope refuses it earlier.
-//   - A service account has no account here, because it may have a user's name: no rule with an account matches it, and
-//     ${account} stands for nothing. Rules can name its labels.
-//   - require_account is honored.
-//   - zot's request for the catalog, repository::pull, is decided as registry:catalog:* is, and pull granted where * would be.
-//   - Texts of more than 255 bytes match no glob with a template, and no template in an expression stands for more. An
-//     expression in which more than 1000 values occur does not match.
+// Decisions are the same except in these cases. In most of them docker_auth grants more than its
+// rules say:
 //
-// # What is checked, and when
+//   - Values of variables are literal text: a label value * or .* is no wildcard.
+//   - A pattern does not match if one of its variables has no value or an empty one. So
+//     ${account}/* does not mean /* for the anonymous subject.
+//   - ${account} and its capture groups have no value if the account contains a slash: the user
+//     alice/team owns nothing in alice's namespace. Labels may contain slashes, since groups may be
+//     paths.
+//   - Names of any type with an empty, "." or ".." component, a character that no registry allows,
+//     or more than 255 bytes are always refused. Upper case is allowed here; package scope refuses
+//     it earlier.
+//   - A service account may have a user's name, so it matches no rule with an account pattern, not
+//     even a refusing one, and ${account} has no value. Match labels. It passes require_account.
+//   - require_account is enforced; docker_auth ignores it.
+//   - zot's request for the catalog, repository::pull, is decided as registry:catalog:*, and gets
+//     pull if the rule grants "*".
+//   - Globs with variables match at most 255 bytes, and variables in expressions have values of at
+//     most 255 bytes. An expression that has to try more than 1000 values does not match.
 //
-// [Compile] compiles everything: a bad pattern, an unknown variable or a rule without match is an error, and no request meets
-// it. Warnings are about rules that let everybody push, that have actions which nobody asks for, and that can never match
-// because an earlier rule covers them (not every such rule is found) or because they name a capture group that is not there.
+// # Checks
+//
+// [Compile] refuses bad patterns and addresses, unknown variables, and rules without match or
+// actions. It warns of rules that let everybody push, that list actions no client requests or "*"
+// next to others, or that never match because an earlier rule covers them (not all are found), the
+// name is invalid or a capture group does not exist.
 //
 // # Cost
 //
-// Rules are indexed by what they fix: the account or what it begins with, the same of the name (also behind ${account} or a
-// label) and of the service, and the values of labels. Each is filed under that of these which it shares with the fewest
-// others, so that a decision tries few of many rules. Expressions that are not anchored with ^ and globs that begin with *
-// fix nothing: these are tried one by one. A compiled expression takes some kilobytes, so many thousand of them are better
-// written as globs.
+// An index selects the rules to try by the literal beginnings of their patterns, in a name also
+// after ${account} or a label. Expressions without ^ and globs that begin with * are tried one by
+// one, and each expression takes some kilobytes. If you have thousands of rules, write globs.
 //
-// Neither a name nor a label can make a match slow. Globs and expressions take time in proportion to their text, and a pattern
-// with several labels takes the sum and not the product of the numbers of their values. Expressions with templates are
-// compiled when a request first needs them, and kept.
+// The time of a match grows with the length of the text and the number of label values, not with
+// their combinations, unless a label occurs twice. Expressions with variables are compiled for each
+// new set of values, and the last 512 are cached. If you have hundreds of users, write globs.
 package acl

@@ -10,207 +10,125 @@ import (
 
 // An Explanation says why a [List] decided as it did.
 type Explanation struct {
-	// Request is what was asked.
+	// Request is the request that was explained.
 	Request authz.Request
-	// Decision is the answer, the same as that of Authorize.
+	// Decision is the result of Authorize.
 	Decision authz.Decision
-	// Rule is the number of the rule that decided, or 0 when none matched or the name is malformed.
+	// Rule is the deciding rule, counted from 1, or 0 if none matched or the name is malformed.
 	Rule int
-	// Near are rules before that one which matched but for one condition, in their order: those of which most conditions
-	// held, at most [MaxNear].
+	// Near lists, in order, up to five of the rules that were tried and failed only one of several
+	// conditions. If there are more, it lists those with the most conditions.
 	Near []NearMiss
-	// More is how many such rules there are besides.
+	// More is the number of such rules that Near does not list.
 	More int
 }
 
-// A NearMiss is a rule that would have matched but for one condition.
+// A NearMiss is a rule that failed only one of several conditions.
 type NearMiss struct {
 	// Rule is the number of the rule and Comment its comment.
 	Rule    int
 	Comment string
-	// Key is the key of the condition that did not hold, such as "match.name".
+	// Key is the key of the failed condition, such as "match.labels.group".
 	Key string
-	// Why says what was asked and what the rule wants. It quotes the request, and is cut where that is long.
+	// Why compares the request with the condition. Texts of the request are quoted and cut.
 	Why string
-
-	held int
 }
 
-// MaxNear is the largest number of near misses in an [Explanation].
-const MaxNear = 5
+// maxNear is the maximum number of near misses in an [Explanation].
+const maxNear = 5
 
-// Explain decides about a request as Authorize does, and says why. It looks at every rule up to the one that decides, so it is
-// for people and not for each request.
+// Explain decides a request like Authorize and explains the decision. It tries every rule up to the
+// one that decides, so it is too slow to run on each request.
 func (l *List) Explain(r authz.Request) Explanation {
-	q := newQuestion(r)
-	e := Explanation{Request: r, Decision: l.decide(&q, r.Scope)}
-	if !isName(q.values[fieldName]) {
-		return e
+	q := newRequest(r)
+	decision, decisive := l.decide(q, r.Scope)
+	e := Explanation{Request: r, Decision: decision}
+	earlier := l.rules
+	if decisive != nil {
+		e.Rule = decisive.number
+		earlier = l.rules[:e.Rule-1]
+	} else if !decision.NoMatch {
+		return e // the name is malformed
 	}
-	e.Rule = int(l.first(&q))
-	until := e.Rule - 1
-	if e.Rule == 0 {
-		until = l.Len()
-	}
-	for i := range until {
-		r := l.rule(numberOf(i))
-		if held, failed := r.tally(&q); held > 0 && failed == 1 {
-			e.addNear(i+1, held)
+	var near []*rule
+	for _, rule := range earlier {
+		if _, failed := rule.failed(q); failed == 1 && len(rule.conditions) > 1 {
+			near = append(near, rule)
 		}
 	}
-	slices.SortFunc(e.Near, func(a, b NearMiss) int { return a.Rule - b.Rule })
-	for i := range e.Near {
-		near := &e.Near[i]
-		r := l.rule(numberOf(near.Rule - 1))
-		near.Comment = r.remark()
-		near.Key, near.Why = r.whyNot(&q)
+	byConditions := func(a, b *rule) int { return len(b.conditions) - len(a.conditions) }
+	slices.SortStableFunc(near, byConditions)
+	listed := near[:min(len(near), maxNear)]
+	slices.SortFunc(listed, func(a, b *rule) int { return a.number - b.number })
+	e.More = len(near) - len(listed)
+	for _, n := range listed {
+		c, _ := n.failed(q)
+		e.Near = append(e.Near, NearMiss{n.number, n.comment, c.attribute.key(), c.why(n, q)})
 	}
 	return e
 }
 
-// addNear keeps the rule when fewer than MaxNear are kept of which as many conditions held.
-func (e *Explanation) addNear(number, held int) {
-	near := NearMiss{Rule: number, held: held}
-	if len(e.Near) < MaxNear {
-		e.Near = append(e.Near, near)
-		return
-	}
-	e.More++
-	worst := 0
-	for i := range e.Near {
-		if e.Near[i].held <= e.Near[worst].held {
-			worst = i
+// failed returns the last condition that does not hold, and the number of such conditions.
+func (r *rule) failed(q *request) (last condition, count int) {
+	for _, c := range r.conditions {
+		if !c.holds(r, q) {
+			last = c
+			count++
 		}
 	}
-	if e.Near[worst].held < held {
-		e.Near = append(slices.Delete(e.Near, worst, worst+1), near)
-	}
+	return last, count
 }
 
-// tally counts the conditions of the rule that hold and those that do not.
-func (r rule) tally(q *question) (held, failed int) {
-	count := func(holds bool) {
-		if holds {
-			held++
-		} else {
-			failed++
-		}
-	}
-	for f := range fieldCount {
-		if r.fields[f] != 0 {
-			count(r.matchesField(f, q))
-		}
-	}
-	for label, p := range r.labelPatterns() {
-		count(r.matchesLabel(label, p, q))
-	}
-	if r.addresses != 0 {
-		count(r.matchesAddress(q))
-	}
-	if r.requireAccount {
-		count(!q.anonymous)
-	}
-	return held, failed
-}
-
-// whyNot returns the key of the first condition that does not hold, and why.
-func (r rule) whyNot(q *question) (key, why string) {
-	for f := range fieldCount {
-		if r.matchesField(f, q) {
-			continue
-		}
-		key = "match." + f.String()
-		if !q.known[f] {
-			return key, "a service account has no account"
-		}
-		p, _ := r.pattern(f)
-		return key, fmt.Sprintf("%s is %s, not %q%s", f, quote(q.values[f]), p.text, r.missing(p, q))
-	}
-	for label, p := range r.labelPatterns() {
-		if !r.matchesLabel(label, p, q) {
-			return "match.labels." + label, r.whyNotLabel(label, p, q)
-		}
-	}
-	prefix, _ := r.prefix()
+// why explains why the condition does not hold.
+func (c condition) why(r *rule, q *request) string {
 	switch {
-	case !r.matchesAddress(q) && !q.addr.IsValid():
-		return "match.ip", fmt.Sprintf("the address is not known, and has to be in %s", prefix)
-	case !r.matchesAddress(q):
-		return "match.ip", fmt.Sprintf("the address %s is not in %s", q.addr, prefix)
-	default:
-		return "require_account", "the subject is anonymous"
+	case c.attribute.field == fieldRequireAccount:
+		return "the subject is anonymous"
+	case c.attribute.field == fieldIP && !q.addr.IsValid():
+		return fmt.Sprintf("the address is unknown, and must be in %s", c.prefix)
+	case c.attribute.field == fieldIP:
+		return fmt.Sprintf("the address %s is not in %s", q.addr, c.prefix)
 	}
-}
-
-func (r rule) whyNotLabel(label string, p pattern, q *question) string {
-	values := q.labels[label]
+	name := c.attribute.field.String()
+	if c.attribute.field == fieldLabels {
+		name = fmt.Sprintf("label %q", c.attribute.label)
+	}
+	values := q.values(c.attribute)
 	if len(values) == 0 {
-		return fmt.Sprintf("the subject has no label %q", label)
+		return "the subject has no " + name
 	}
-	const most = 3
-	var quoted []string
-	for _, value := range values[:min(len(values), most)] {
-		quoted = append(quoted, quote(value))
-	}
-	if len(values) > most {
-		quoted = append(quoted, "…")
-	}
-	return fmt.Sprintf("the label %q is %s, not %q%s", label, strings.Join(quoted, ", "), p.text, r.missing(p, q))
-}
-
-// missing names the templates of p that stand for nothing.
-func (r rule) missing(p pattern, q *question) string {
-	if !p.isTemplate() {
-		return ""
-	}
-	parts, err := splitTemplates(p.text)
-	if err != nil {
-		return ""
-	}
-	var b strings.Builder
-	for _, piece := range parts {
-		var buffer [1]string
-		if piece.variable != nil && !slices.ContainsFunc(q.lookup(piece.variable, r, &buffer), func(s string) bool { return s != "" }) {
-			fmt.Fprintf(&b, "; %s stands for nothing here", piece.variable)
+	why := fmt.Sprintf("%s is %+.100q, not %q", name, strings.Join(values, ", "), c.pattern.text)
+	b := bindings{rule: r, request: q}
+	for _, v := range c.pattern.variables {
+		if strings.Join(b.values(v), "") == "" {
+			return why + fmt.Sprintf("; %s has no value", v)
 		}
 	}
-	return b.String()
+	return why
 }
 
-// String returns the explanation in lines for a person. What the client chose is quoted and cut.
+// String returns the explanation as lines of text. Texts of the request are quoted and cut, so that
+// a terminal can show them.
 func (e Explanation) String() string {
 	var b strings.Builder
-	who := "anonymous"
-	if !e.Request.Subject.Anonymous() {
-		who = e.Request.Subject.Kind.String() + " " + quote(e.Request.Subject.Name)
+	subject := "anonymous"
+	if s := e.Request.Subject; !s.Anonymous() {
+		subject = fmt.Sprintf("%s %+.100q", s.Kind, s.Name)
 	}
-	fmt.Fprintf(&b, "%s asks %s\n", who, quote(e.Request.Scope.String()))
+	fmt.Fprintf(&b, "%s requests %+.100q\n", subject, e.Request.Scope)
 	switch granted := e.Decision.Actions; {
 	case e.Decision.NoMatch:
 		b.WriteString("no rule matches, so nothing is granted\n")
 	case len(granted) == 0:
 		fmt.Fprintf(&b, "nothing is granted: %s\n", e.Decision.Reason)
 	default:
-		fmt.Fprintf(&b, "granted %s: %s\n", quote(strings.Join(granted, ",")), e.Decision.Reason)
+		fmt.Fprintf(&b, "granted %+.100q: %s\n", strings.Join(granted, ","), e.Decision.Reason)
 	}
 	for _, near := range e.Near {
-		name := fmt.Sprintf("rule %d", near.Rule)
-		if near.Comment != "" {
-			name += " (" + near.Comment + ")"
-		}
-		fmt.Fprintf(&b, "close: %s: %s\n", name, near.Why)
+		fmt.Fprintf(&b, "close: %s; %s\n", describe(near.Rule, near.Comment), near.Why)
 	}
 	if e.More > 0 {
-		fmt.Fprintf(&b, "and %d more rules but for one condition\n", e.More)
+		fmt.Fprintf(&b, "%d more rules failed only one condition\n", e.More)
 	}
 	return b.String()
-}
-
-// quote makes text of a request fit for a terminal.
-func quote(s string) string {
-	const most = 100
-	if len(s) > most {
-		return fmt.Sprintf("%+q…", s[:most])
-	}
-	return fmt.Sprintf("%+q", s)
 }

@@ -1,90 +1,84 @@
 package acl
 
 import (
+	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// globTemplate is a glob with templates. It follows all values of all labels at once, instead of trying one combination of
-// values after the other, whose number is the product of theirs.
-type globTemplate struct {
-	tokens []token
-	// repeated is the label that occurs more than once, if there is one.
-	repeated *variable
-}
+// maxText limits the bytes of a text that a glob with a variable matches, and of a value in an
+// expression. No name is longer.
+const maxText = 255
 
-// A token is a piece of a glob.
+// A token is an element of a glob.
 type token struct {
-	kind     tokenKind
-	text     string    // of a literal, or a class with its brackets
-	variable *variable // of a value
+	kind     byte      // *, ?, [ for a class, $ for a variable, and 0 for a literal
+	text     string    // as path.Match reads it; a literal has no backslashes
+	variable *variable // of kind $
 }
 
-type tokenKind uint8
-
-const (
-	literalToken tokenKind = iota
-	starToken              // *
-	anyToken               // ?
-	classToken             // [a-z]
-	valueToken             // a template
-)
-
-// tokenize cuts a glob that is well-formed into tokens; adjacent literals become one.
-func tokenize(parts []part) []token {
+// tokenize splits a glob that path.Match accepts, following its grammar: a class ends at the first
+// bracket that is not escaped. Adjacent literals become one token.
+func tokenize(parts []part) ([]token, error) {
 	var tokens []token
-	for _, p := range parts {
+	for i, p := range parts {
 		if p.variable != nil {
-			tokens = append(tokens, token{kind: valueToken, variable: p.variable})
+			tokens = append(tokens, token{kind: '$', variable: p.variable})
 			continue
 		}
 		for rest := p.text; rest != ""; {
-			var t token
-			t, rest = nextToken(rest)
-			if last := len(tokens) - 1; t.kind == literalToken && last >= 0 && tokens[last].kind == literalToken {
-				tokens[last].text += t.text
-				continue
+			t, length := nextToken(rest)
+			if length > len(rest) {
+				// The glob is valid, so a variable follows.
+				where := "in a character class"
+				if rest[0] == '\\' {
+					where = "after a backslash"
+				}
+				return nil, fmt.Errorf("%s stands %s", parts[i+1].variable, where)
 			}
-			tokens = append(tokens, t)
+			rest = rest[length:]
+			last := len(tokens) - 1
+			if t.kind == 0 && last >= 0 && tokens[last].kind == 0 {
+				tokens[last].text += t.text
+			} else {
+				tokens = append(tokens, t)
+			}
 		}
 	}
-	return tokens
+	return tokens, nil
 }
 
-func nextToken(s string) (t token, rest string) {
+// nextToken returns the first token of s. The length exceeds that of s if the token is incomplete.
+func nextToken(s string) (t token, length int) {
 	switch s[0] {
-	case '*':
-		return token{kind: starToken}, s[1:]
-	case '?':
-		return token{kind: anyToken}, s[1:]
+	case '*', '?':
+		return token{kind: s[0], text: s[:1]}, 1
 	case '\\':
-		return token{kind: literalToken, text: s[1:2]}, s[2:]
+		return token{text: s[1:min(2, len(s))]}, 2
 	case '[':
 		end := 1
-		for s[end] != ']' {
+		for end < len(s) && s[end] != ']' {
 			if s[end] == '\\' {
 				end++
 			}
 			end++
 		}
-		return token{kind: classToken, text: s[:end+1]}, s[end+1:]
+		return token{kind: '[', text: s[:min(end+1, len(s))]}, end + 1
+	default:
+		end := strings.IndexAny(s+"*", `*?[\`)
+		return token{text: s[:end]}, end
 	}
-	end := strings.IndexAny(s, `*?[\`)
-	if end < 0 {
-		end = len(s)
-	}
-	return token{kind: literalToken, text: s[:end]}, s[end:]
 }
 
-// globStart returns what everything that the tokens match begins with.
 func globStart(tokens []token) start {
 	var begin start
-	if len(tokens) > 0 && tokens[0].kind == valueToken {
-		begin.variable, begin.has = *tokens[0].variable, true
+	if len(tokens) > 0 && tokens[0].kind == '$' {
+		begin.lead = tokens[0].variable
 		tokens = tokens[1:]
 	}
-	if len(tokens) > 0 && tokens[0].kind == literalToken {
+	if len(tokens) > 0 && tokens[0].kind == 0 {
 		begin.text = tokens[0].text
 		tokens = tokens[1:]
 	}
@@ -92,79 +86,57 @@ func globStart(tokens []token) start {
 	return begin
 }
 
-func (g *globTemplate) match(_, s string, r rule, q *question) bool {
-	if len(s) > maxPosition {
+// globTemplate is a glob with variables. It tracks all offsets that the values of all labels can
+// lead to. Trying the combinations of values would take the product of their numbers.
+type globTemplate []token
+
+func (g globTemplate) match(s string, b bindings) bool {
+	if len(s) > maxText {
 		return false
 	}
-	if g.repeated == nil {
-		return g.follow(s, "", r, q)
-	}
-	for _, value := range q.labels[g.repeated.label] {
-		if strings.Contains(s, value) && g.follow(s, value, r, q) {
-			return true
-		}
-	}
-	return false
-}
-
-// follow keeps the set of offsets in s that the tokens so far can lead to. The repeated label has the given value.
-func (g *globTemplate) follow(s, repeated string, r rule, q *question) bool {
-	var at positions
-	at.add(0)
-	for i := range g.tokens {
-		t := &g.tokens[i]
-		var buffer [1]string
+	reached := make([]bool, len(s)+1)
+	reached[0] = true
+	for _, t := range g {
 		var values []string
-		switch {
-		case t.kind != valueToken:
-		case g.repeated != nil && *g.repeated == *t.variable:
-			buffer[0] = repeated
-			values = buffer[:]
-		default:
-			values = q.lookup(t.variable, r, &buffer)
+		if t.kind == '$' {
+			values = b.values(*t.variable)
 		}
-		var next positions
-		for offset := range at.all() {
-			t.step(s, offset, values, &next)
-		}
-		if next.empty() {
-			return false
-		}
-		at = next
-	}
-	return at.has(len(s))
-}
-
-// step adds the offsets in s that the token leads to from offset.
-func (t *token) step(s string, offset int, values []string, next *positions) {
-	rest := s[offset:]
-	switch t.kind {
-	case literalToken:
-		if strings.HasPrefix(rest, t.text) {
-			next.add(offset + len(t.text))
-		}
-	case valueToken:
-		for _, value := range values {
-			if value != "" && strings.HasPrefix(rest, value) {
-				next.add(offset + len(value))
+		next := make([]bool, len(s)+1)
+		for offset, ok := range reached {
+			if ok {
+				t.advance(s[offset:], values, next[offset:])
 			}
 		}
-	case starToken:
-		for next.add(offset); rest != "" && rest[0] != '/'; rest = rest[1:] {
-			offset++
-			next.add(offset)
+		if !slices.Contains(next, true) {
+			return false
 		}
-	case anyToken, classToken:
-		if _, size := utf8.DecodeRuneInString(rest); size > 0 && t.matchesOne(rest[:size]) {
-			next.add(offset + size)
-		}
+		reached = next
 	}
+	return reached[len(s)]
 }
 
-func (t *token) matchesOne(character string) bool {
-	if t.kind == anyToken {
-		return character != "/"
+// advance sets next at the length of each prefix of s that the token matches.
+func (t *token) advance(s string, values []string, next []bool) {
+	switch t.kind {
+	case 0:
+		if strings.HasPrefix(s, t.text) {
+			next[len(t.text)] = true
+		}
+	case '$':
+		for _, value := range values {
+			if value != "" && strings.HasPrefix(s, value) {
+				next[len(value)] = true
+			}
+		}
+	case '*':
+		next[0] = true
+		for i := 0; i < len(s) && s[i] != '/'; i++ {
+			next[i+1] = true
+		}
+	default:
+		_, size := utf8.DecodeRuneInString(s)
+		if matched, err := path.Match(t.text, s[:size]); err == nil && matched {
+			next[size] = true
+		}
 	}
-	matched, err := path.Match(t.text, character)
-	return err == nil && matched
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/berthpass/registry-auth/authz/authztest"
 )
 
-// Who may do what under the tutorial's rules, as a text that a review can read.
+// TestTutorialMatrix shows reviewers how a change affects the decisions of the tutorial's rules.
 func TestTutorialMatrix(t *testing.T) {
 	authztest.Golden(t, mustCompile(t, mustParse(t, tutorial)...), authztest.Matrix{
 		Subjects: []authn.Subject{
@@ -16,8 +16,9 @@ func TestTutorialMatrix(t *testing.T) {
 			{Name: "firstuser", Labels: map[string][]string{"group": {"first_user_group"}}},
 			{Name: "seconduser"},
 		},
-		Repositories: []string{
-			"publicrepos/app", "first_user_group-shared/app", "firstuser/app", "seconduser/app", "seconduser/team/app", "registry:catalog",
+		Resources: []string{
+			"publicrepos/app", "first_user_group-shared/app", "firstuser/app", "seconduser/app",
+			"seconduser/team/app", "registry:catalog",
 		},
 	}, "testdata/tutorial.txt")
 }

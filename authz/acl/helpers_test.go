@@ -36,7 +36,8 @@ func groups(values ...string) map[string][]string { return map[string][]string{"
 
 // ask makes a request for a repository, at the service registry.test.
 func ask(s authn.Subject, name string, actions ...string) authz.Request {
-	return authz.Request{Subject: s, Service: "registry.test", Scope: scope.Scope{Type: "repository", Name: name, Actions: actions}}
+	asked := scope.Scope{Type: "repository", Name: name, Actions: actions}
+	return authz.Request{Subject: s, Service: "registry.test", Scope: asked}
 }
 
 func decide(tb testing.TB, a authz.Authorizer, r authz.Request) authz.Decision {
@@ -49,10 +50,15 @@ func decide(tb testing.TB, a authz.Authorizer, r authz.Request) authz.Decision {
 }
 
 const tutorial = `[
-	{"match": {"account": "", "name": "publicrepos/*"}, "actions": ["pull"], "comment": "anyone may pull the public namespace"},
-	{"match": {"name": "publicrepos/*", "labels": {"group": "first_user_group"}}, "actions": ["pull", "push"],
-	 "comment": "members of the first group may push there", "require_account": true},
-	{"match": {"account": "admin"}, "actions": ["*"], "comment": "the administrator may do everything", "require_account": true},
-	{"match": {"name": "${labels:group}-shared/*"}, "actions": ["push", "pull"], "comment": "a group's shared namespace", "require_account": true},
-	{"match": {"account": "/.+/", "name": "${account}/*"}, "actions": ["*"], "comment": "one's own namespace", "require_account": true}
+	{"match": {"account": "", "name": "publicrepos/*"}, "actions": ["pull"],
+	 "comment": "anyone may pull the public namespace"},
+	{"match": {"name": "publicrepos/*", "labels": {"group": "first_user_group"}},
+	 "actions": ["pull", "push"], "comment": "the first group may push there",
+	 "require_account": true},
+	{"match": {"account": "admin"}, "actions": ["*"],
+	 "comment": "the administrator may do everything", "require_account": true},
+	{"match": {"name": "${labels:group}-shared/*"}, "actions": ["push", "pull"],
+	 "comment": "a group's shared namespace", "require_account": true},
+	{"match": {"account": "/.+/", "name": "${account}/*"}, "actions": ["*"],
+	 "comment": "one's own namespace", "require_account": true}
 ]`

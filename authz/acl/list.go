@@ -2,8 +2,8 @@ package acl
 
 import (
 	"context"
-	"iter"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -11,171 +11,112 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// A List is rules in their order, compiled. [Compile] makes one; the zero List has no rules. It never changes and is safe
-// for concurrent use.
+// A List is a compiled list of rules, made by [Compile]. The zero List has no rules. A List never
+// changes and is safe for concurrent use.
 type List struct {
-	tables
-
+	rules []*rule
 	index index
 }
 
-var _ authz.BatchAuthorizer = (*List)(nil)
-
-// malformedName is the reason of refusing a name that no registry has.
-const malformedName = "the name is not well-formed"
+var _ authz.Authorizer = (*List)(nil)
 
 // Len returns the number of rules.
-func (l *List) Len() int { return len(l.entries) }
+func (l *List) Len() int { return len(l.rules) }
 
-// Authorize lets the first rule that matches decide. When none does, the list has nothing to say. A name that no registry
-// would accept is refused. There is never an error.
+// Authorize returns the decision of the first rule that matches, or NoMatch, after which another
+// authorizer may grant. Even an empty list refuses malformed names. The error is always nil.
 func (l *List) Authorize(_ context.Context, r authz.Request) (authz.Decision, error) {
-	q := newQuestion(r)
-	return l.decide(&q, r.Scope), nil
+	decision, _ := l.decide(newRequest(r), r.Scope)
+	return decision, nil
 }
 
-// AuthorizeBatch implements [authz.BatchAuthorizer].
-func (l *List) AuthorizeBatch(_ context.Context, requests []authz.Request) ([]authz.Decision, error) {
-	decisions := make([]authz.Decision, len(requests))
-	for i, r := range requests {
-		q := newQuestion(r)
-		decisions[i] = l.decide(&q, r.Scope)
+// decide also returns the rule that decided, or nil.
+func (l *List) decide(q *request, asked scope.Scope) (authz.Decision, *rule) {
+	if !isName(q.fields[fieldName][0]) {
+		return authz.Decision{Reason: "the name is malformed"}, nil
 	}
-	return decisions, nil
-}
-
-func (l *List) decide(q *question, asked scope.Scope) authz.Decision {
-	if !isName(q.values[fieldName]) {
-		return authz.Decision{Reason: malformedName}
-	}
-	number := l.first(q)
-	if number == 0 {
-		return authz.Decision{NoMatch: true}
-	}
-	decisive := l.rule(number)
-	return authz.Decision{Actions: decisive.grant(asked), Reason: decisive.describe(number)}
-}
-
-// first returns the number of the first rule that matches, or 0.
-func (l *List) first(q *question) ruleNumber {
-	var buffer [16]ruleNumber
-	candidates := l.index.candidates(q, buffer[:0])
-	for {
-		number := candidates.lowest()
-		if number == 0 || l.rule(number).matches(q) {
-			return number
+	candidates := l.index.candidates(q)
+	for r := candidates.next(); r != nil; r = candidates.next() {
+		if r.matches(q) {
+			return authz.Decision{Actions: r.grant(asked), Reason: describe(r.number, r.comment)}, r
 		}
-		candidates.advance(number, l.index.next)
 	}
+	return authz.Decision{NoMatch: true}, nil
 }
 
-// A rule is a compiled [Rule], in the list that it is of.
+// A rule is a compiled [Rule].
 type rule struct {
-	*entry
-
-	list *List
+	number     int // from 1
+	conditions []condition
+	actions    []string
+	comment    string
 }
 
-func (l *List) rule(number ruleNumber) rule { return rule{&l.entries[number-1], l} }
+// A condition is one condition of a rule. Equal conditions mean the same.
+type condition struct {
+	attribute attribute
+	pattern   *pattern     // nil for fieldIP and fieldRequireAccount
+	prefix    netip.Prefix // of fieldIP
+}
 
-// pattern returns the condition on a field, if there is one.
-func (r rule) pattern(f field) (p pattern, conditional bool) {
-	number := r.fields[f]
-	if number == 0 {
-		return pattern{}, false
+func (r *rule) matches(q *request) bool {
+	return !slices.ContainsFunc(r.conditions, func(c condition) bool { return !c.holds(r, q) })
+}
+
+func (c condition) holds(r *rule, q *request) bool {
+	switch c.attribute.field {
+	case fieldRequireAccount:
+		return !q.anonymous
+	case fieldIP:
+		return c.prefix.Contains(q.addr)
+	default:
+		return slices.ContainsFunc(q.values(c.attribute), func(value string) bool {
+			return c.pattern.match(value, bindings{rule: r, request: q})
+		})
 	}
-	return r.list.patterns.at(number), true
 }
 
-// labelPatterns returns the labels that the rule has conditions on, in their order, and the patterns of their values.
-func (r rule) labelPatterns() iter.Seq2[string, pattern] {
-	return func(yield func(string, pattern) bool) {
-		for _, c := range r.list.conditions[r.labels:r.end] {
-			if !yield(r.list.labels[c.label], r.list.patterns.at(c.pattern)) {
-				return
-			}
+// pattern returns the rule's pattern for an attribute, or nil.
+func (r *rule) pattern(of attribute) *pattern {
+	for _, c := range r.conditions {
+		if c.attribute == of {
+			return c.pattern
 		}
 	}
+	return nil
 }
 
-// prefix returns the condition on the address, if there is one.
-func (r rule) prefix() (p netip.Prefix, conditional bool) {
-	if r.addresses == 0 {
-		return netip.Prefix{}, false
+// expression returns the rule's expression for an attribute, or nil. It has no variables.
+func (r *rule) expression(of attribute) *regexp.Regexp {
+	if p := r.pattern(of); p != nil {
+		e, _ := p.matcher.(expression)
+		return e.Regexp
 	}
-	return r.list.addresses[r.addresses-1], true
+	return nil
 }
 
-// granted returns the actions that the rule grants.
-func (r rule) granted() *actions { return &r.list.actions[r.actions] }
+// grantsAll reports whether the rule grants every action that is requested.
+func (r *rule) grantsAll() bool { return len(r.actions) == 1 && r.actions[0] == scope.ActionAll }
 
-// remark returns the rule's comment.
-func (r rule) remark() string { return r.list.comments.at(r.comment) }
-
-// actions is what rules grant.
-type actions struct {
-	names []string
-	// whatever is true for the single action "*", which grants what is asked.
-	whatever bool
-}
-
-func (r rule) matches(q *question) bool {
-	if r.requireAccount && q.anonymous || !r.matchesAddress(q) {
-		return false
-	}
-	for f := range fieldCount {
-		if !r.matchesField(f, q) {
-			return false
-		}
-	}
-	for label, p := range r.labelPatterns() {
-		if !r.matchesLabel(label, p, q) {
-			return false
-		}
-	}
-	return true
-}
-
-func (r rule) matchesField(f field, q *question) bool {
-	p, conditional := r.pattern(f)
-	return !conditional || q.known[f] && p.matches(q.values[f], r, q)
-}
-
-func (r rule) matchesAddress(q *question) bool {
-	prefix, conditional := r.prefix()
-	return !conditional || prefix.Contains(q.addr)
-}
-
-func (r rule) matchesLabel(label string, p pattern, q *question) bool {
-	for _, value := range q.labels[label] {
-		if p.matches(value, r, q) {
-			return true
-		}
-	}
-	return false
-}
-
-// grant returns those of the asked actions that the rule grants. zot asks for pull where others ask for registry:catalog:*,
-// and so gets pull where the rule grants "*".
-func (r rule) grant(asked scope.Scope) []string {
-	of := r.granted()
-	allowed := of.names
-	if of.whatever {
+// grant returns the requested actions that the rule grants. zot requests pull for the catalog
+// instead of "*". So a rule that grants "*" grants zot's pull.
+func (r *rule) grant(asked scope.Scope) []string {
+	allowed := r.actions
+	if r.grantsAll() {
 		allowed = asked.Actions
 	} else if isZotCatalog(asked) {
 		allowed = nil
-		if slices.Contains(of.names, scope.ActionAll) {
+		if slices.Contains(r.actions, scope.ActionAll) {
 			allowed = []string{scope.ActionPull, scope.ActionAll}
 		}
 	}
 	return asked.Intersect(allowed).Actions
 }
 
-// describe is the reason of the rule's decisions.
-func (r rule) describe(number ruleNumber) string {
-	name := "rule " + strconv.Itoa(int(number))
-	if comment := r.remark(); comment != "" {
-		return name + ": " + comment
+// describe returns the reason of a rule's decisions.
+func describe(number int, comment string) string {
+	if comment != "" {
+		comment = ": " + comment
 	}
-	return name
+	return "rule " + strconv.Itoa(number) + comment
 }

@@ -4,135 +4,98 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"strings"
+
+	"github.com/berthpass/registry-auth/internal/lru"
 )
 
-// A pattern is a compiled pattern.
+// A pattern is a compiled pattern. Patterns with the same text are one *pattern in a list.
 type pattern struct {
-	// text is the pattern as it was written.
-	text string
-	// program matches; without one, the text itself is the only match.
-	program matcher
-}
+	matcher
 
-// A matcher is the part of a pattern that is more than a literal.
-type matcher interface {
-	// match reports whether the pattern, of that text, matches s for the rule and the question.
-	match(text, s string, r rule, q *question) bool
-}
-
-func (p pattern) matches(s string, r rule, q *question) bool {
-	if p.program == nil {
-		return s == p.text
-	}
-	return p.program.match(p.text, s, r, q)
-}
-
-// literal reports whether p matches one text only, whatever the request.
-func (p pattern) literal() bool { return p.program == nil }
-
-// capture returns a capture group of the pattern's expression in s, or nothing when it has no such group or does not match.
-func (p pattern) capture(s string, group int) string {
-	expression, ok := p.program.(staticRegex)
-	if !ok || group > expression.NumSubexp() {
-		return ""
-	}
-	at := expression.FindStringSubmatchIndex(s)
-	if at == nil || at[2*group] < 0 {
-		return ""
-	}
-	return s[at[2*group]:at[2*group+1]]
-}
-
-// A start is what everything that a pattern matches begins with: the value of a variable, if there is one, and then a text.
-// The zero start says nothing.
-type start struct {
-	variable variable
-	has      bool // there is a variable
-	text     string
-	whole    bool // nothing follows
-}
-
-// about is what the compiler needs to know of a pattern and decisions do not.
-type about struct {
+	text      string
 	variables []variable
 	start     start
 }
 
-// parsePattern compiles a pattern. Expressions with templates keep their programs in cache.
-func parsePattern(text string, cache *programs) (pattern, about, error) {
-	p := pattern{text: text}
-	var of about
-	expression, isRegex := cutSlashes(text)
-	if !isRegex {
-		expression = text
-		if !strings.ContainsAny(text, `*?[\`) && !strings.Contains(text, "${") {
-			return p, of, nil
-		}
-	}
-	parts, err := splitTemplates(expression)
-	if err != nil {
-		return p, of, err
-	}
-	for _, piece := range parts {
-		if piece.variable != nil {
-			of.variables = append(of.variables, *piece.variable)
-		}
-	}
-	if isRegex {
-		p.program, of.start, err = parseRegex(expression, parts, cache)
-	} else {
-		p.program, of.start, err = parseGlob(text, parts)
-	}
-	return p, of, err
+// A matcher is the compiled form of a pattern.
+type matcher interface {
+	// match reports whether the pattern matches s. Variables have the values in b.
+	match(s string, b bindings) bool
 }
 
-// cutSlashes returns the regular expression between slashes. Two slashes are a glob, and so is a single one.
-func cutSlashes(text string) (expression string, isRegex bool) {
+// A start is the beginning of all texts that a pattern matches: the value of lead, unless nil, and
+// then text. The zero start says nothing.
+type start struct {
+	lead  *variable
+	text  string
+	whole bool // nothing follows
+}
+
+// programs caches compiled expressions.
+type programs = lru.Cache[string, *regexp.Regexp]
+
+// parsePattern compiles a pattern. Expressions with variables keep their programs in cache.
+func parsePattern(text string, cache *programs) (*pattern, error) {
+	source, isExpression := cutSlashes(text)
+	parts, err := splitVariables(source)
+	if err != nil {
+		return nil, err
+	}
+	p := &pattern{text: text}
+	for _, part := range parts {
+		if part.variable != nil {
+			p.variables = append(p.variables, *part.variable)
+		}
+	}
+	if isExpression {
+		err = p.parseExpression(source, parts, cache)
+	} else {
+		err = p.parseGlob(parts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	repeated, err := repeatedLabel(p.variables)
+	if repeated != nil {
+		p.matcher = repetition{p.matcher, *repeated}
+	}
+	return p, err
+}
+
+// cutSlashes removes the slashes around an expression. Other patterns, including "//", are globs.
+func cutSlashes(text string) (source string, isExpression bool) {
 	if len(text) < 3 || text[0] != '/' || text[len(text)-1] != '/' {
-		return "", false
+		return text, false
 	}
 	return text[1 : len(text)-1], true
 }
 
-// staticGlob is a glob without templates.
-type staticGlob struct{}
-
-func (staticGlob) match(text, s string, _ rule, _ *question) bool {
-	matched, err := path.Match(text, s)
-	return err == nil && matched
+// literal returns the only text that p matches in any request.
+func (p *pattern) literal() (text string, ok bool) {
+	return p.start.text, p.start.whole && p.start.lead == nil
 }
 
-// staticRegex is a regular expression without templates.
-type staticRegex struct{ *regexp.Regexp }
-
-func (e staticRegex) match(_, s string, _ rule, _ *question) bool { return e.MatchString(s) }
-
-func parseGlob(text string, parts []part) (matcher, start, error) {
-	// Whether a glob is well-formed does not depend on what a template stands for, since that is a literal.
-	if _, err := path.Match(substitute(parts, "x"), ""); err != nil {
-		return nil, start{}, fmt.Errorf("bad glob %q: %w", text, err)
+func (p *pattern) parseGlob(parts []part) error {
+	// Values are literals, so any literal shows whether the glob is valid.
+	if _, err := path.Match(join(parts, "x"), ""); err != nil {
+		return fmt.Errorf("bad glob %q: %w", p.text, err)
 	}
-	repeated, err := repeatedLabel(parts)
+	tokens, err := tokenize(parts)
 	if err != nil {
-		return nil, start{}, err
+		return err
 	}
-	tokens := tokenize(parts)
-	if len(parts) == 1 && parts[0].variable == nil {
-		return staticGlob{}, globStart(tokens), nil
+	p.start = globStart(tokens)
+	p.matcher = globTemplate(tokens)
+	if len(p.variables) == 0 {
+		p.matcher = glob(p.text)
 	}
-	return &globTemplate{tokens: tokens, repeated: repeated}, globStart(tokens), nil
+	return nil
 }
 
-// substitute returns the pattern with value in the place of every template.
-func substitute(parts []part, value string) string {
-	var b strings.Builder
-	for _, p := range parts {
-		if p.variable != nil {
-			b.WriteString(value)
-			continue
-		}
-		b.WriteString(p.text)
-	}
-	return b.String()
+// glob is a glob without variables.
+type glob string
+
+func (g glob) match(s string, _ bindings) bool {
+	matched, err := path.Match(string(g), s)
+	return err == nil && matched
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 )
 
-// A plainWalk decides by trying the rules one after the other, with every combination of label values, and compiles nothing
-// in advance. It is what an indexed list has to agree with.
+// A plainWalk tries the rules in order, with every combination of label values, and compiles
+// nothing in advance. An indexed list must agree with it.
 type plainWalk []Rule
 
 // first returns the number of the first rule that matches, or 0.
@@ -25,7 +25,9 @@ func (rules plainWalk) first(r authz.Request) int {
 		return 0
 	}
 	for i, rule := range rules {
-		w := plainRequest{r, map[string]string{"account": r.Subject.Name, "type": typ, "name": name, "service": r.Service}, rule.Match}
+		w := plainRequest{r, map[string]string{
+			"account": r.Subject.Name, "type": typ, "name": name, "service": r.Service,
+		}, rule.Match}
 		if w.matches(rule.RequireAccount) {
 			return i + 1
 		}
@@ -34,8 +36,9 @@ func (rules plainWalk) first(r authz.Request) int {
 }
 
 func plainName(s string) bool {
+	characters := regexp.MustCompile(`^[a-zA-Z0-9._:-]+$`)
 	for component := range strings.SplitSeq(s, "/") {
-		if component == "." || component == ".." || !regexp.MustCompile(`^[a-zA-Z0-9._:-]+$`).MatchString(component) {
+		if component == "." || component == ".." || !characters.MatchString(component) {
 			return false
 		}
 	}
@@ -54,7 +57,7 @@ func (w *plainRequest) matches(requireAccount bool) bool {
 	if requireAccount && w.Subject.Name == "" || service && m.Account != nil {
 		return false
 	}
-	for field, pattern := range map[string]*string{"account": m.Account, "type": m.Type, "name": m.Name, "service": m.Service} {
+	for field, pattern := range m.plainPatterns() {
 		if pattern != nil && !w.matchesPattern(*pattern, w.values[field]) {
 			return false
 		}
@@ -71,6 +74,12 @@ func (w *plainRequest) matches(requireAccount bool) bool {
 	return m.IP == nil || plainContains(*m.IP, w.RemoteAddr.Unmap())
 }
 
+func (m *Match) plainPatterns() map[string]*string {
+	return map[string]*string{
+		"account": m.Account, "type": m.Type, "name": m.Name, "service": m.Service,
+	}
+}
+
 func plainContains(text string, address netip.Addr) bool {
 	if one, err := netip.ParseAddr(text); err == nil {
 		return one.Unmap() == address
@@ -79,7 +88,7 @@ func plainContains(text string, address netip.Addr) bool {
 	return err == nil && prefix.Contains(address)
 }
 
-// matchesPattern replaces the first template by each of its values in turn, and the rest in the result of that.
+// matchesPattern replaces the first variable by each of its values, and recurses for the others.
 func (w *plainRequest) matchesPattern(pattern, s string) bool {
 	found := regexp.MustCompile(`\$\{([a-z]+)(?::([^}]*))?\}`).FindStringSubmatchIndex(pattern)
 	isRegex := len(pattern) > 2 && pattern[0] == '/' && pattern[len(pattern)-1] == '/'
@@ -94,7 +103,7 @@ func (w *plainRequest) matchesPattern(pattern, s string) bool {
 	if !isRegex && len(s) > 255 {
 		return false
 	}
-	template, variable, detail := pattern[found[0]:found[1]], pattern[found[2]:found[3]], ""
+	whole, variable, detail := pattern[found[0]:found[1]], pattern[found[2]:found[3]], ""
 	if found[4] >= 0 {
 		detail = pattern[found[4]:found[5]]
 	}
@@ -106,7 +115,7 @@ func (w *plainRequest) matchesPattern(pattern, s string) bool {
 		if isRegex {
 			quoted = "(?:" + regexp.QuoteMeta(value) + ")"
 		}
-		if w.matchesPattern(strings.ReplaceAll(pattern, template, quoted), s) {
+		if w.matchesPattern(strings.ReplaceAll(pattern, whole, quoted), s) {
 			return true
 		}
 	}
@@ -124,9 +133,10 @@ func (w *plainRequest) lookup(variable, detail string) []string {
 	if detail == "" {
 		return []string{value}
 	}
-	expression := map[string]*string{"account": w.match.Account, "type": w.match.Type, "name": w.match.Name, "service": w.match.Service}[variable]
+	expression := w.match.plainPatterns()[variable]
 	group, err := strconv.Atoi(detail)
-	if expression == nil || len(*expression) < 3 || (*expression)[0] != '/' || strings.Contains(*expression, "${") {
+	if expression == nil || len(*expression) < 3 || (*expression)[0] != '/' ||
+		strings.Contains(*expression, "${") {
 		return nil
 	}
 	groups := regexp.MustCompile((*expression)[1 : len(*expression)-1]).FindStringSubmatch(value)

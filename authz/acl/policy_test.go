@@ -7,11 +7,15 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 )
 
-func TestTheZeroPolicyHasNothingToSay(t *testing.T) {
+func TestTheZeroPolicyMatchesNothing(t *testing.T) {
 	var p Policy
 	r := ask(user("alice", nil), "app", "pull")
 	if d := decide(t, &p, r); !d.NoMatch || len(d.Actions) > 0 {
 		t.Errorf("got %+v", d)
+	}
+	malformed := ask(user("alice", nil), "a//b", "pull")
+	if d := decide(t, &p, malformed); d.NoMatch || len(d.Actions) > 0 {
+		t.Errorf("got %+v for a malformed name", d)
 	}
 	p.Replace(mustCompile(t, Rule{Match: &Match{}, Actions: []string{"pull"}}))
 	if d := decide(t, &p, r); len(d.Actions) != 1 || p.List().Len() != 1 {
@@ -23,13 +27,14 @@ func TestTheZeroPolicyHasNothingToSay(t *testing.T) {
 	}
 }
 
-// TestABatchSeesOneList replaces the list all the time; the answers of one batch must all be of one list.
+// TestABatchSeesOneList replaces the list while batches run. One list must decide a whole batch.
 func TestABatchSeesOneList(t *testing.T) {
 	lists := []*List{
 		mustCompile(t, Rule{Match: &Match{}, Actions: []string{"pull"}, Comment: "old"}),
 		mustCompile(t, Rule{Match: &Match{}, Actions: []string{"push"}, Comment: "new"}),
 	}
-	p := NewPolicy(lists[0])
+	p := &Policy{}
+	p.Replace(lists[0])
 	done := make(chan struct{})
 	var replacing sync.WaitGroup
 	replacing.Go(func() {
@@ -69,13 +74,15 @@ func TestABatchSeesOneList(t *testing.T) {
 	replacing.Wait()
 }
 
-func TestDecisionsMayBeMadeAtTheSameTime(t *testing.T) {
-	l := mustCompile(t, mustParse(t, `[{"match": {"name": "/^${account}\\/.+$/"}, "actions": ["pull"]}]`)...)
+func TestListIsSafeForConcurrentUse(t *testing.T) {
+	pattern := "/^${account}/.+$/"
+	l := mustCompile(t, Rule{Match: &Match{Name: &pattern}, Actions: []string{"pull"}})
 	var asking sync.WaitGroup
 	for _, name := range []string{"alice", "bob", "carol", "dave"} {
 		asking.Go(func() {
 			for range 100 {
-				if d := decide(t, l, ask(user(name, nil), name+"/app", "pull")); len(d.Actions) != 1 {
+				d := decide(t, l, ask(user(name, nil), name+"/app", "pull"))
+				if len(d.Actions) != 1 {
 					t.Errorf("%s got %+v", name, d)
 				}
 			}

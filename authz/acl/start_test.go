@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestStarts is about what the index may rely on. A pattern about which it knows nothing is tried every time.
+// TestStarts checks the beginnings that the index relies on. A pattern without one is always tried.
 func TestStarts(t *testing.T) {
 	for text, want := range map[string]string{
 		"team/app":                         "whole team/app",
@@ -40,15 +40,15 @@ func TestStarts(t *testing.T) {
 		"/^\U000F0000${account}/":          "",
 		`/^\x{F0000}${account}/`:           "",
 	} {
-		p, about, err := parsePattern(text, nil)
+		p, err := parsePattern(text, nil)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		begin := startOf(p, about)
+		begin := p.start
 		got := begin.text
-		if begin.has {
-			got = fmt.Sprintf("%s %s", begin.variable, got)
+		if begin.lead != nil {
+			got = fmt.Sprintf("%s %s", begin.lead, got)
 		}
 		if begin.whole {
 			got = "whole " + got

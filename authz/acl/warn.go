@@ -8,31 +8,34 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// warnings returns what is odd about the rules of l.
 func warnings(l *List) []Warning {
 	var found []Warning
-	warn := func(number int, format string, args ...any) {
-		found = append(found, Warning{Number: number, Text: fmt.Sprintf(format, args...)})
-	}
-	cover := newCoverage(l)
-	for i := range l.Len() {
-		r, number := l.rule(numberOf(i)), i+1
+	budget := maxComparisons
+	for _, r := range l.rules {
+		warn := func(format string, args ...any) {
+			found = append(found, Warning{Number: r.number, Text: fmt.Sprintf(format, args...)})
+		}
+		if v := r.missingGroup(); v != nil {
+			warn("can never match: the rule's %s has no capture group for %s", v.attribute.field, v)
+		}
 		if r.everybodyPushes() {
-			warn(number, "allows everybody to push: it has no condition on account, labels or ip, as when a match is misspelt or missing")
+			warn("allows everybody to push: it has no condition on account, labels or ip")
 		}
-		if p, conditional := r.pattern(fieldName); conditional && p.literal() && !isName(p.text) {
-			warn(number, "can never match: no resource has the name %q", p.text)
-		}
-		for _, action := range r.granted().names {
-			if !isAction(action) {
-				warn(number, "the action %q is never asked for: actions are lower-case letters, or \"*\"", action)
+		if name := r.pattern(attribute{field: fieldName}); name != nil {
+			if text, ok := name.literal(); ok && !isName(text) {
+				warn("can never match: %q is not a valid name", text)
 			}
 		}
-		if !r.granted().whatever && slices.Contains(r.granted().names, scope.ActionAll) {
-			warn(number, `"*" beside other actions grants only the action "*" itself; alone it grants what is asked`)
+		for _, action := range r.actions {
+			if !isAction(action) {
+				warn(`no client requests the action %q: use lower-case letters or "*"`, action)
+			}
 		}
-		if earlier := cover.find(numberOf(i)); earlier != 0 {
-			warn(number, "can never match: rule %d covers it", earlier)
+		if !r.grantsAll() && slices.Contains(r.actions, scope.ActionAll) {
+			warn(`next to other actions, "*" grants only a requested "*", which means every action`)
+		}
+		if earlier := l.coveredBy(r, &budget); earlier != nil {
+			warn("can never match: rule %d covers it", earlier.number)
 		}
 	}
 	return found
@@ -42,46 +45,100 @@ func isAction(s string) bool {
 	return s == scope.ActionAll || s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
-// everybodyPushes reports whether the rule lets the anonymous subject push, and so everybody. A template is a condition on the
-// subject only if it is about the subject: ${name} holds for every name.
-func (r rule) everybodyPushes() bool {
-	names := r.granted().names
-	pushes := slices.Contains(names, scope.ActionPush) || slices.Contains(names, scope.ActionAll)
-	prefix, _ := r.prefix()
-	if !pushes || r.requireAccount || prefix.Bits() > 0 || r.labels != r.end || r.excludesAnonymous() {
+// missingGroup returns a variable of the rule that names a capture group which the rule does not
+// have, or nil. docker_auth accepts such rules.
+func (r *rule) missingGroup() *variable {
+	for _, c := range r.conditions {
+		if c.pattern == nil {
+			continue
+		}
+		for _, v := range c.pattern.variables {
+			e := r.expression(v.attribute)
+			if v.group != wholeValue && (e == nil || v.group > e.NumSubexp()) {
+				return &v
+			}
+		}
+	}
+	return nil
+}
+
+// everybodyPushes reports whether the rule lets every subject push, including the anonymous one.
+func (r *rule) everybodyPushes() bool {
+	pushes := func(action string) bool {
+		return action == scope.ActionPush || action == scope.ActionAll
+	}
+	if r.excludesAnonymous() || !slices.ContainsFunc(r.actions, pushes) {
 		return false
 	}
-	for f := range fieldCount {
-		if p, conditional := r.pattern(f); conditional && p.isAboutSubject() {
+	aboutSubject := func(v variable) bool {
+		return v.attribute.field == fieldAccount || v.attribute.field == fieldLabels
+	}
+	for _, c := range r.conditions {
+		if c.attribute.field == fieldLabels || c.prefix.Bits() > 0 ||
+			c.pattern != nil && slices.ContainsFunc(c.pattern.variables, aboutSubject) {
 			return false
 		}
 	}
-	typ, conditional := r.pattern(fieldType)
-	return !conditional || typ.isTemplate() || typ.matches(scope.TypeRepository, r, &question{})
+	p := r.pattern(attribute{field: fieldType})
+	return p == nil || len(p.variables) > 0 || p.match(scope.TypeRepository, bindings{})
 }
 
-// isAboutSubject reports whether the pattern has a template that stands for something of the subject's.
-func (p pattern) isAboutSubject() bool {
-	if !p.isTemplate() {
-		return false
-	}
-	parts, err := splitTemplates(p.text)
-	return err == nil && slices.ContainsFunc(parts, func(piece part) bool {
-		return piece.variable != nil && (piece.variable.field == fieldAccount || piece.variable.field == fieldLabels)
+// excludesAnonymous reports whether the rule certainly does not match the anonymous subject.
+func (r *rule) excludesAnonymous() bool {
+	return slices.ContainsFunc(r.conditions, func(c condition) bool {
+		return c.attribute.field == fieldRequireAccount || c.attribute.field == fieldAccount &&
+			len(c.pattern.variables) == 0 && !c.pattern.match("", bindings{})
 	})
 }
 
-// excludesAnonymous reports whether it is sure that the rule does not match the anonymous subject.
-func (r rule) excludesAnonymous() bool {
-	account, conditional := r.pattern(fieldAccount)
-	return r.requireAccount || conditional && !account.isTemplate() && !account.matches("", r, &question{})
+// maxComparisons limits the search for covered rules in one list. Without it, a long list of rules
+// that the index cannot tell apart would load in quadratic time.
+const maxComparisons = 1 << 21
+
+// coveredBy returns an earlier rule that matches whenever r does, or nil if it finds none. It does
+// not compare one pattern with another.
+func (l *List) coveredBy(r *rule, budget *int) *rule {
+	q := r.fixedValues()
+	candidates := l.index.candidates(q)
+	for _, k := range r.keys() {
+		candidates = append(candidates, l.index.rules[k])
+	}
+	for ; *budget > 0; *budget-- {
+		earlier := candidates.next()
+		if earlier == nil || earlier.number >= r.number {
+			return nil
+		}
+		if earlier.missingGroup() == nil && earlier.covers(r, q) {
+			return earlier
+		}
+	}
+	return nil
 }
 
-func (p pattern) isTemplate() bool {
-	switch p.program.(type) {
-	case *globTemplate, *regexTemplate:
-		return true
-	default:
-		return false
+// covers reports whether each condition of r is a condition of later or holds for q, the values
+// that later requires.
+func (r *rule) covers(later *rule, q *request) bool {
+	return !slices.ContainsFunc(r.conditions, func(c condition) bool {
+		return !slices.Contains(later.conditions, c) && !c.holds(r, q)
+	})
+}
+
+// fixedValues returns a request with the values that r requires exactly, and no others.
+func (r *rule) fixedValues() *request {
+	q := &request{anonymous: !r.excludesAnonymous(), labels: make(map[string][]string)}
+	for _, c := range r.conditions {
+		if c.prefix.IsSingleIP() {
+			q.addr = c.prefix.Addr()
+		}
+		if c.pattern == nil {
+			continue
+		}
+		text, fixed := c.pattern.literal()
+		if fixed && c.attribute.field == fieldLabels {
+			q.labels[c.attribute.label] = []string{text}
+		} else if fixed {
+			q.fields[c.attribute.field] = []string{text}
+		}
 	}
+	return q
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
@@ -21,8 +20,9 @@ import (
 type Matrix struct {
 	// Subjects make the requests. The zero Subject is the anonymous one.
 	Subjects []authn.Subject
-	// Resources are names of repositories, such as "team/app", or a type and a name, such as
-	// "registry:catalog".
+	// Resources are names of repositories, such as "team/app" or "localhost:5000/app", or a type
+	// and a name, such as "registry:catalog". A number after the first colon is a port, unless the
+	// type is "repository".
 	Resources []string
 	// Actions are requested together. The default is pull, push and delete for a repository, and
 	// "*" for another type.
@@ -33,14 +33,14 @@ type Matrix struct {
 const updateVariable = "AUTHZTEST_UPDATE"
 
 // Golden compares the grants of the matrix with a file and fails the test with the lines that
-// differ. Keep the file under version control: its changes show a reviewer how a change of the
-// rules changes the grants. A changed grant changes one line:
+// differ, or if the file is missing. Keep the file under version control: its changes show a
+// reviewer how a change of the rules changes the grants. A changed grant changes one line:
 //
 //	alice/app | (anonymous) | -
 //	alice/app | alice | delete,pull,push
 //
-//	registry:catalog | (anonymous) | -
 //	registry:catalog | alice | *
+//	registry:catalog | service account alice | -
 //
 // With AUTHZTEST_UPDATE=1 in the environment, Golden writes the file, and its directory if there is
 // none:
@@ -88,7 +88,7 @@ func (m Matrix) format(
 		}
 		decisions, err := authz.AuthorizeBatch(ctx, policy, requests)
 		if err != nil {
-			return "", fmt.Errorf("no decision about %s: %w", asked, err)
+			return "", fmt.Errorf("no decision on %s: %w", asked, err)
 		}
 		for j, subject := range m.Subjects {
 			actions := cmp.Or(strings.Join(granted(requests[j], decisions[j]), ","), "-")
@@ -100,7 +100,9 @@ func (m Matrix) format(
 
 func (m Matrix) scopeOf(resource string) (scope.Scope, error) {
 	typ, name, typed := strings.Cut(resource, ":")
-	if !typed || strings.IndexFunc(name, unicode.IsDigit) == 0 { // a host with a port is no type
+	port, _, _ := strings.Cut(name, "/")
+	hasPort := typ != scope.TypeRepository && strings.Trim(port, "0123456789") == ""
+	if !typed || hasPort { // a host with a port is no type
 		typ, name = scope.TypeRepository, resource
 	}
 	actions := m.Actions

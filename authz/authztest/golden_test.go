@@ -71,10 +71,31 @@ func TestMatrixRequestsItsActions(t *testing.T) {
 	}
 }
 
+func TestMatrixResources(t *testing.T) {
+	for resource, want := range map[string]string{
+		"team/app":                      "repository:team/app:pull",
+		"7zip/app":                      "repository:7zip/app:pull",
+		"localhost:5000/app":            "repository:localhost:5000/app:pull",
+		"repository:localhost:5000/app": "repository:localhost:5000/app:pull",
+		"repository:7zip/app":           "repository:7zip/app:pull",
+		"repository:2048/app":           "repository:2048/app:pull",
+		"repository:":                   "repository::pull",
+		"registry:catalog":              "registry:catalog:pull",
+		"artifact-repository:7zip/app":  "artifact-repository:7zip/app:pull",
+	} {
+		t.Run(resource, func(t *testing.T) {
+			s, err := Matrix{Actions: []string{"pull"}}.scopeOf(resource)
+			if err != nil || s.String() != want {
+				t.Errorf("got %s, %v, want %s", s, err, want)
+			}
+		})
+	}
+}
+
 func TestMatrixFailsWithoutADecision(t *testing.T) {
 	_, matrix := exampleMatrix()
 	_, err := matrix.format(t.Context(), down(), nil)
-	const want = "no decision about repository:alice/app:delete,pull,push: down"
+	const want = "no decision on repository:alice/app:delete,pull,push: down"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -101,7 +122,10 @@ func TestGolden(t *testing.T) {
 	t.Setenv("AUTHZTEST_UPDATE", "")
 	Golden(t, policy, matrix, file)
 
-	changed := format(t, authz.First(policy, authz.ReadOnly()), matrix)
+	pullAll := policyFunc(func(r authz.Request) authz.Decision {
+		return authz.Decision{Actions: r.Scope.Intersect([]string{"pull"}).Actions}
+	})
+	changed := format(t, authz.First(policy, pullAll), matrix)
 	got = compareGolden(file, changed)
 	for _, part := range []string{
 		"- alice/app | service account ci | -\n", "+ alice/app | service account ci | pull\n",

@@ -14,16 +14,16 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// CheckInvariants makes hundreds of requests for the given subjects, ordinary and hostile ones, and
-// fails the test if the policy breaks a rule that holds for every policy:
+// CheckInvariants makes hundreds of requests, ordinary and hostile ones, for the given subjects and
+// some hostile ones. It fails the test if the policy breaks a rule that every policy must obey:
 //
 //   - It returns no action that was not requested.
 //   - It answers the same request twice in the same way, and does not change the request.
-//   - It answers a request alone as in a batch. This is checked on a sample.
-//   - It answers, without a panic, even for names that no registry accepts.
+//   - It gives the same answer to a request alone and in a batch (checked on a sample).
+//   - It neither panics nor returns an error, even for names that no registry accepts.
 //
-// CheckInvariants adds some hostile subjects. It makes few calls to an [authz.BatchAuthorizer].
-// Options change each request before the policy sees it, for example to set a service.
+// CheckInvariants batches requests, so a remote engine gets few calls. Options change each request
+// before the policy sees it, for example to set a service.
 func CheckInvariants(
 	t *testing.T, policy authz.Authorizer, subjects []authn.Subject,
 	options ...func(*authz.Request),
@@ -143,7 +143,7 @@ func askAll(ctx context.Context, policy authz.Authorizer, requests []authz.Reque
 	return nil, failures
 }
 
-// compareAlone compares a decision that was made among others with the two ways to ask alone.
+// compareAlone compares a decision that was made in a batch with the two ways to ask alone.
 func compareAlone(
 	ctx context.Context, policy authz.BatchAuthorizer, r authz.Request, among authz.Decision,
 ) []string {

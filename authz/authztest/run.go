@@ -14,7 +14,7 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// A Case lists scopes that a subject requests, with the expected grants. [As] returns one.
+// A Case lists scopes that a subject requests, with the expected grants.
 type Case struct {
 	// Subject makes the requests. The zero value is the anonymous subject.
 	Subject authn.Subject
@@ -23,18 +23,21 @@ type Case struct {
 }
 
 // Grants maps a requested scope, in the form that [scope.Parse] accepts, to the actions that a
-// token would contain: separated by commas, in any order, and empty for none.
+// token should contain: separated by commas, in any order, and empty for none.
 type Grants map[string]string
 
-// As returns the case of a subject.
+// As returns Case{subject, grants}, to keep tables short.
 func As(subject authn.Subject, grants Grants) Case {
 	return Case{Subject: subject, Grants: grants}
 }
 
 // Run makes each request of the cases in a subtest and compares the actions that a token would
-// contain: the policy's answer without actions that were not requested, and nothing for NoMatch. It
-// then makes all requests to an [authz.BatchAuthorizer] in one batch and expects the same answers.
-// Options change each request before the policy sees it.
+// contain: the policy's answer without actions that were not requested, and nothing for NoMatch. An
+// error of the policy, a malformed scope, or an expected action that is not requested also fails
+// the test.
+//
+// If policy is an [authz.BatchAuthorizer], Run also sends all requests in one batch and expects the
+// same answers. Options change each request before the policy sees it.
 func Run(t *testing.T, policy authz.Authorizer, cases []Case, options ...func(*authz.Request)) {
 	t.Helper()
 	var all []authz.Request

@@ -16,9 +16,10 @@ func TestLicences(t *testing.T) {
 		},
 		now: func() time.Time { return date(2030, 7, 1).Add(12 * time.Hour) },
 	}
-	anonymous, acme, globex := authn.Subject{}, authn.Subject{Name: "acme"}, authn.Subject{Name: "globex"}
+	anonymous := authn.Subject{}
+	acme, globex := authn.Subject{Name: "acme"}, authn.Subject{Name: "globex"}
 
-	authztest.Run(t, sold, authztest.Table{
+	authztest.Run(t, sold, []authztest.Case{
 		authztest.As(acme, authztest.Grants{
 			"repository:products/database:pull,push":   "pull",
 			"repository:products/database/tools:pull":  "pull",
@@ -40,5 +41,9 @@ func TestLicences(t *testing.T) {
 			"repository:products/gateway:pull": "",
 		}),
 	})
+	authztest.Golden(t, sold, authztest.Matrix{
+		Subjects:  []authn.Subject{anonymous, acme, globex},
+		Resources: []string{"products/database", "products/gateway"},
+	}, "testdata/licences.txt")
 	authztest.CheckInvariants(t, sold, []authn.Subject{anonymous, acme, globex})
 }

@@ -37,11 +37,13 @@ func main() {
 }
 
 func tokenServer() (http.Handler, error) {
-	hash, err := password.Hash("licence-key")
+	hash, err := password.NewHash("licence-key")
 	if err != nil {
 		return nil, err
 	}
-	customers, err := static.New(static.User{Name: "acme", PasswordHash: hash})
+	customers, err := static.New(static.Config{Users: []static.User{
+		{Name: "acme", PasswordHash: hash},
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +51,7 @@ func tokenServer() (http.Handler, error) {
 		lastDay: map[string]map[string]time.Time{"acme": {"database": date(2099, 12, 31)}},
 		now:     time.Now,
 	}
-	key, err := token.GenerateKey(token.ES256)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := token.NewKeySet(key)
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +60,7 @@ func tokenServer() (http.Handler, error) {
 		return nil, err
 	}
 	server, err := auth.NewServer(auth.Config{
-		Services:      map[string]*token.Issuer{"registry.example.com": issuer},
+		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
 		Authenticator: authn.Cache(customers, authn.CacheConfig{}),
 		Authorizer:    authz.First(sold, authz.DenyAll()),
 	})

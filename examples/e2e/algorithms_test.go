@@ -17,14 +17,14 @@ import (
 )
 
 func algorithms() []token.Algorithm {
-	return []token.Algorithm{token.ES256, token.ES384, token.ES512, token.EdDSA, token.RS256}
+	return []token.Algorithm{token.ES256, "ES384", "ES512", token.EdDSA, token.RS256}
 }
 
 // Tokens are put together by this library, so others have to agree that they are tokens: the two libraries with which registries
 // read them, and the registries.
 func TestOthersReadTheTokens(t *testing.T) {
 	for _, algorithm := range algorithms() {
-		keys := must(token.NewKeySet(must(token.GenerateKey(algorithm))(t)))(t)
+		keys := must(token.GenerateKeySet(algorithm))(t)
 		raw := startRotatingServer(t, keys).pullToken(t)
 		t.Run(string(algorithm)+" with go-jose", func(t *testing.T) {
 			parsed := must(josejwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)}))(t)
@@ -50,7 +50,7 @@ func TestRegistriesTakeTheAlgorithms(t *testing.T) {
 				continue // see TestDistribution28DoesNotKnowEd25519
 			}
 			t.Run(kind.name+" "+string(algorithm), func(t *testing.T) {
-				keys := must(token.NewKeySet(must(token.GenerateKey(algorithm))(t)))(t)
+				keys := must(token.GenerateKeySet(algorithm))(t)
 				tokens := startRotatingServer(t, keys)
 				registry := kind.start(t, tokens.tokenServer)
 				if status := pullStatus(t, registry, tokens.pullToken(t)); status != http.StatusNotFound { // there is no such image
@@ -67,7 +67,7 @@ func TestRegistriesTakeTheAlgorithms(t *testing.T) {
 // What the documentation warns of.
 func TestDistribution28DoesNotKnowEd25519(t *testing.T) {
 	path := programs.Look(t, "docker-registry", "apt-get install docker-registry")
-	keys := must(token.NewKeySet(must(token.GenerateKey(token.EdDSA))(t)))(t)
+	keys := must(token.GenerateKeySet(token.EdDSA))(t)
 	folder := t.TempDir()
 	bundle, config := filepath.Join(folder, "bundle.pem"), filepath.Join(folder, "config.yml")
 	must(0, os.WriteFile(bundle, keys.BundlePEM(), 0o600))(t)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berthpass/registry-auth/auth"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/errdefs"
@@ -64,11 +63,11 @@ func TestContainerdWrongPassword(t *testing.T) {
 	registry := startInProcess(t, tokens)
 	put(t, registry.ref(helloRepository, ":1"), newImage(t))
 	for name, test := range map[string]struct {
-		password string
-		grants   []string
+		password    string
+		credentials []string
 	}{
-		"right": {alice.password, []string{auth.GrantPassword}},
-		"wrong": {"rabbit", []string{auth.GrantPassword, auth.GrantBasic}},
+		"right": {alice.password, []string{"password"}},
+		"wrong": {"rabbit", []string{"password", "basic"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tokens.audit.take()
@@ -76,13 +75,13 @@ func TestContainerdWrongPassword(t *testing.T) {
 			if (err == nil) != (name == "right") {
 				t.Errorf("got error %v", err)
 			}
-			var grants []string
+			var credentials []string
 			records := tokens.audit.take()
 			for _, record := range records {
-				grants = append(grants, record.Grant)
+				credentials = append(credentials, record.Credentials)
 			}
-			if !slices.Equal(grants, test.grants) {
-				t.Errorf("want the grants %v, got:%s", test.grants, records)
+			if !slices.Equal(credentials, test.credentials) {
+				t.Errorf("want the credentials %v, got:%s", test.credentials, records)
 			}
 		})
 	}

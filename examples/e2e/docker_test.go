@@ -5,8 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/berthpass/registry-auth/auth"
 )
 
 // The docker CLI logs in by itself; all else is done by its engine, which speaks as containerd's resolver does.
@@ -59,7 +57,8 @@ func TestDockerIdentityToken(t *testing.T) {
 	if strings.TrimSpace(got) != digestOf(t, image) {
 		t.Errorf("got digest %s, want %s", got, digestOf(t, image))
 	}
-	if len(records) != 1 || records[0].Grant != auth.GrantRefreshToken || !records.granted(bob, "bob/app", "pull") {
-		t.Errorf("want one grant for the refresh token, got:%s", records)
+	if len(records) != 1 || records[0].Credentials != "refresh_token" ||
+		!records.granted(bob, "bob/app", "pull") {
+		t.Errorf("want one request with the refresh token, got:%s", records)
 	}
 }

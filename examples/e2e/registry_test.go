@@ -94,7 +94,8 @@ func startRequire(t *testing.T, tokens *tokenServer) *registry {
 		Keys:     must(token.ParseBundle(bundle))(t),
 	}))(t)
 	open := ggcrregistry.New(ggcrregistry.Logger(log.New(io.Discard, "", 0)))
-	registry := serveRegistry(t, auth.Require(verifier, auth.Challenge{Realm: tokens.realm, Service: serviceName}, open))
+	registry := serveRegistry(t, must(auth.Require(verifier,
+		auth.Challenge{Realm: tokens.realm, Service: serviceName}, open))(t))
 	registry.denied, registry.shares = "requested access to the resource is denied", true
 	return registry
 }

@@ -41,13 +41,12 @@ func TestRenewedKeysAreNotNoticed(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			authority := must(token.GenerateAuthority(""))(t)
 			var clock offsetClock // of the keys alone: certificates begin an hour back, so it may go on for that long
-			keys := must(token.NewAuthorityKeys(token.AuthorityConfig{
-				Authority: authority,
-				Lifetime:  token.MinKeyLifetime,
-				Logger:    slog.New(slog.DiscardHandler),
-				Now:       clock.now,
+			keys := must(authority.NewKeys(token.AuthorityKeysConfig{
+				Lifetime: 10 * time.Minute, // the least that is accepted
+				Logger:   slog.New(slog.DiscardHandler),
+				Now:      clock.now,
 			}))(t)
-			tokens := startRotatingServer(t, keys.Keys())
+			tokens := startRotatingServer(t, keys.KeySet())
 			if !bytes.Equal(must(os.ReadFile(tokens.bundle))(t), authority.CertificatePEM()) {
 				t.Fatal("the bundle is not the authority alone")
 			}
@@ -57,14 +56,14 @@ func TestRenewedKeysAreNotNoticed(t *testing.T) {
 			signed := map[string]bool{}
 			for clock.elapsed() < 50*time.Minute {
 				pulls.more(t)
-				signed[keys.Keys().Signing().ID()] = true
+				signed[keys.KeySet().Signing().ID()] = true
 				clock.advance(2 * time.Minute)
 			}
 			byClock := len(signed)
 			for range 5 {
 				must(0, keys.Renew())(t)
 				pulls.more(t)
-				signed[keys.Keys().Signing().ID()] = true
+				signed[keys.KeySet().Signing().ID()] = true
 			}
 			pulls.stop()
 			t.Logf("%d pulls with %d keys", pulls.count.Load(), len(signed))
@@ -102,9 +101,10 @@ func TestChainsBelowAnAuthority(t *testing.T) {
 	for _, kind := range distributions() {
 		t.Run(kind.name, func(t *testing.T) {
 			// The image is pushed with tokens of keys that the token server made below the same authority.
-			authority := must(token.NewAuthority(root.private, root.certificate))(t)
-			keys := must(token.NewAuthorityKeys(token.AuthorityConfig{Authority: authority}))(t)
-			registry := kind.start(t, startRotatingServer(t, keys.Keys()).tokenServer)
+			rootKey := must(token.NewKey(root.private, root.certificate))(t)
+			authority := must(token.NewAuthority(rootKey))(t)
+			keys := must(authority.NewKeys(token.AuthorityKeysConfig{}))(t)
+			registry := kind.start(t, startRotatingServer(t, keys.KeySet()).tokenServer)
 			put(t, registry.ref(helloRepository, ":1"), newImage(t))
 			for _, test := range tests {
 				t.Run(test.name, func(t *testing.T) {
@@ -205,10 +205,12 @@ type rotatingServer struct {
 func startRotatingServer(t *testing.T, keys *token.KeySet) *rotatingServer {
 	t.Helper()
 	// Tokens of a minute, so that the keys may be short-lived as well.
-	issuer := must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys, Lifetime: token.MinLifetime}))(t)
+	issuer := must(token.NewIssuer(token.IssuerConfig{
+		Name: issuerName, Keys: keys, Lifetime: time.Minute,
+	}))(t)
 	audit := new(auditLog)
 	server := httptest.NewServer(must(auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{serviceName: issuer},
+		Services:         map[string]auth.Issuer{serviceName: issuer},
 		Authenticator:    users(t),
 		AnonymousAllowed: true,
 		Authorizer:       policy(),
@@ -235,7 +237,8 @@ func (s *rotatingServer) publish(t *testing.T, keys *token.KeySet) {
 // pullToken returns a token that allows to pull.
 func (s *rotatingServer) pullToken(t *testing.T) string {
 	t.Helper()
-	return string(must(s.issuer.Issue(t.Context(), token.Grant{Audience: serviceName, Access: mayPullHello()}))(t).Value)
+	request := token.Request{Audience: serviceName, Access: mayPullHello()}
+	return string(must(s.issuer.Issue(t.Context(), request))(t).Value)
 }
 
 func mayPullHello() []scope.Scope {
@@ -367,7 +370,8 @@ func signByHand(t *testing.T, private *ecdsa.PrivateKey, chain []*x509.Certifica
 	for i, certificate := range chain {
 		x5c[i] = base64.StdEncoding.EncodeToString(certificate.Raw)
 	}
-	header := map[string]any{"typ": "JWT", "alg": "ES256", "kid": must(token.NewPublicKey(private.Public()))(t).ID()}
+	kid := must(token.NewKey(private))(t).ID()
+	header := map[string]any{"typ": "JWT", "alg": "ES256", "kid": kid}
 	if len(x5c) > 0 {
 		header["x5c"] = x5c
 	}

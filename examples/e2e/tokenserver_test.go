@@ -18,6 +18,7 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 const (
@@ -59,15 +60,15 @@ type tokenServer struct {
 
 func startTokenServer(t *testing.T) *tokenServer {
 	t.Helper()
-	key := must(token.GenerateKey(token.ES256))(t)
-	keys := must(token.NewKeySet(key))(t)
+	keys := must(token.GenerateKeySet(token.ES256))(t)
+	issuer := must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys}))(t)
 	audit := new(auditLog)
 	handler := must(auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{serviceName: must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys}))(t)},
+		Services:         map[string]auth.Issuer{serviceName: issuer},
 		Authenticator:    users(t),
 		AnonymousAllowed: true,
 		Authorizer:       policy(),
-		RefreshTokens:    must(token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()}))(t),
+		RefreshTokens:    must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}))(t),
 		Audit:            audit.add,
 	}))(t)
 	mux := http.NewServeMux()
@@ -86,9 +87,10 @@ func users(t *testing.T) authn.Authenticator {
 	t.Helper()
 	var list []static.User
 	for _, u := range []user{alice, bob, carol} {
-		list = append(list, static.User{Name: u.name, PasswordHash: must(password.Hash(authn.Secret(u.password)))(t)})
+		hash := must(password.NewHash(authn.Secret(u.password)))(t)
+		list = append(list, static.User{Name: u.name, PasswordHash: hash})
 	}
-	return authn.Cache(must(static.New(list...))(t), authn.CacheConfig{})
+	return authn.Cache(must(static.New(static.Config{Users: list}))(t), authn.CacheConfig{})
 }
 
 // localhost names the server in the way that clients accept: they refuse to fetch a token at a loopback address by number.

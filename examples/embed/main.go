@@ -12,16 +12,17 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/token"
 )
 
 func main() {
-	key, err := loadOrMakeKey("portal.key", "portal.crt")
+	keys, err := token.LoadOrGenerateKey("portal.key", "portal.crt")
 	if err != nil {
 		log.Fatal(err)
 	}
-	handler, err := newHandler(key)
+	handler, err := newHandler(keys)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -37,12 +38,8 @@ func main() {
 }
 
 // newHandler is the service: its pages, and the token endpoint beside them.
-func newHandler(key *token.Key) (http.Handler, error) {
+func newHandler(keys *token.KeySet) (http.Handler, error) {
 	portal, err := newPortal()
-	if err != nil {
-		return nil, err
-	}
-	keys, err := token.NewKeySet(key)
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +47,10 @@ func newHandler(key *token.Key) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	users := authn.Cache(portalUsers{portal}, authn.CacheConfig{})
 	tokens, err := auth.NewServer(auth.Config{
-		Services:      map[string]*token.Issuer{"registry.example.com": issuer},
-		Authenticator: authn.Throttle(authn.Cache(portalUsers{portal}, authn.CacheConfig{}), authn.ThrottleConfig{}),
+		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
+		Authenticator: throttle.New(users, throttle.Config{}),
 		Authorizer:    authz.First(teamNamespaces(), authz.OwnNamespace(), authz.DenyAll()),
 	})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"testing"
 
 	"github.com/berthpass/registry-auth/authn"
@@ -17,19 +16,15 @@ import (
 )
 
 func TestPortalIssuesTokens(t *testing.T) {
-	files := []string{filepath.Join(t.TempDir(), "portal.key"), filepath.Join(t.TempDir(), "portal.crt")}
-	if _, err := loadOrMakeKey(files[0], files[1]); err != nil {
-		t.Fatal(err)
-	}
-	key, err := loadOrMakeKey(files[0], files[1]) // the second time, from the files
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := newHandler(key)
+	handler, err := newHandler(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundle, err := token.ParseBundle(key.CertificatePEM())
+	bundle, err := token.ParseBundle(keys.BundlePEM())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,11 +73,11 @@ func TestPortalIssuesTokens(t *testing.T) {
 }
 
 func TestPortalKeepsItsPages(t *testing.T) {
-	key, err := token.GenerateKey(token.ES256)
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := newHandler(key)
+	handler, err := newHandler(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +92,7 @@ func TestPortalKeepsItsPages(t *testing.T) {
 func TestPolicyAndLookup(t *testing.T) {
 	policy := authz.First(teamNamespaces(), authz.OwnNamespace(), authz.DenyAll())
 	teams := authn.Subject{Name: "teams"}
-	authztest.Run(t, policy, authztest.Table{
+	authztest.Run(t, policy, []authztest.Case{
 		authztest.As(teams, authztest.Grants{
 			"repository:teams/web/site:pull,push": "",
 			"repository:teams/site:pull":          "",

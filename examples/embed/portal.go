@@ -20,7 +20,7 @@ type portal struct {
 // An account is a row of the portal's users.
 type account struct {
 	name         string
-	passwordHash password.Parsed
+	passwordHash password.Hash
 	version      string // changes with the password
 	teams        []string
 }
@@ -63,7 +63,7 @@ func (p *portal) home(w http.ResponseWriter, _ *http.Request) {
 
 // newPortal has one account: alice, password wonderland, of the team web.
 func newPortal() (*portal, error) {
-	encoded, err := password.Hash("wonderland")
+	encoded, err := password.NewHash("wonderland")
 	if err != nil {
 		return nil, fmt.Errorf("hash the password: %w", err)
 	}

@@ -133,7 +133,8 @@ func TestSourceOfUsers(t *testing.T) {
 	}
 }
 
-// TestSubjectWithoutAName: a source that says yes and not to whom lets nobody in.
+// TestSubjectWithoutAName: a source that returns a subject without a name lets nobody in, and no client
+// reads 401. For a remembered password that is an outage, as [authn.Confirm] says.
 func TestSubjectWithoutAName(t *testing.T) {
 	t.Parallel()
 	users := &faultyUsers{users: newUsers(t)}
@@ -141,7 +142,9 @@ func TestSubjectWithoutAName(t *testing.T) {
 	f.get(alice, "").want(http.StatusOK, "")
 	nameless := userFault(func(context.Context) (authn.Subject, error) { return authn.Subject{}, nil })
 	users.fault.Store(&nameless)
-	for _, credentials := range []string{alice, bob, "bob:wrong"} {
+	f.get(alice, "repository:public/app:pull").want(http.StatusServiceUnavailable, "UNAVAILABLE")
+	f.wantAudit(http.StatusServiceUnavailable, "a subject without a name")
+	for _, credentials := range []string{bob, "bob:wrong"} {
 		f.get(credentials, "repository:public/app:pull").want(http.StatusInternalServerError, "UNKNOWN")
 		f.wantAudit(http.StatusInternalServerError, "a subject without a name")
 	}
@@ -174,7 +177,9 @@ func TestUserFile(t *testing.T) {
 			}
 			check(t, os.WriteFile(path, []byte(entry("alice", "wonderland")+entry("bob", "builder")), 0o600))
 			log := new(lockedBuffer)
-			file := must(htpasswd.Open(path, htpasswd.Config{Logger: slog.New(slog.NewTextHandler(log, nil))}))(t)
+			file := must(htpasswd.Open(htpasswd.Config{
+				File: path, Logger: slog.New(slog.NewTextHandler(log, nil)),
+			}))(t)
 			f := newFixture(t, file, policy())
 			f.get(alice, "").want(http.StatusOK, "")
 

@@ -16,6 +16,8 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
 // dial connects to the server, without any HTTP.
@@ -74,7 +76,7 @@ func TestClientDisappears(t *testing.T) {
 
 // waitingUsers wait, each check until the client is gone or released says that it may go on.
 type waitingUsers struct {
-	authn.Authenticator
+	*static.Users
 
 	entered chan context.Context
 	release chan struct{}
@@ -84,7 +86,7 @@ func (u *waitingUsers) Authenticate(ctx context.Context, r authn.Request) (authn
 	u.entered <- ctx
 	select {
 	case <-u.release:
-		return u.Authenticator.Authenticate(ctx, r)
+		return u.Users.Authenticate(ctx, r)
 	case <-ctx.Done():
 		return authn.Subject{}, ctx.Err()
 	}
@@ -94,7 +96,9 @@ func (u *waitingUsers) Authenticate(ctx context.Context, r authn.Request) (authn
 // check is not sent away.
 func TestClientDisappearsDuringItsCheck(t *testing.T) {
 	t.Parallel()
-	users := &waitingUsers{Authenticator: newUsers(t), entered: make(chan context.Context), release: make(chan struct{})}
+	users := &waitingUsers{
+		Users: newUsers(t), entered: make(chan context.Context), release: make(chan struct{}),
+	}
 	f := newFixture(t, users, policy())
 
 	leaving, leave := context.WithCancel(t.Context())
@@ -133,9 +137,15 @@ func TestClientDisappearsDuringItsCheck(t *testing.T) {
 func TestManyClientsDisappear(t *testing.T) {
 	// Not parallel: it counts goroutines.
 	const clients = 80 // fewer than an address may have wrong
-	users := &waitingUsers{Authenticator: newUsers(t), entered: make(chan context.Context, clients), release: make(chan struct{})}
+	users := &waitingUsers{
+		Users:   newUsers(t),
+		entered: make(chan context.Context, clients),
+		release: make(chan struct{}),
+	}
 	f := newFixture(t, users, policy(), func(cfg *auth.Config) {
-		cfg.Authenticator = authn.Throttle(users, authn.ThrottleConfig{Hold: -1, AtOnce: clients})
+		cfg.Authenticator = throttle.New(users, throttle.Config{
+			RefusalDelay: -1, ChecksPerNetwork: clients,
+		})
 	})
 	before := runtime.NumGoroutine()
 	connections := make([]net.Conn, clients)

@@ -21,7 +21,9 @@ import (
 func TestGoalsAreComplete(t *testing.T) {
 	var want []string
 	for i := range 18 {
-		want = append(want, fmt.Sprintf("R%d", i+1))
+		if n := i + 1; n != 9 && n != 10 { // they are about a store on disk, and there is none
+			want = append(want, fmt.Sprintf("R%d", n))
+		}
 	}
 	want = append(want, "S1", "S2")
 	for i, g := range goals() {

@@ -11,10 +11,12 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/examples/internal/load"
 	"github.com/berthpass/registry-auth/examples/internal/loopback"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 const (
@@ -45,11 +47,7 @@ func newServer(ctx context.Context, o *options) (*server, error) {
 }
 
 func (s *server) handler(warm int) (http.Handler, error) {
-	key, err := token.GenerateKey(token.ES256)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := token.NewKeySet(key)
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		return nil, err
 	}
@@ -65,16 +63,16 @@ func (s *server) handler(warm int) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
+	refreshTokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
 	if err != nil {
 		return nil, err
 	}
 	return auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{serviceName: issuer},
-		Authenticator:    authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{}),
+		Services:         map[string]auth.Issuer{serviceName: issuer},
+		Authenticator:    throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
 		AnonymousAllowed: true,
 		Authorizer:       authz.First(authz.PublicPull(publicFolder), authz.OwnNamespace()),
-		RefreshTokens:    refresh,
+		RefreshTokens:    refreshTokens,
 		Logger:           slog.New(slog.NewJSONHandler(discard{}, nil)), // it is written, as it would be, to nowhere
 	})
 }
@@ -82,7 +80,7 @@ func (s *server) handler(warm int) (http.Handler, error) {
 // newUsers makes people up. They share a password, since making a hash takes as long as checking one.
 func (s *server) newUsers(warm int) (authn.Authenticator, error) {
 	secret := rand.Text()
-	hash, err := password.Hash(authn.Secret(secret))
+	hash, err := password.NewHash(authn.Secret(secret))
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +94,7 @@ func (s *server) newUsers(warm int) (authn.Authenticator, error) {
 		return made
 	}
 	s.people = people{warm: invent("user", warm), cold: invent("newcomer", coldUsers)}
-	return static.New(list...)
+	return static.New(static.Config{Users: list})
 }
 
 // verify is a registry's view of a token.

@@ -64,7 +64,7 @@ func outcome(d auth.ScopeDecision) string {
 
 // asked names a request for which there is no decision about a resource.
 func asked(record auth.AuditRecord) string {
-	if record.Grant == "" {
+	if record.Credentials == "" {
 		return "request"
 	}
 	return "login"

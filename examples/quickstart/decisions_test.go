@@ -39,11 +39,11 @@ func TestPrintDecisions(t *testing.T) {
 			"14:03:05 anonymous  repository:bob/app pull -> refused (no rule matches)\n",
 		},
 		"a login": {
-			auth.AuditRecord{Status: 200, Grant: auth.GrantBasic, Subject: authn.Subject{Name: "bob"}, Username: "bob"},
+			auth.AuditRecord{Status: 200, Credentials: "basic", Subject: authn.Subject{Name: "bob"}, Username: "bob"},
 			"14:03:05 bob        login -> welcome\n",
 		},
 		"a wrong password": {
-			auth.AuditRecord{Status: 401, Grant: auth.GrantBasic, Username: "bob", Err: errors.New("incorrect username or password")},
+			auth.AuditRecord{Status: 401, Credentials: "basic", Username: "bob", Err: errors.New("incorrect username or password")},
 			"14:03:05 bob        login -> refused with 401 (incorrect username or password)\n",
 		},
 		"a request that is none": {
@@ -51,7 +51,7 @@ func TestPrintDecisions(t *testing.T) {
 			"14:03:05 anonymous  request -> refused with 405 (a token is asked for with GET or POST)\n",
 		},
 		"a name that would write to the terminal": {
-			auth.AuditRecord{Status: 401, Grant: auth.GrantBasic, Username: "a\x1b[2J\nb", Err: errors.New("no\n14:03:06 alice")},
+			auth.AuditRecord{Status: 401, Credentials: "basic", Username: "a\x1b[2J\nb", Err: errors.New("no\n14:03:06 alice")},
 			`14:03:05 "a\x1b[2J\nb" login -> refused with 401 ("no\n14:03:06 alice")` + "\n",
 		},
 	} {

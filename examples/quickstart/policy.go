@@ -26,13 +26,13 @@ func bob() user   { return user{name: "bob", password: "builder"} }
 func newUsers() (authn.Authenticator, error) {
 	var list []static.User
 	for _, u := range []user{alice(), bob()} {
-		hash, err := password.Hash(u.password)
+		hash, err := password.NewHash(u.password)
 		if err != nil {
 			return nil, fmt.Errorf("hash the password of %s: %w", u.name, err)
 		}
 		list = append(list, static.User{Name: u.name, PasswordHash: hash})
 	}
-	users, err := static.New(list...)
+	users, err := static.New(static.Config{Users: list})
 	if err != nil {
 		return nil, err
 	}

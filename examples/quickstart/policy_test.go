@@ -4,12 +4,13 @@ import (
 	"testing"
 
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/authz/authztest"
 )
 
 func TestPolicy(t *testing.T) {
 	anonymous, alice, bob := authn.Subject{}, authn.Subject{Name: alice().name}, authn.Subject{Name: bob().name}
-	authztest.Run(t, newPolicy(), authztest.Table{
+	authztest.Run(t, newPolicy(), []authztest.Case{
 		authztest.As(anonymous, authztest.Grants{
 			"repository:public/hello:pull":             "pull",
 			"repository:public/hello:pull,push,delete": "pull",
@@ -33,8 +34,8 @@ func TestPolicy(t *testing.T) {
 			"repository:public/app:pull,push":     "pull,push",
 			"repository:alice/app:pull":           "",
 		}),
-	}, authztest.ForService(serviceName))
-	authztest.CheckInvariants(t, newPolicy(), []authn.Subject{anonymous, alice, bob}, authztest.ForService(serviceName))
+	}, forService(serviceName))
+	authztest.CheckInvariants(t, newPolicy(), []authn.Subject{anonymous, alice, bob}, forService(serviceName))
 }
 
 func TestUsers(t *testing.T) {
@@ -63,4 +64,9 @@ func TestUsers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forService makes the requests of a table requests for a service.
+func forService(service string) func(*authz.Request) {
+	return func(r *authz.Request) { r.Service = service }
 }

@@ -47,11 +47,7 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 // newHandler puts the token server and the registry together.
 func newHandler(ctx context.Context, host, data string, stdout io.Writer) (http.Handler, error) {
 	realm := "http://" + host + tokenPath
-	key, err := token.GenerateKey(token.ES256)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := token.NewKeySet(key)
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		return nil, err
 	}
@@ -87,11 +83,11 @@ func newTokenServer(keys *token.KeySet, stdout io.Writer) (*auth.Server, error) 
 		return nil, err
 	}
 	return auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{serviceName: issuer},
+		Services:         map[string]auth.Issuer{serviceName: issuer},
 		Authenticator:    users,
 		AnonymousAllowed: true,
 		Authorizer:       newPolicy(),
-		Realm:            serviceName,
+		BasicRealm:       serviceName,
 		Audit:            printDecisions(stdout),
 	})
 }

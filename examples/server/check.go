@@ -75,7 +75,7 @@ func (p *program) runCases(ctx context.Context, cfg *config.Config, cases []conf
 		fmt.Fprintln(p.stderr, failure)
 	}
 	if len(cases) > 0 {
-		for _, line := range policy.Unreached(ctx, cfg, cases) {
+		for _, line := range policy.Unreached(cfg, cases) {
 			fmt.Fprintln(p.stdout, line)
 		}
 	}

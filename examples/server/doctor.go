@@ -44,7 +44,7 @@ func (p *program) doctor(ctx context.Context, args []string) error {
 		return &usageError{err.Error()}
 	}
 	ok, err := doctor.Run(ctx, p.stdout, doctor.Input{
-		Issuer:             cfg.Token.Issuer,
+		Issuer:             func(service string) doctor.Issuer { return cfg.Token.Issuer(service) },
 		Services:           cfg.Token.ServiceNames(),
 		EndpointPaths:      cfg.Server.EndpointPaths(),
 		RegistryConfig:     content,

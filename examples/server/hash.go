@@ -37,7 +37,7 @@ func (p *program) hash(_ context.Context, args []string) error {
 		return err
 	}
 	if !*useBcrypt {
-		encoded, err := password.Hash(secret)
+		encoded, err := password.NewHash(secret)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,8 @@ func (p *program) readPassword() (authn.Secret, error) {
 	if fd := int(p.stdin.Fd()); term.IsTerminal(fd) {
 		return p.promptPassword(fd)
 	}
-	line, err := bufio.NewReader(io.LimitReader(p.stdin, 2*password.MaxLength)).ReadString('\n')
+	const maxLine = 4 << 10 // longer than any password that is accepted
+	line, err := bufio.NewReader(io.LimitReader(p.stdin, maxLine)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}

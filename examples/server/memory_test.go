@@ -19,8 +19,8 @@ import (
 // changes what they measure.
 
 const (
-	maxResident   = 40 << 20 // of a server with 100 000 rules and 10 000 users
-	maxForRequest = 12 << 10 // of a request that waits, besides its connection
+	maxResident   = 128 << 20 // of a server with 100 000 rules and 10 000 users
+	maxForRequest = 12 << 10  // of a request that waits, besides its connection
 )
 
 func TestMemoryOfALargeConfiguration(t *testing.T) {

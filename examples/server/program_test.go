@@ -121,7 +121,7 @@ func TestCommands(t *testing.T) {
 		"check":                    {ok, `^config.yml:16: no case reaches rule 2\nconfig.yml is in order: 1 users, 2 rules, 1 tests, 0 warnings\n$`, 0},
 		"check a bad one":          {[]string{"check", "bad.yml"}, `^bad.yml:1: unknown key "adr" in server\n$`, 2},
 		"explain a grant":          {[]string{"explain", "config.yml", "--account", "alice", "--scope", "repository:alice/app:push"}, `(?s)granted "push".*own namespace.*config.yml:16`, 0},
-		"explain a refusal":        {[]string{"explain", "--scope=repository:alice/app:push", "config.yml", "--ip", "192.0.2.1"}, `(?s)^anonymous asks.*no rule matches`, 0},
+		"explain a refusal":        {[]string{"explain", "--scope=repository:alice/app:push", "config.yml", "--ip", "192.0.2.1"}, `(?s)^anonymous requests.*no rule matches`, 0},
 		"explain a stranger":       {[]string{"explain", "config.yml", "--account", "bob", "--scope", "repository:bob/app:push"}, `^note: nobody of that name can log in`, 0},
 		"explain nothing":          {[]string{"explain", "config.yml"}, `^server: --scope: .*\n$`, 2},
 		"test":                     {[]string{"test", "config.yml", "good-cases.yml"}, `^good-cases.yml: all 2 cases are as expected\n$`, 0},

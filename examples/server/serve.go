@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 const serveHelp = `Usage: server CONFIG
 
 Serves token requests at PREFIX/auth and PREFIX/auth/token, and /healthz, /readyz and /metrics.
+Refresh tokens are kept in memory: after a restart clients log in again.
 
 `
 
@@ -58,7 +58,7 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(server.Run(ctx, hangups), server.Close())
+	return server.Run(ctx, hangups)
 }
 
 // collectSooner keeps the memory small that loading takes. What holds after that depends on what was loaded.

@@ -18,9 +18,11 @@ import (
 	"github.com/berthpass/registry-auth/authn/htpasswd"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/examples/internal/loopback"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 const (
@@ -97,27 +99,25 @@ func (s *server) config() (auth.Config, error) {
 	if err != nil {
 		return auth.Config{}, err
 	}
-	refresh, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory(), MaxPerSubject: refreshTokensEach})
+	refreshTokens, err := refresh.New(refresh.Config{
+		Store: refresh.NewMemoryStore(), MaxPerSubject: refreshTokensEach,
+	})
 	if err != nil {
 		return auth.Config{}, err
 	}
 	return auth.Config{
-		Services:         map[string]*token.Issuer{serviceName: issuer},
-		Authenticator:    authn.Throttle(authn.Cache(users, authn.CacheConfig{}), authn.ThrottleConfig{}),
+		Services:         map[string]auth.Issuer{serviceName: issuer},
+		Authenticator:    throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
 		AnonymousAllowed: true,
-		Authorizer:       acl.NewPolicy(list),
-		RefreshTokens:    refresh,
+		Authorizer:       list,
+		RefreshTokens:    refreshTokens,
 		RemoteAddr:       claimedAddress,
 		Logger:           slog.New(slog.NewJSONHandler(discard{}, nil)), // it is written, as it would be, to nowhere
 	}, nil
 }
 
 func (s *server) issuer() (*token.Issuer, error) {
-	key, err := token.GenerateKey(token.ES256)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := token.NewKeySet(key)
+	keys, err := token.GenerateKeySet(token.ES256)
 	if err != nil {
 		return nil, err
 	}
@@ -150,11 +150,11 @@ func (s *server) users() (authn.Authenticator, error) {
 	if err := os.WriteFile(path, []byte(lines.String()), 0o600); err != nil {
 		return nil, err
 	}
-	file, err := htpasswd.Open(path, htpasswd.Config{Checker: checker, Logger: quiet})
+	file, err := htpasswd.Open(htpasswd.Config{File: path, Checker: checker, Logger: quiet})
 	if err != nil {
 		return nil, err
 	}
-	list, err := static.Config{Checker: checker, Logger: quiet}.New(robots...)
+	list, err := static.New(static.Config{Users: robots, Checker: checker, Logger: quiet})
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,8 @@ import (
 // fmt, log/slog and encoding/json print three stars instead; string(s) is the only way to read it,
 // which is easy to find in a review.
 //
-// Two places are out of its reach: a map key in JSON, and an unexported field of a struct that is
-// printed with fmt. Do not put one there.
+// Known gaps: a map key in JSON, an unexported field of a struct that is printed with fmt, the
+// built-in println, and encoders that do not call MarshalText, such as gob. JSON cannot store it.
 type String string
 
 const redacted = "***"

@@ -3,11 +3,11 @@
 // A client that logs in with a password may ask the token server for a refresh token and keep that
 // instead of the password: with offline_token=true in a GET request, or with access_type=offline in
 // a POST request. The token is an opaque random string. It is bound to one subject and one service,
-// ends after a fixed lifetime or when it is not used for some time, and can be revoked:
+// expires after a fixed lifetime or when it is not used for some time, and can be revoked:
 //
 //	tokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
 //	…
-//	text, record, err := tokens.Issue(ctx, subject, "registry.example.com", "docker")
+//	token, record, err := tokens.Issue(ctx, subject, "registry.example.com", "docker")
 //
 // A [Store] holds a [Record] for each token, with an HMAC in place of the token. The memory store
 // loses them when the process ends, and clients have to log in again. To survive a restart, or to
@@ -19,11 +19,16 @@
 //
 //  1. Redeem the token.
 //  2. Confirm record.Subject with [authn.Confirm], which returns the subject as it is now.
-//  3. Decide what the subject may do, and sign the access token.
+//  3. Authorize the subject, and sign the access token.
 //  4. Redeem the token again, and send the access token only if there is no error.
 //
-// The second call makes revocation exact: once [Tokens.Revoke] has returned, no revoked token
-// passes step 4. Access tokens that were sent before remain valid until they expire.
+// The answer is 401 if step 1 or 4 returns [ErrInvalid] or step 2 rejects the subject, and 503 if
+// the store or the source of users fails. Do not revoke the token of a rejected subject: it is
+// useless until the subject is accepted again, and a directory may be wrong for a while.
+//
+// After [Tokens.Revoke] returns nil, Redeem fails for the revoked tokens on every server. A request
+// that had already passed step 4 may still send its access token, and access tokens remain valid
+// until they expire.
 //
 // # No rotation
 //

@@ -19,19 +19,19 @@ func Example() {
 
 	// At the login, with offline_token=true or access_type=offline:
 	subject := authn.Subject{Name: "alice"}
-	text, _, err := tokens.Issue(ctx, subject, "registry.example.com", "docker")
+	token, _, err := tokens.Issue(ctx, subject, "registry.example.com", "docker")
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	// For each access token:
-	record, err := tokens.Redeem(ctx, text, "registry.example.com")
+	record, err := tokens.Redeem(ctx, token, "registry.example.com")
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(record.Subject.Name, record.ClientID)
 	// … confirm record.Subject, authorize it, sign the access token …
-	if _, err := tokens.Redeem(ctx, text, "registry.example.com"); err != nil {
+	if _, err := tokens.Redeem(ctx, token, "registry.example.com"); err != nil {
 		log.Fatal(err)
 	}
 	// … send the access token …
@@ -40,7 +40,7 @@ func Example() {
 	if _, err := tokens.Revoke(ctx, refresh.Filter{Subject: "alice"}); err != nil {
 		log.Fatal(err)
 	}
-	_, err = tokens.Redeem(ctx, text, "registry.example.com")
+	_, err = tokens.Redeem(ctx, token, "registry.example.com")
 	fmt.Println(errors.Is(err, refresh.ErrInvalid))
 
 	// Output:

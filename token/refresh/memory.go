@@ -11,7 +11,7 @@ import (
 )
 
 // NewMemoryStore returns a store in memory. It loses its records when the process ends; clients
-// then have to log in again. It removes expired records as new ones are added.
+// then have to log in again. Insert deletes expired records from time to time.
 func NewMemoryStore() Store {
 	return &memoryStore{records: make(map[hash]*Record), owned: make(map[owner][]hash)}
 }

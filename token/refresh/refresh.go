@@ -14,30 +14,32 @@ import (
 	"github.com/berthpass/registry-auth/internal/secret"
 )
 
-// A Secret is a string that must not be printed: a refresh token or a key. Every verb of package
-// fmt, log/slog and encoding/json print three stars instead; string(s) is the only way to read it.
+// A Secret is a string that must not be printed: a refresh token or a key. Packages fmt, log/slog
+// and encoding/json write *** instead; string(s) reads it.
 type Secret = secret.String
 
 // ErrInvalid means that a refresh token is not accepted: it is malformed, unknown, expired, revoked
-// or bound to another service. The error does not say which, so that clients cannot find out.
+// or bound to another service. It does not say which, so that it gives an attacker no hint. A token
+// server answers 401. A [Store] may wrap it, so compare with [errors.Is].
 var ErrInvalid = errors.New("refresh token not accepted")
 
 // Config configures [Tokens].
 type Config struct {
 	// Store holds the records. Required.
 	Store Store
-	// Key is the HMAC key for the tokens, at least 32 bytes. Servers that share a store need the
-	// same key; after a change, no token is accepted. Keep it outside the store, so that a stolen
-	// copy of the store is useless. Required, but a memory store defaults to a random key.
+	// Key is the HMAC key for the tokens: at least 32 random bytes. Required unless Store was
+	// returned by [NewMemoryStore]; a random key is then generated. Servers that share a store need
+	// the same key; after a change, no token is accepted. Keep it outside the store, so that a
+	// stolen copy of the store is useless.
 	Key Secret
-	// IdleLifetime is how long a token lives without being used. The default is 30 days. A store
-	// may record a use one minute late, so lifetimes of a few minutes are not exact.
+	// IdleLifetime is the maximum time between uses. The default is 30 days. A store need not write
+	// every use, so a token may expire up to a minute earlier.
 	IdleLifetime time.Duration
-	// Lifetime is how long a token lives at most, however often it is used. The default is 180
-	// days, the maximum a hundred years: math.MaxInt64 means no end.
+	// Lifetime is the maximum age. The default is 180 days. For both lifetimes, values above 100
+	// years, such as math.MaxInt64, are treated as 100 years, and negative values are an error.
 	Lifetime time.Duration
-	// MaxPerSubject is how many tokens a subject may have, counted over all services. A further
-	// token replaces the least recently used one. The default is 100.
+	// MaxPerSubject is the maximum number of tokens of a subject, counted over all services. A
+	// further token replaces the least recently used one. The default is 100.
 	MaxPerSubject int
 }
 
@@ -47,7 +49,8 @@ type Tokens struct {
 	hash   func(text Secret) hash
 }
 
-// New returns refresh tokens on a store, or an error that says what is wrong with config.
+// New returns Tokens that keep their records in config.Store, or an error that says what is wrong
+// with config.
 func New(config Config) (*Tokens, error) {
 	key := []byte(config.Key)
 	if _, inMemory := config.Store.(*memoryStore); inMemory && len(key) == 0 {
@@ -80,8 +83,8 @@ func orDefault(lifetime, fallback time.Duration) time.Duration {
 	return min(cmp.Or(lifetime, fallback), 876_000*time.Hour).Truncate(time.Microsecond)
 }
 
-// Issue returns a new refresh token and its record. The anonymous subject gets none. ClientID names
-// the client's software, as the client says.
+// Issue returns a new refresh token and its record. An anonymous subject or an empty service is an
+// error. ClientID names the client's software, as the client says.
 func (t *Tokens) Issue(
 	ctx context.Context, subject authn.Subject, service, clientID string,
 ) (Secret, Record, error) {
@@ -102,16 +105,16 @@ func (t *Tokens) Issue(
 	return text, record, nil
 }
 
-// Redeem returns the record of a token that is valid for the service now, and counts as a use. The
-// error is [ErrInvalid] for a token that is not, and any other when the store fails. Call it before
-// and after the access token is signed, as the package comment explains.
-func (t *Tokens) Redeem(ctx context.Context, text Secret, service string) (Record, error) {
-	if !wellFormed(text) {
+// Redeem checks a token, records its use and returns its record. It returns [ErrInvalid] if the
+// token is not accepted for service, and another error if the store fails. Call it before and after
+// the access token is signed, as the package comment explains.
+func (t *Tokens) Redeem(ctx context.Context, token Secret, service string) (Record, error) {
+	if !wellFormed(token) {
 		return Record{}, ErrInvalid
 	}
 	now := currentTime()
 	idleAt := now.Add(t.config.IdleLifetime)
-	record, err := t.config.Store.Use(ctx, t.hash(text), service, now, idleAt)
+	record, err := t.config.Store.Use(ctx, t.hash(token), service, now, idleAt)
 	switch {
 	case errors.Is(err, ErrInvalid):
 		return Record{}, ErrInvalid
@@ -121,8 +124,8 @@ func (t *Tokens) Redeem(ctx context.Context, text Secret, service string) (Recor
 	return record, nil
 }
 
-// Revoke removes the tokens that match and returns how many there were. Once it has returned
-// without an error, no server accepts them. An empty filter is an error.
+// Revoke removes the tokens that match and returns how many there were, expired ones included. Once
+// it returns nil, no server accepts them. An empty filter is an error.
 func (t *Tokens) Revoke(ctx context.Context, filter Filter) (int, error) {
 	if filter.Empty() {
 		return 0, errors.New("revoke refresh tokens: the filter is empty")
@@ -135,7 +138,8 @@ func (t *Tokens) Revoke(ctx context.Context, filter Filter) (int, error) {
 }
 
 // List returns a page of the records that match and have not expired: the first limit of those with
-// an ID greater than after, ordered by ID. The last ID of a page is the after of the next. An empty
+// an ID greater than after, ordered by ID. For the first page, after is "". Pass the last ID of a
+// page as after to get the next page; a page with fewer than limit records is the last. An empty
 // filter is an error, and so is a limit below 1.
 func (t *Tokens) List(ctx context.Context, filter Filter, after string, limit int) (
 	[]Record, error,

@@ -22,12 +22,12 @@ type Record struct {
 	Service string
 	// ClientID names the software that logged in, as the client said.
 	ClientID string
-	// IssuedAt is the time of the login, and LastUsed that of the last use or the login. ExpiresAt
-	// is the end of the token, and IdleAt the end if it is not used before.
+	// IssuedAt is the time of the login, and LastUsed that of the last use or the login. The token
+	// expires at ExpiresAt, or at IdleAt if it is not used before.
 	IssuedAt, LastUsed, ExpiresAt, IdleAt time.Time
 }
 
-// Expired reports whether the token has ended, by age or because it was not used.
+// Expired reports whether now is at or after ExpiresAt or IdleAt.
 func (r Record) Expired(now time.Time) bool {
 	return !now.Before(r.ExpiresAt) || !now.Before(r.IdleAt)
 }
@@ -39,11 +39,12 @@ type Filter struct {
 	ID string
 	// Subject selects the tokens of the subjects with that name, of any kind unless Kind is set.
 	Subject string
-	// Kind restricts the other values to one kind of subject. It selects nothing by itself.
+	// Kind, if not nil, selects only tokens of that kind of subject. It must be combined with
+	// another field; with All it selects all tokens of that kind.
 	Kind *authn.Kind
 	// Service selects the tokens for one service.
 	Service string
-	// All selects every token if no other value is set.
+	// All selects every token, unless other fields narrow the selection.
 	All bool
 }
 
@@ -59,32 +60,37 @@ func (f Filter) matches(r *Record) bool {
 // A Store holds the records of refresh tokens, for one server or for several that share it. Package
 // storetest checks an implementation.
 //
-// Each method is atomic: one SQL statement or transaction, or one Redis script. All are safe for
-// concurrent use and return soon after ctx is done. Times are whole microseconds, strings are
-// compared exactly, and a Subject comes back with its Name, Kind, Stamp and Limit. A nil Limit is
-// not the same as one without scopes.
+// Each method must be atomic (one SQL statement or transaction, or one Redis script), be safe for
+// concurrent use and return soon after ctx is done. Strings must be compared exactly. A Subject
+// must come back with its Name, Kind, Stamp and Limit; a nil Limit differs from one without scopes.
+// [Tokens] passes times in UTC and whole microseconds, which the store must keep.
 //
-// After an error other than [ErrInvalid], the operation may or may not have happened, and may be
-// repeated. A store that cannot answer must not return ErrInvalid: clients then discard the token.
+// After an error other than [ErrInvalid], the operation may or may not have happened. The caller
+// may repeat it at once. Later, Insert could restore a record that was deleted in between. A store
+// that cannot answer must not return ErrInvalid, because clients then discard the token.
 type Store interface {
 	// Insert adds a record. If its subject (name and kind, for all services) then has more than
-	// limit records, those with the oldest LastUsed are removed, but never the new one. Inserting
-	// the same record again changes nothing and is no error. When Insert returns nil, its changes
-	// are durable and visible to all servers.
+	// limit records, which is at least 1, Insert deletes those with the oldest LastUsed, but never
+	// the new one. If there is a record with the same ID and Hash, Insert must change nothing and
+	// return nil. When Insert returns nil, its changes must be durable and visible to all servers.
+	//
+	// Insert may also delete records that have expired at record.IssuedAt; a store for several
+	// servers should wait longer, in case a clock is wrong. Until then they count towards limit.
 	Insert(ctx context.Context, record Record, limit int) error
 
 	// Use finds the record that has this hash and service and has not expired at now. It sets
-	// LastUsed to now and IdleAt to idleAt, unless the record has later times, and returns it. If
-	// there is no such record, it changes nothing and returns ErrInvalid. Expired records stay,
-	// since now may come from a wrong clock, and a deleted record never comes back.
+	// LastUsed to now and IdleAt to idleAt, each unless the stored time is later, and returns the
+	// updated record. To save writes, it may store and return times that are up to a minute older.
 	//
-	// Stores need not write at every use: the new times may be stored and returned a minute late.
+	// If there is no such record, Use must change nothing and return ErrInvalid. It must not delete
+	// expired records: now may come from a wrong clock, and deletion cannot be undone.
 	Use(ctx context.Context, hash [sha256.Size]byte, service string, now, idleAt time.Time) (
 		Record, error)
 
 	// Delete removes the records that match and returns how many there were, expired ones included.
-	// No match is no error. When Delete returns nil, the removal is durable: no Use that starts
-	// later finds one of the records, on any server, after any crash or failover.
+	// No match is no error. When Delete returns nil, the removal must be durable: no Use that
+	// starts later may find one of the records, on any server, after any crash or failover. A Redis
+	// with asynchronous replication cannot promise that, so do not keep refresh tokens there.
 	Delete(ctx context.Context, filter Filter) (int, error)
 
 	// List returns the records that match, have not expired at now and have an ID greater than

@@ -15,6 +15,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 const (
@@ -42,7 +43,7 @@ func newServer(t *testing.T, users ...User) (at string, verifier *token.Verifier
 	if err != nil {
 		t.Fatal(err)
 	}
-	refresh, err := token.NewRefreshTokens(token.RefreshConfig{Store: token.NewRefreshMemory()})
+	refresh, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,12 +56,12 @@ func newServer(t *testing.T, users ...User) (at string, verifier *token.Verifier
 		}
 		list = append(list, static.User{Name: u.Name, PasswordHash: authn.Secret(hash)})
 	}
-	source, err := static.Config{Logger: quiet}.New(list...)
+	source, err := static.New(static.Config{Users: list, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	handler, err := auth.NewServer(auth.Config{
-		Services:         map[string]*token.Issuer{service: tokens},
+		Services:         map[string]auth.Issuer{service: tokens},
 		Authenticator:    authn.Cache(source, authn.CacheConfig{}),
 		AnonymousAllowed: true,
 		Authorizer:       authz.PublicPull("public"),

@@ -48,7 +48,9 @@ func TestVerify(t *testing.T) {
 		"of another subject":     {"registry.test", "bob", pull, pull, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			issued, err := issuer.Issue(t.Context(), token.Grant{Subject: test.subject, Audience: test.audience, Access: test.has})
+			issued, err := issuer.Issue(t.Context(), token.Request{
+				Subject: test.subject, Audience: test.audience, Access: test.has,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -37,12 +37,13 @@ func TestConfigurations(t *testing.T) {
 			t.Errorf("warning: %v", warning)
 		}
 	}
+	issuer := func(service string) doctor.Issuer { return cfg.Token.Issuer(service) }
 	for _, name := range []string{"distribution.yml", "zot.json"} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(folder, "config", name)
 			var out bytes.Buffer
 			ok, err := doctor.Run(t.Context(), &out, doctor.Input{
-				Issuer:             cfg.Token.Issuer,
+				Issuer:             issuer,
 				Services:           cfg.Token.ServiceNames(),
 				EndpointPaths:      cfg.Server.EndpointPaths(),
 				RegistryConfig:     read(t, path),
@@ -75,7 +76,8 @@ func install(t *testing.T) string {
 		write(t, filepath.Join(folder, "keys", name+".key"), must(key.PrivateKeyPEM())(t))
 		write(t, filepath.Join(folder, "certs", name+".crt"), key.CertificatePEM())
 	}
-	write(t, filepath.Join(folder, "config", "admin.hash"), []byte(must(password.Hash("secret"))(t)))
+	hash := must(password.NewHash("secret"))(t)
+	write(t, filepath.Join(folder, "config", "admin.hash"), []byte(hash))
 	return folder
 }
 
@@ -166,7 +168,8 @@ func TestDockerfile(t *testing.T) {
 		t.Errorf("%v\n%s", err, output)
 	}
 
-	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(read(t, filepath.Join(root, "go.mod")))
+	module := read(t, filepath.Join(root, "examples", "go.mod"))
+	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(module)
 	if version == nil || !strings.Contains(file, " golang:"+string(version[1])+" ") {
 		t.Errorf("the Dockerfile does not build with Go %s", version[1])
 	}

@@ -241,6 +241,12 @@ func mutantsOfUse() []broken {
 		{"sets the times back", ends, rewrite(func(r *refresh.Record, now, idleAt time.Time) {
 			r.LastUsed, r.IdleAt = now, idleAt
 		})},
+		{"sets back the idle end alone", ends, rewrite(
+			func(r *refresh.Record, now, idleAt time.Time) {
+				if r.LastUsed.Equal(now) {
+					r.IdleAt = idleAt
+				}
+			})},
 		{"does not postpone the idle end", ends, rewrite(
 			func(*refresh.Record, time.Time, time.Time) {})},
 		{"is not atomic", uses, rewrite(advance)},

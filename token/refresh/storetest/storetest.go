@@ -19,7 +19,7 @@ import (
 	"github.com/berthpass/registry-auth/token/refresh"
 )
 
-// Run runs the suite. Each call of newStore returns an empty store; clean up with t.Cleanup.
+// Run runs the suite. newStore must return a new, empty store on each call; clean up in t.Cleanup.
 func Run(t *testing.T, newStore func(t *testing.T) refresh.Store) {
 	for name, test := range map[string]func(suite){
 		"a record comes back as it was inserted":                   suite.roundTrip,
@@ -177,6 +177,7 @@ func (s suite) ends() {
 	old, unused, used := record(0), record(1), record(2)
 	old.IdleAt = old.ExpiresAt.Add(day)
 	s.insert(noLimit, old, unused, used)
+	s.use(old, start().Add(day), nil) // sets LastUsed, but not IdleAt, which is later already
 	s.use(old, old.ExpiresAt, refresh.ErrInvalid)
 	s.use(old, old.ExpiresAt.Add(-time.Microsecond), nil)
 	s.use(unused, unused.IdleAt, refresh.ErrInvalid)
@@ -203,8 +204,7 @@ func (s suite) limit() {
 	s.insert(3, record(3))
 	s.all("0 2 3")
 	s.use(record(1), start().Add(time.Hour), refresh.ErrInvalid)
-	s.insert(1, record(6))
-	s.insert(1, record(5)) // older than the record that it replaces
+	s.insert(1, record(6), record(5)) // record 5 is older than the one that it replaces
 	s.all("5")
 	s.insert(1, recordOf(6, "alice", robot, registry), recordOf(7, "Alice", 0, registry))
 	s.all("5 6 7")

@@ -38,7 +38,7 @@ func TestAuthority(t *testing.T) {
 	if len(cfg.Warnings) > 0 {
 		t.Errorf("warnings: %v", cfg.Warnings)
 	}
-	keys := cfg.Token.Issuer("registry.test").Keys()
+	keys := cfg.Token.Issuer("registry.test").KeySet()
 	chain := keys.Signing().Certificates()
 	if len(chain) != 2 || chain[0].CheckSignatureFrom(authority.Certificate()) != nil {
 		t.Fatalf("the chain is %v", chain)
@@ -49,7 +49,7 @@ func TestAuthority(t *testing.T) {
 	if !bytes.Equal(keys.BundlePEM(), authority.CertificatePEM()) {
 		t.Error("the bundle is not the authority")
 	}
-	if next := f.mustLoad().Token.Issuer("registry.test").Keys().Signing(); next.ID() == keys.Signing().ID() {
+	if next := f.mustLoad().Token.Issuer("registry.test").KeySet().Signing(); next.ID() == keys.Signing().ID() {
 		t.Error("the key is one that was kept")
 	}
 }
@@ -65,7 +65,7 @@ func TestAuthorityOfServices(t *testing.T) {
 	f.file("config.yml", strings.Replace(withAuthority, `["registry.test"]`,
 		`{a: {}, zot: {certificate: "@DIR@/other.crt", key: "@DIR@/other.key"}}`, 1))
 	of := f.mustLoad().Token
-	if below, own := of.Issuer("a").Keys().Signing(), of.Issuer("zot").Keys().Signing(); len(below.Certificates()) != 2 || len(own.Certificates()) != 1 {
+	if below, own := of.Issuer("a").KeySet().Signing(), of.Issuer("zot").KeySet().Signing(); len(below.Certificates()) != 2 || len(own.Certificates()) != 1 {
 		t.Errorf("chains of %d and %d certificates", len(below.Certificates()), len(own.Certificates()))
 	}
 	// A certificate of the same key under which one service signs and below which another's keys stand.
@@ -85,7 +85,7 @@ func TestRegistriesAcceptWhatIsBelow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issued, err := f.mustLoad().Token.Issuer("registry.test").Issue(t.Context(), token.Grant{Audience: "registry.test"})
+	issued, err := f.mustLoad().Token.Issuer("registry.test").Issue(t.Context(), token.Request{Audience: "registry.test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,7 @@ func (r *reader) section(key, value *yaml.Node) {
 	case "tests":
 		r.tests(value)
 	case "refresh_tokens":
-		r.refreshTokens(key, value)
+		r.refreshTokens(value)
 	case "refresh_admin":
 		r.refreshAdmin(key, value)
 	case "throttle":

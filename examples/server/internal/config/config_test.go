@@ -87,14 +87,14 @@ func TestBadConfigurations(t *testing.T) {
 		"nothing is allowed":         {head + "users: {}\n", `config.yml:1: there is neither acl nor ext_authz, so that nothing would be allowed; write acl: [] if that is meant`},
 		"a key without certificate":  {strings.Replace(head, "  certificate: \"@DIR@/my.crt\"\n", "", 1) + rest, `config.yml:7: token.certificate and token.key are needed, unless server has them; make them with: server keygen`},
 		"a file that is not there":   {strings.Replace(head, "my.crt", "none.crt", 1) + rest, `config.yml:6: token.certificate: none.crt: no such file or directory`},
-		"another key's certificate":  {strings.Replace(head, "my.crt", "other.crt", 1) + rest, `config.yml:6: token key and certificate: token: key mismatch: …`},
+		"another key's certificate":  {strings.Replace(head, "my.crt", "other.crt", 1) + rest, `config.yml:6: token key and certificate: unusable key: mismatch: …`},
 		"another TLS certificate":    {strings.Replace(head, "addr:", "certificate: \"@DIR@/my.crt\"\n  key: \"@DIR@/other.key\"\n  addr:", 1) + rest, `config.yml:2: server.certificate my.crt with server.key other.key: tls: private key does not match public key`},
 		"half of a TLS certificate":  {strings.Replace(head, "addr:", "key: \"@DIR@/other.key\"\n  addr:", 1) + rest, `config.yml:1: server.certificate and server.key go together: one of them is missing`},
-		"a password in the clear":    {head + "users:\n  alice: {password: wonderland}\nacl: []\n", `config.yml:11: the user "alice": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`},
+		"a password in the clear":    {head + "users:\n  alice: {password: wonderland}\nacl: []\n", `config.yml:11: the user "alice": unacceptable password hash: not bcrypt or argon2id: run htpasswd -nBC 10 NAME`},
 		"no password":                {head + "users:\n  alice: {}\nacl: []\n", `config.yml:11: the user "alice" has no password, which docker_auth takes for any password; make one with: server hash`},
 		"an anonymous password":      {head + "users:\n  \"\": {password: \"@HASH@\"}\nacl: []\n", `config.yml:11: the user "" stands for requests without credentials, and can have no password`},
 		"anonymous without settings": {head + "users:\n  \"\":\nacl: []\n", `config.yml:11: the user "" has no settings; write "": {} to allow anonymous requests`},
-		"a missing variable":         {head + "users:\n  alice: {password_env: HASH}\nacl: []\n", `config.yml:11: password_env: the environment variable "HASH" is not set` + "\n" + `config.yml:11: the user "alice": not a bcrypt or argon2id hash but empty: make one with htpasswd -nBC 10 NAME`},
+		"a missing variable":         {head + "users:\n  alice: {password_env: HASH}\nacl: []\n", `config.yml:11: password_env: the environment variable "HASH" is not set` + "\n" + `config.yml:11: the user "alice": the password hash is empty; make one with: server hash`},
 		"two passwords":              {head + "users:\n  alice: {password: \"@HASH@\", password_file: x}\nacl: []\n", `config.yml:11: password_file: the same secret is given twice`},
 		"a rule without match":       {head + "users: {}\nacl:\n  - actions: [pull]\n", `config.yml:12: rule 1: match: …`},
 		"a misspelt match":           {head + "users: {}\nacl:\n  - match: {nam: x}\n    actions: [pull]\n", `config.yml:12: unknown key "nam" in match`},
@@ -129,9 +129,9 @@ func TestBadConfigurations(t *testing.T) {
 		},
 		"a disabled user with a password in the clear": {
 			head + "users:\n  carol: {password: wonderland, disabled: true}\nacl: []\n",
-			`config.yml:11: the user "carol": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`,
+			`config.yml:11: the user "carol": unacceptable password hash: not bcrypt or argon2id: run htpasswd -nBC 10 NAME`,
 		},
-		"tokens shared for long": {strings.Replace(head, "900", "900\n  share_for: 5m", 1) + rest, `config.yml:9: token: make issuer: tokens that live for 15m0s cannot be shared for 5m0s, only for 3m45s`},
+		"tokens shared for long": {strings.Replace(head, "900", "900\n  share_for: 5m", 1) + rest, `config.yml:9: token: share_for: tokens that live for 15m0s can be shared for 3m45s at most, and not for 5m0s`},
 		"services share a key":   {strings.Replace(head, `["registry.test"]`, `[a, b]`, 1) + rest, `config.yml:8: the services "a" and "b" have the same key, and zot does not compare the service: give each certificate and key of its own, or set token.shared_key: true`},
 		"no services":            {strings.Replace(head, `["registry.test"]`, `[]`, 1) + rest, `config.yml:8: token.services is empty, so that no token could be issued; leave it out to issue for any service`},
 		"a case without scope":   {head + rest + "tests:\n  - {granted: pull}\n", `config.yml:13: a case needs scope and granted; write granted: "" for nothing`},
@@ -141,30 +141,46 @@ func TestBadConfigurations(t *testing.T) {
 		"a case about another service": {
 			head + rest + "tests:\n  - {scope: \"repository:a:pull\", granted: \"\", service: x}\n", `config.yml:13: the case is about the service "x", for which no tokens are issued`,
 		},
-		"no connections":               {strings.Replace(head, "addr:", "max_connections: 0\n  addr:", 1) + rest, `config.yml:2: max_connections must be at least 1`},
-		"a long shutdown":              {strings.Replace(head, "addr:", "shutdown_delay: 2m\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be at most 1m0s and is 2m0s`},
-		"a shutdown in the past":       {strings.Replace(head, "addr:", "shutdown_delay: -1s\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be a positive time with its unit, such as 30s or 720h, and is "-1s"`},
-		"no refresh tokens at all":     {head + rest + "refresh_tokens: {max_per_user: 0}\n", `config.yml:12: max_per_user must be at least 1`},
-		"a long grace":                 {head + rest + "refresh_tokens: {grace: 1m}\n", `config.yml:12: refresh_tokens: make refresh tokens: a grace of 1m0s, not between 10s and 30s`},
-		"a refresh file without key":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\"}\n", `config.yml:12: refresh_tokens: file needs a key_file, another file for the key under which tokens are hashed; it is made if it is not there`},
-		"a refresh key without file":   {head + rest + "refresh_tokens: {key_file: \"@DIR@/r\"}\n", `config.yml:12: refresh_tokens: key_file means nothing without file`},
-		"a refresh key in the file":    {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/./r\"}\n", `config.yml:12: refresh_tokens: file and key_file are the same: a copy of one is to be worthless without the other`},
-		"a refresh key in its check":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/r.keycheck\"}\n", `config.yml:12: refresh_tokens: key_file is where the server keeps what it compares the key with: give it another name`},
-		"a refresh file in no folder":  {head + rest + "refresh_tokens: {file: \"@DIR@/none/r\", key_file: \"@DIR@/k\"}\n", `config.yml:12: refresh_tokens: "none" is not a folder`},
-		"a refresh key that is none":   {head + rest + "refresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/my.crt\"}\n", `config.yml:12: refresh_tokens: key_file: my.crt has no key: 32 bytes or more, in hexadecimal`},
+		"no connections":           {strings.Replace(head, "addr:", "max_connections: 0\n  addr:", 1) + rest, `config.yml:2: max_connections must be at least 1`},
+		"a long shutdown":          {strings.Replace(head, "addr:", "shutdown_delay: 2m\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be at most 1m0s and is 2m0s`},
+		"a shutdown in the past":   {strings.Replace(head, "addr:", "shutdown_delay: -1s\n  addr:", 1) + rest, `config.yml:2: shutdown_delay must be a positive time with its unit, such as 30s or 720h, and is "-1s"`},
+		"no refresh tokens at all": {head + rest + "refresh_tokens: {max_per_user: 0}\n", `config.yml:12: max_per_user must be at least 1`},
+		"a file of refresh tokens": {
+			head + rest + "refresh_tokens:\n  enabled: true\n  file: \"@DIR@/r\"\n",
+			`config.yml:14: refresh_tokens.file was removed: ` +
+				`refresh tokens are kept in memory and end with a restart; delete this setting`,
+		},
+		"a key of such a file": {
+			head + rest + "refresh_tokens:\n  enabled: true\n  key_file: \"@DIR@/k\"\n",
+			`config.yml:14: refresh_tokens.key_file was removed: ` +
+				`refresh tokens are kept in memory and end with a restart; delete this setting`,
+		},
+		"rotation": {
+			head + rest + "refresh_tokens:\n  enabled: true\n  rotate: false\n",
+			`config.yml:14: refresh_tokens.rotate was removed: ` +
+				`docker, podman and skopeo cannot follow a replaced refresh token; delete this setting`,
+		},
+		"a grace of rotation": {
+			head + rest + "refresh_tokens:\n  enabled: true\n  grace: 20s\n",
+			`config.yml:14: refresh_tokens.grace was removed: ` +
+				`docker, podman and skopeo cannot follow a replaced refresh token; delete this setting`,
+		},
+		"an unknown setting of refresh tokens": {
+			head + rest + "refresh_tokens: {path: x}\n", `config.yml:12: unknown key "path" in refresh_tokens`,
+		},
 		"administrators at no address": {head + rest + "refresh_admin: {admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin.addr must be host:port and is ""`},
 		"no administrators":            {head + rest + "refresh_admin: {addr: \"[::1]:1\"}\n", `config.yml:12: refresh_admin.admins is missing: who may list and revoke refresh tokens, with a token for each`},
 		"administrators among clients": {head + rest + "refresh_admin: {addr: \"127.0.0.1:5001\", admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin.addr must be an address of its own`},
 		"a short administrator":        {head + rest + "refresh_admin: {addr: \"[::1]:1\", admins: {a: {token_env: SHORT}}}\n", `config.yml:12: the administrator "a" needs a token of 32 characters or more; make one with: openssl rand -hex 32`},
 		"an administrator twice":       {head + rest + "refresh_admin: {addr: \"[::1]:1\", admins: {a: {token_env: TOKEN}, b: {token_env: TOKEN}}}\n", `config.yml:12: the administrator "b" has the same token as "a"`},
-		"a key that is no authority":   {strings.Replace(head, "issuer:", "authority: true\n  issuer:", 1) + rest, `config.yml:7: token key and certificate: make authority: …`},
+		"a key that is no authority":   {strings.Replace(head, "issuer:", "authority: true\n  issuer:", 1) + rest, `config.yml:7: token key and certificate: new authority: …`},
 		"a key lifetime for one key":   {strings.Replace(head, "issuer:", "key_lifetime: 24h\n  issuer:", 1) + rest, `config.yml:7: token key and certificate: key_lifetime is about the keys below an authority, and authority is not set`},
 		"an authority of another's key": {
 			strings.Replace(head, `["registry.test"]`, `{a: {authority: true}}`, 1) + rest,
 			`config.yml:8: the service "a": authority and key_lifetime are about a certificate and key beside them, and there are none`,
 		},
 		"several mistakes": {head + "users:\n  a: {password: x}\n  b: {}\nacl: {}\n", strings.Join([]string{
-			`config.yml:11: the user "a": not a bcrypt or argon2id hash but something else, perhaps a password in the clear: make one with htpasswd -nBC 10 NAME`,
+			`config.yml:11: the user "a": unacceptable password hash: not bcrypt or argon2id: run htpasswd -nBC 10 NAME`,
 			`config.yml:12: the user "b" has no password, which docker_auth takes for any password; make one with: server hash`,
 			`config.yml:13: acl must be a list and is a mapping`,
 		}, "\n")},
@@ -231,7 +247,8 @@ func TestTokensAreSharedWhereItIsSaid(t *testing.T) {
 			issuer := newFixture(t, text+"users: {}\nacl: []\n").mustLoad().Token.Issuer("registry.test")
 			var ids [2]string
 			for i := range ids {
-				issued, err := issuer.Issue(t.Context(), token.Grant{Subject: "alice", Audience: "registry.test"})
+				request := token.Request{Subject: "alice", Audience: "registry.test"}
+				issued, err := issuer.Issue(t.Context(), request)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -267,7 +284,6 @@ func TestWarnings(t *testing.T) {
 			strings.Replace(head, "addr:", "real_ip_header: X-Real-Ip\n  real_ip_pos: 0\n  trusted_proxies: [192.0.2.1]\n  addr:", 1) + rest,
 			`config.yml:5: server.real_ip_pos counts from the front of the header, which the client can write; leave it out, or count from the end with a negative number`,
 		},
-		"rotation":                   {head + rest + "refresh_tokens: {rotate: true}\n", `config.yml:12: rotate: clients that keep the first token they are given, as docker does, have to log in again and again`},
 		"administrators on the way":  {head + rest + "refresh_admin: {addr: \"192.0.2.1:1\", admins: {a: {token_env: TOKEN}}}\n", `config.yml:12: refresh_admin is served in the clear, and its tokens can be read on the way: listen on a loopback address`},
 		"administrators on loopback": {head + rest + "refresh_admin: {addr: \"127.0.0.1:1\", admins: {a: {token_env: TOKEN}}}\n", ""},
 		"only ext_auth":              {head + "ext_auth: {command: \"true\"}\nacl: []\n", `config.yml:10: the program of ext_auth is not asked about requests without credentials; they are refused unless users has an entry ""`},
@@ -286,13 +302,13 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestReadableKeyIsAWarning(t *testing.T) {
-	f := newFixture(t, head+"users: {}\nacl: []\nrefresh_tokens: {file: \"@DIR@/r\", key_file: \"@DIR@/r.key\"}\n"+
+	f := newFixture(t, head+"users: {}\nacl: []\n"+
 		"refresh_admin: {addr: \"[::1]:1\", admins: {a: {token_file: \"@DIR@/a\"}}}\n").
-		file("r.key", longToken+longToken+"\n").file("a", longToken)
+		file("a", longToken)
 	if warnings := f.mustLoad().Warnings; len(warnings) > 0 {
 		t.Fatalf("warnings: %v", warnings)
 	}
-	for _, name := range []string{"my.key", "r.key", "a"} {
+	for _, name := range []string{"my.key", "a"} {
 		path := filepath.Join(f.folder, name)
 		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)
@@ -380,7 +396,7 @@ func TestServices(t *testing.T) {
 	if one == nil || two == nil || one.Rules != nil || two.Rules == nil || two.Rules.List.Len() != 1 {
 		t.Fatalf("services are %+v, %+v", one, two)
 	}
-	if one.Issuer.Keys().Signing().ID() == two.Issuer.Keys().Signing().ID() {
+	if one.Issuer.KeySet().Signing().ID() == two.Issuer.KeySet().Signing().ID() {
 		t.Error("the services have the same key")
 	}
 	if cfg.Token.AnyService != nil || cfg.Token.Issuer("three.test") != nil || cfg.Token.Issuer("two.test") != two.Issuer {

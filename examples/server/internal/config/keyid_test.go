@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/berthpass/registry-auth/examples/server/internal/config"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -33,7 +34,7 @@ func TestKeyID(t *testing.T) {
 			text := strings.Replace(head, `services: ["registry.test"]`, common+"services: {registry.test: {"+own+"}}", 1)
 			cfg := newFixture(t, text+"users: {}\nacl: []\n").mustLoad()
 			issuer := cfg.Token.Issuer("registry.test")
-			key := issuer.Keys().Signing()
+			key := issuer.KeySet().Signing()
 			want := map[string]string{thumbprint: key.ID(), libtrust: key.LibtrustID()}[test.want]
 			if got := keyID(t, issuer); got != want || key.ID() == key.LibtrustID() {
 				t.Errorf("the kid is %q, want %s: %q", got, test.want, want)
@@ -46,15 +47,15 @@ func TestKeyID(t *testing.T) {
 func TestKeyIDForAnyService(t *testing.T) {
 	text := strings.Replace(head, `services: ["registry.test"]`, "disable_legacy_key_id: yes", 1)
 	issuer := newFixture(t, text+"users: {}\nacl: []\n").mustLoad().Token.AnyService
-	if got, want := keyID(t, issuer), issuer.Keys().Signing().ID(); got != want {
+	if got, want := keyID(t, issuer), issuer.KeySet().Signing().ID(); got != want {
 		t.Errorf("the kid is %q, want %q", got, want)
 	}
 }
 
 // keyID is the kid of a token.
-func keyID(t *testing.T, issuer *token.Issuer) string {
+func keyID(t *testing.T, issuer config.Issuer) string {
 	t.Helper()
-	issued, err := issuer.Issue(t.Context(), token.Grant{Audience: "registry.test"})
+	issued, err := issuer.Issue(t.Context(), token.Request{Audience: "registry.test"})
 	if err != nil {
 		t.Fatal(err)
 	}

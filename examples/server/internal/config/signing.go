@@ -61,16 +61,20 @@ func keyOf(keyPEM, certPEM []byte) (keys *token.KeySet, warnings []string, err e
 // keysBelow returns a set whose keys are made below an authority. Each time that a configuration is loaded the first key is a
 // new one: registries accept them all, so none has to be kept.
 func (l *loader) keysBelow(keyPEM, certPEM []byte, lifetime time.Duration) (keys *token.KeySet, warnings []string, err error) {
-	authority, err := token.ParseAuthority(keyPEM, certPEM)
+	key, err := token.ParseKey(keyPEM, certPEM)
 	if err != nil {
 		return nil, nil, err
 	}
-	below, err := token.NewAuthorityKeys(token.AuthorityConfig{Authority: authority, Lifetime: lifetime})
+	authority, err := token.NewAuthority(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	below, err := authority.NewKeys(token.AuthorityKeysConfig{Lifetime: lifetime})
 	if err != nil {
 		return nil, nil, err
 	}
 	l.cfg.Token.Renewed = append(l.cfg.Token.Renewed, below)
-	return below.Keys(), authority.Warnings(), nil
+	return below.KeySet(), authority.Warnings(), nil
 }
 
 // keyFiles reads key and certificate. Without ones for tokens, those of the server are taken, as docker_auth does.

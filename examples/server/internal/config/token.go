@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/share"
 )
 
 // Token says what tokens say and who signs them.
@@ -17,7 +19,7 @@ type Token struct {
 	// Services are the services that may be asked for. Nil means any.
 	Services map[string]*Service
 	// AnyService issues for services that are not listed, when there is no list; otherwise it is nil.
-	AnyService *token.Issuer
+	AnyService Issuer
 	// SharedKey permits several services to have one key.
 	SharedKey bool
 	// Renewed are the keys below authorities, which say when there is no new one although it is time.
@@ -27,15 +29,21 @@ type Token struct {
 	services map[string]tokenSettings
 }
 
+// An Issuer makes tokens: a [*token.Issuer], or a [*share.Issuer] where tokens are shared.
+type Issuer interface {
+	Issue(ctx context.Context, request token.Request) (token.Token, error)
+	KeySet() *token.KeySet
+}
+
 // A Service is a registry that tokens are issued for.
 type Service struct {
-	Issuer *token.Issuer
+	Issuer Issuer
 	// Rules are those of the service alone, in place of the common ones, or nil.
 	Rules *Rules
 }
 
 // Issuer returns what issues tokens for a service, or nil.
-func (t *Token) Issuer(service string) *token.Issuer {
+func (t *Token) Issuer(service string) Issuer {
 	if s := t.Services[service]; s != nil {
 		return s.Issuer
 	}
@@ -129,16 +137,17 @@ func (r *reader) tokenSetting(s *tokenSettings, key string, value *yaml.Node) bo
 
 // expiration reads seconds. A token that lives for longer than the library allows would be a password that cannot be changed.
 func (r *reader) expiration(n *yaml.Node) time.Duration {
-	seconds := r.integer(n, "expiration")
-	switch lifetime := time.Duration(seconds) * time.Second; {
-	case seconds < int(token.MinLifetime.Seconds()):
-		r.fail(n, "expiration must be at least %d seconds, which clients assume, and is %d", int(token.MinLifetime.Seconds()), seconds)
+	const least, most = 60, 3600 // those of [token.IssuerConfig]
+	switch seconds := r.integer(n, "expiration"); {
+	case seconds < least:
+		r.fail(n, "expiration must be at least %d seconds, which clients assume, and is %d", least, seconds)
 		return 0
-	case seconds > int(token.MaxLifetime.Seconds()):
-		r.warn(n, "expiration: %d seconds are more than tokens may live, which is %d; clients are told and fetch another in time", seconds, int(token.MaxLifetime.Seconds()))
-		return token.MaxLifetime
+	case seconds > most:
+		r.warn(n, "expiration: %d seconds are more than tokens may live, which is %d; "+
+			"clients are told and fetch another in time", seconds, most)
+		return most * time.Second
 	default:
-		return lifetime
+		return time.Duration(seconds) * time.Second
 	}
 }
 
@@ -223,10 +232,10 @@ func (l *loader) checkToken(section Position) {
 }
 
 // trustedKey identifies the key that registries have: the one that signs, or that of the authority.
-func trustedKey(issuer *token.Issuer) string {
-	bundle, err := token.ParseBundle(issuer.Keys().BundlePEM())
+func trustedKey(issuer Issuer) string {
+	bundle, err := token.ParseBundle(issuer.KeySet().BundlePEM())
 	if err != nil { // which holds one certificate, so it does not happen
-		return issuer.Keys().Signing().ID()
+		return issuer.KeySet().Signing().ID()
 	}
 	return bundle.Keys()[0].ID()
 }
@@ -262,7 +271,7 @@ func (s tokenSettings) or(common tokenSettings) tokenSettings {
 }
 
 // issuer makes the issuer of some settings, or reports why it cannot.
-func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
+func (l *loader) issuer(s tokenSettings, made keySets) Issuer {
 	if s.issuer == "" {
 		l.problem(s.at, errors.New("token.issuer is missing: the name that the registries have as issuer"))
 		return nil
@@ -271,12 +280,8 @@ func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
 	if keys == nil {
 		return nil
 	}
-	var shareFor time.Duration
-	if s.shareFor != nil {
-		shareFor = *s.shareFor
-	}
 	issuer, err := token.NewIssuer(token.IssuerConfig{
-		Name: s.issuer, Keys: keys, Lifetime: s.expiration, ShareFor: shareFor,
+		Name: s.issuer, Keys: keys, Lifetime: s.expiration,
 		// docker_auth's default is the id of the libtrust library. Registries go by the certificate, which is in the token too.
 		LibtrustKeyID: s.thumbprintKeyID == nil || !*s.thumbprintKeyID,
 	})
@@ -284,5 +289,23 @@ func (l *loader) issuer(s tokenSettings, made keySets) *token.Issuer {
 		l.problem(s.at, fmt.Errorf("token: %w", err))
 		return nil
 	}
-	return issuer
+	if s.shareFor == nil || *s.shareFor == 0 {
+		return issuer
+	}
+	return l.sharing(issuer, s)
+}
+
+// sharing returns an issuer that gives one token to all that ask the same within a time.
+func (l *loader) sharing(issuer *token.Issuer, s tokenSettings) Issuer {
+	if most := s.expiration / 4; *s.shareFor > most {
+		l.problem(s.at, fmt.Errorf("token: share_for: tokens that live for %v can be shared for "+
+			"%v at most, and not for %v", s.expiration, most, *s.shareFor))
+		return nil
+	}
+	shared, err := share.New(issuer, share.Config{For: *s.shareFor})
+	if err != nil {
+		l.problem(s.at, fmt.Errorf("token: share_for: %w", err))
+		return nil
+	}
+	return shared
 }

@@ -74,9 +74,13 @@ func (r *reader) user(key, n *yaml.Node, weak weaknesses) {
 	case !hash.given:
 		r.fail(key, "%s has no password, which docker_auth takes for any password; make one with: server hash", what)
 		return
+	case hash.value == "":
+		r.fail(hash.at, "%s: the password hash is empty; make one with: server hash", what)
+		return
 	}
 	user.PasswordHash, user.Disabled = hash.value, disabled
-	if _, err := (static.Config{Logger: slog.New(slog.DiscardHandler)}).New(user); err != nil {
+	alone := static.Config{Users: []static.User{user}, Logger: slog.New(slog.DiscardHandler)}
+	if _, err := static.New(alone); err != nil {
 		if e := new(static.UserError); errors.As(err, &e) {
 			err = e.Err
 		}
@@ -105,7 +109,7 @@ func (r *reader) labels(n *yaml.Node) map[string][]string {
 // weaknesses are the names of users by what is weak about their hashes.
 type weaknesses map[string][]string
 
-func (w weaknesses) add(hash password.Parsed, name string) {
+func (w weaknesses) add(hash password.Hash, name string) {
 	if reason := hash.Weakness(); reason != "" {
 		w[reason] = append(w[reason], name)
 	}

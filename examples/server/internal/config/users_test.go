@@ -35,7 +35,7 @@ ext_auth: {command: "true"}
 		}
 	}
 	for _, name := range []string{"carol", "dave"} {
-		if _, err := authn.Lookup(t.Context(), users, name); !errors.Is(err, authn.ErrRejected) {
+		if _, err := users.(authn.Directory).Lookup(t.Context(), name); !errors.Is(err, authn.ErrRejected) {
 			t.Errorf("%s by a refresh token: error is %v", name, err)
 		}
 	}

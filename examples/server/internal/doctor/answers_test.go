@@ -19,7 +19,7 @@ func TestAnswers(t *testing.T) {
 	}
 	at := func(when time.Time) string { return when.UTC().Format(http.TimeFormat) }
 	basic := []string{"WWW-Authenticate", `Basic realm="r"`}
-	other := must(issuerFor(t, nil, newKey(t, token.ES256), false)("").Issue(t.Context(), token.Grant{Audience: testService}))(t)
+	other := must(issuerFor(t, nil, newKey(t, token.ES256), false)("").Issue(t.Context(), token.Request{Audience: testService}))(t)
 	tests := []struct {
 		name           string
 		config         string

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"testing"
-	"time"
 
 	"github.com/berthpass/registry-auth/token"
 )
@@ -32,7 +31,7 @@ func TestAuthority(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			in := newRunningInput(t, must(tt.running.GenerateKey(token.ES256, time.Hour))(t))
+			in := newRunningInput(t, keyBelow(t, tt.running))
 			write(t, in, "auth.crt", tt.bundle.CertificatePEM())
 			in.Issuer = issuerBelow(t, authority)
 			expectLines(t, in, tt.ok, tt.want...)
@@ -48,7 +47,7 @@ func TestAuthorityOfRunningRegistry(t *testing.T) {
 		"distribution 2.8":          startDistribution28,
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := newRunningInput(t, must(authority.GenerateKey(token.ES256, time.Hour))(t))
+			in := newRunningInput(t, keyBelow(t, authority))
 			write(t, in, "auth.crt", authority.CertificatePEM())
 			in.Issuer = issuerBelow(t, authority)
 			in.RegistryURL = start(t, in)
@@ -67,9 +66,15 @@ func TestAuthorityAndZot(t *testing.T) {
 		`FIX  cert: zot knows one key, and the token server makes new ones below its authority: give the service "registry.test" a certificate and key of its own, without authority`)
 }
 
-func issuerBelow(t *testing.T, authority *token.Authority) func(string) *token.Issuer {
+// keyBelow makes a key with a certificate of the authority.
+func keyBelow(t *testing.T, authority *token.Authority) *token.Key {
 	t.Helper()
-	keys := must(token.NewAuthorityKeys(token.AuthorityConfig{Authority: authority}))(t)
-	issuer := must(token.NewIssuer(token.IssuerConfig{Name: testIssuer, Keys: keys.Keys()}))(t)
-	return func(string) *token.Issuer { return issuer }
+	return must(authority.NewKeys(token.AuthorityKeysConfig{}))(t).KeySet().Signing()
+}
+
+func issuerBelow(t *testing.T, authority *token.Authority) func(string) Issuer {
+	t.Helper()
+	keys := must(authority.NewKeys(token.AuthorityKeysConfig{}))(t)
+	issuer := must(token.NewIssuer(token.IssuerConfig{Name: testIssuer, Keys: keys.KeySet()}))(t)
+	return func(string) Issuer { return issuer }
 }

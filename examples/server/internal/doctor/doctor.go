@@ -20,7 +20,7 @@ import (
 type Input struct {
 	// Issuer returns what makes the tokens for a service, with the key that the server really signs with, or nil when the
 	// server issues none for it. Required.
-	Issuer func(service string) *token.Issuer
+	Issuer func(service string) Issuer
 	// Services are those that the server issues for. Nil means any.
 	Services []string
 	// EndpointPaths are the paths at which the server answers token requests, the preferred one first, such as "/auth/auth"
@@ -40,6 +40,12 @@ type Input struct {
 	// HTTPClient asks the registry and the realm. Nil is a client that gives up after a few seconds. Redirects are not
 	// followed, whatever it says.
 	HTTPClient *http.Client
+}
+
+// An Issuer makes tokens and says with which keys, as a [*token.Issuer] does.
+type Issuer interface {
+	Issue(ctx context.Context, request token.Request) (token.Token, error)
+	KeySet() *token.KeySet
 }
 
 // ErrUnreadable means that a registry's configuration is neither distribution's nor zot's, or has no token authorization.

@@ -144,7 +144,7 @@ func TestUnreadableConfiguration(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
 			_, err := Run(t.Context(), &out, Input{
-				Issuer: func(string) *token.Issuer { return nil }, EndpointPaths: testEndpoints(), RegistryConfig: []byte(tt.config),
+				Issuer: func(string) Issuer { return nil }, EndpointPaths: testEndpoints(), RegistryConfig: []byte(tt.config),
 			})
 			if !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
@@ -206,12 +206,12 @@ type offline struct{}
 
 func (offline) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("offline") }
 
-func issuerFor(t *testing.T, services []string, key *token.Key, libtrust bool) func(string) *token.Issuer {
+func issuerFor(t *testing.T, services []string, key *token.Key, libtrust bool) func(string) Issuer {
 	t.Helper()
 	issuer := must(token.NewIssuer(token.IssuerConfig{
 		Name: testIssuer, Keys: must(token.NewKeySet(key))(t), LibtrustKeyID: libtrust,
 	}))(t)
-	return func(service string) *token.Issuer {
+	return func(service string) Issuer {
 		if services == nil || strings.Contains("\n"+strings.Join(services, "\n")+"\n", "\n"+service+"\n") {
 			return issuer
 		}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/berthpass/registry-auth/token"
 )
 
 // checkRealm looks at the realm as clients will, and asks it.
@@ -122,6 +124,15 @@ func (x *examination) askRealm(ctx context.Context, realm *url.URL) bool {
 }
 
 // checkRealmToken checks that a token of the realm is this server's.
+// reason returns why a token is not accepted, in the words after those of [token.ErrInvalid].
+func reason(err error) string {
+	_, why, found := strings.Cut(err.Error(), token.ErrInvalid.Error()+": ")
+	if !found {
+		return err.Error()
+	}
+	return why
+}
+
 func (x *examination) checkRealmToken(raw string, expiresIn *int) bool {
 	if expiresIn != nil && *expiresIn < minLifetime {
 		x.fix(fmt.Sprintf("realm: its tokens are valid for %d s, less than the %d that clients assume", *expiresIn, minLifetime),
@@ -135,7 +146,7 @@ func (x *examination) checkRealmToken(raw string, expiresIn *int) bool {
 		_, err = verifier.Verify(raw)
 	}
 	if err != nil {
-		x.fix(fmt.Sprintf("realm: its tokens are not this server's (%s)", strings.TrimPrefix(err.Error(), "token: ")),
+		x.fix(fmt.Sprintf("realm: its tokens are not this server's (%s)", reason(err)),
 			"reload or restart the token server there, or set %s to this one", x.registry.key("realm"))
 		return false
 	}

@@ -18,9 +18,9 @@ const probeRepository = "registry-auth-doctor/probe"
 
 // A sample is a token as the server makes them, and what it says.
 type sample struct {
-	issuer *token.Issuer
-	key    *token.Key // that signed it
-	raw    string     // whoever has it may list the registry's repositories, so it does not print
+	keys *token.KeySet // of the server
+	key  *token.Key    // that signed it
+	raw  string        // whoever has it may list the registry's repositories, so it does not print
 
 	authority *x509.Certificate // below which the server makes its keys by itself, or nil
 
@@ -32,8 +32,8 @@ type sample struct {
 
 // makeSample makes a token that allows what is presented to the registry: the catalog, in the words of distribution and of
 // zot, and a pull.
-func makeSample(ctx context.Context, issuer *token.Issuer, service string) (*sample, error) {
-	made, err := issuer.Issue(ctx, token.Grant{Subject: "doctor", Audience: service, Access: []scope.Scope{
+func makeSample(ctx context.Context, issuer Issuer, service string) (*sample, error) {
+	made, err := issuer.Issue(ctx, token.Request{Subject: "doctor", Audience: service, Access: []scope.Scope{
 		{Type: "registry", Name: "catalog", Actions: []string{"*"}},
 		{Type: "repository", Name: "", Actions: []string{"pull"}},
 		{Type: "repository", Name: probeRepository, Actions: []string{"pull"}},
@@ -41,7 +41,11 @@ func makeSample(ctx context.Context, issuer *token.Issuer, service string) (*sam
 	if err != nil {
 		return nil, fmt.Errorf("make a token to look at: %w", err)
 	}
-	s := &sample{issuer: issuer, key: issuer.Keys().Signing(), raw: string(made.Value), authority: authorityOf(issuer.Keys()), service: service}
+	keys := issuer.KeySet()
+	s := &sample{
+		keys: keys, key: keys.Signing(), raw: string(made.Value), authority: authorityOf(keys),
+		service: service,
+	}
 	var header struct {
 		KeyID string   `json:"kid"`
 		Chain []string `json:"x5c"`
@@ -69,12 +73,13 @@ func authorityOf(keys *token.KeySet) *x509.Certificate {
 
 // verifier returns what accepts the tokens of this server. Below an authority, the one that runs has another key than this.
 func (s *sample) verifier() (*token.Verifier, error) {
+	config := token.VerifierConfig{Issuer: s.issued, Audience: s.service}
 	if s.authority == nil {
-		return s.issuer.Verifier(s.service)
+		config.Keys = s.keys
+	} else {
+		config.Roots = poolOf([]*x509.Certificate{s.authority})
 	}
-	return token.NewVerifier(token.VerifierConfig{
-		Issuer: s.issued, Audience: s.service, Roots: poolOf([]*x509.Certificate{s.authority}),
-	})
+	return token.NewVerifier(config)
 }
 
 func decodePart(part string, into any) error {

@@ -98,7 +98,7 @@ func (x *examination) keyProblem(v version, trust *trusted) string {
 		return ""
 	}
 	for _, certificate := range trust.certificates {
-		if samePublic(certificate.PublicKey, s.key.Public()) && v.keyID(certificate.PublicKey) == s.keyID {
+		if samePublic(certificate.PublicKey, s.key.Public()) && v.keyID(s.key) == s.keyID {
 			return ""
 		}
 	}
@@ -106,29 +106,25 @@ func (x *examination) keyProblem(v version, trust *trusted) string {
 }
 
 // keyID is the kid that a version computes for a key of its bundle, or "" where it is one that no token has.
-func (v version) keyID(public crypto.PublicKey) string {
+func (v version) keyID(key *token.Key) string {
 	switch v {
 	case v28:
-		key, err := token.NewPublicKey(public)
-		if err != nil {
-			return ""
-		}
 		return key.LibtrustID()
 	case v30:
-		switch public.(type) {
+		switch key.Public().(type) {
 		case *ecdsa.PublicKey: // it takes the base point of the curve for the key
 			return ""
 		case ed25519.PublicKey:
 			return ""
 		}
 	}
-	return distributiontoken.GetJWKThumbprint(public)
+	return distributiontoken.GetJWKThumbprint(key.Public())
 }
 
 // checkThumbprint tells of a key for which 3.1 computes another kid: one with a leading zero byte in a coordinate.
 func (x *examination) checkThumbprint(trust *trusted) {
 	s := x.sample
-	if _, ok := s.key.Public().(*ecdsa.PublicKey); ok && len(s.chain) > 0 && !trust.inJWKS(s) && v31.keyID(s.key.Public()) != s.key.ID() {
+	if _, ok := s.key.Public().(*ecdsa.PublicKey); ok && len(s.chain) > 0 && !trust.inJWKS(s) && v31.keyID(s.key) != s.key.ID() {
 		x.note("key: a coordinate begins with a zero byte, so distribution finds it by x5c only and not by kid; to be safe, %s", needOtherKey)
 	}
 }

@@ -70,7 +70,7 @@ func (x *examination) checkSharedKey() {
 		if service == x.registry.service || issuer == nil {
 			continue
 		}
-		if signing := issuer.Keys().Signing(); signing != nil && signing.ID() == x.sample.key.ID() {
+		if signing := issuer.KeySet().Signing(); signing != nil && signing.ID() == x.sample.key.ID() {
 			sharing = append(sharing, service)
 		}
 	}

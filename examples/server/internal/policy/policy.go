@@ -22,7 +22,9 @@ import (
 // The checker bounds how many passwords are compared at once, also across several configurations.
 func Authenticator(cfg *config.Config, checker *password.Checker) (authn.Authenticator, error) {
 	// The weak hashes among these are in the configuration's warnings already.
-	users, err := static.Config{Checker: checker, Logger: slog.New(slog.DiscardHandler)}.New(cfg.Users...)
+	users, err := static.New(static.Config{
+		Users: cfg.Users, Checker: checker, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func load(t *testing.T, text string) *config.Config {
 	}
 	hashes := make(map[string]string)
 	for _, secret := range []authn.Secret{"adminpass", "userpass"} {
-		hash, err := password.Hash(secret)
+		hash, err := password.NewHash(secret)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestTutorial(t *testing.T) {
 		}
 	}
 	const all = "pull,push,delete"
-	authztest.Run(t, policy.Authorizer(cfg), authztest.Table{
+	authztest.Run(t, policy.Authorizer(cfg), []authztest.Case{
 		authztest.As(authn.Subject{}, authztest.Grants{
 			"repository:publicrepos/app:" + all:                "pull",
 			"repository:firstuser/app:pull":                    "",
@@ -102,7 +102,7 @@ func TestTutorial(t *testing.T) {
 			"repository:other-shared/app:pull":              "",
 			"registry:catalog:*":                            "",
 		}),
-	}, authztest.ForService("registry.test"))
+	}, forService("registry.test"))
 }
 
 const rules = `server: {addr: ":5001"}
@@ -139,7 +139,9 @@ func TestServicesHaveTheirRules(t *testing.T) {
 		"an own rule, the other's name":   {"common.test", "repository:own/a:pull", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			authztest.Run(t, decides, authztest.Table{authztest.As(authn.Subject{}, authztest.Grants{test.asked: test.granted})}, authztest.ForService(test.service))
+			authztest.Run(t, decides, []authztest.Case{
+				authztest.As(authn.Subject{}, authztest.Grants{test.asked: test.granted}),
+			}, forService(test.service))
 		})
 	}
 }
@@ -157,11 +159,11 @@ func TestExtAuthzComesAfterTheRules(t *testing.T) {
 		"a program that refuses": {asks("exit 1"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			authztest.Run(t, test.policy, authztest.Table{authztest.As(authn.Subject{Name: "bob"}, authztest.Grants{
+			authztest.Run(t, test.policy, []authztest.Case{authztest.As(authn.Subject{Name: "bob"}, authztest.Grants{
 				"repository:other/a:pull,push": test.granted,
 			}), authztest.As(authn.Subject{}, authztest.Grants{
 				"repository:common/a:pull,push": "pull",
-			})}, authztest.ForService("common.test"))
+			})}, forService("common.test"))
 		})
 	}
 	_, err := asks("exit 9").Authorize(t.Context(), authz.Request{Scope: scope.Scope{Type: "repository", Name: "x", Actions: []string{"pull"}}})
@@ -235,7 +237,7 @@ func TestCases(t *testing.T) {
 		`config.yml:21: anonymous asks repository:common/a:pull,push: granted "pull", expected "push" (rule 1`) {
 		t.Errorf("report is %+v, %v", report, err)
 	}
-	unreached := strings.Join(policy.Unreached(t.Context(), cfg, cfg.Tests), "\n")
+	unreached := strings.Join(policy.Unreached(cfg, cfg.Tests), "\n")
 	for _, want := range []string{"config.yml:18: no case reaches rule 2", "config.yml:19: no case reaches rule 3", `config.yml:12: no case reaches rule 1 of the service "own.test"`} {
 		if !strings.Contains(unreached, want) {
 			t.Errorf("%q is not in\n%s", want, unreached)
@@ -262,4 +264,9 @@ func TestExplain(t *testing.T) {
 	if err != nil || !strings.Contains(text, "not in 192.0.2.0/24") || !strings.Contains(text, "then the program is asked") {
 		t.Errorf("explained as\n%s%v", text, err)
 	}
+}
+
+// forService makes the requests of a table requests for a service.
+func forService(service string) func(*authz.Request) {
+	return func(r *authz.Request) { r.Service = service }
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,7 +108,8 @@ func TestTrustedProxiesAreReloaded(t *testing.T) {
 		t.Helper()
 		before := len(f.log.String())
 		f.granted(f.get(devs, func(r *http.Request) { r.Header.Set("X-Real-Ip", client) }))
-		if logged := f.log.String()[before:]; !strings.Contains(logged, " request.remote_addr="+want+" ") {
+		logged := f.log.String()[before:]
+		if !slices.Contains(strings.Fields(logged), "request.remote_addr="+want) {
 			t.Errorf("want the address %s: %s", want, logged)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/auth/refreshadmin"
 	"github.com/berthpass/registry-auth/authn"
 )
 
@@ -15,8 +15,8 @@ const adminPath = "/refresh-tokens"
 
 // newAdmin returns the handler for administrators. It is there only where refresh_admin gives it an address.
 func (s *Server) newAdmin() (http.Handler, error) {
-	refresh, err := auth.NewRefreshAdmin(auth.RefreshAdminConfig{
-		Tokens: s.refresh.RefreshTokens, Allow: s.allowAdmin, Logger: s.logger,
+	refresh, err := refreshadmin.New(refreshadmin.Config{
+		Tokens: s.refresh, Allow: s.allowAdmin, Logger: s.logger,
 	})
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 	settings := auth.Config{
 		InsecureAnyService: cfg.Token.AnyService,
 		SharedKeysAllowed:  cfg.Token.SharedKey,
-		Services:           make(map[string]*token.Issuer, len(cfg.Token.Services)),
+		Services:           make(map[string]auth.Issuer, len(cfg.Token.Services)),
 		Authenticator:      authenticator,
 		AnonymousAllowed:   cfg.AnonymousAllowed,
 		Authorizer:         policy.Authorizer(cfg),
@@ -58,7 +58,7 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 		settings.Services[name] = service.Issuer
 	}
 	if !cfg.Refresh.Disabled {
-		settings.RefreshTokens = s.refresh.RefreshTokens
+		settings.RefreshTokens = s.refresh
 	}
 	tokens, err := auth.NewServer(settings)
 	if err != nil {

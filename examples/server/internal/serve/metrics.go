@@ -19,7 +19,7 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	scopes    *prometheus.CounterVec
-	usual     map[string]grantMetrics // by the grant
+	usual     map[string]usualMetrics // by the credentials
 	outcomes  outcomeMetrics
 	reloads   *prometheus.CounterVec
 	loaded    prometheus.Gauge
@@ -32,7 +32,7 @@ type metrics struct {
 
 // Those of each request are looked up once.
 type (
-	grantMetrics struct {
+	usualMetrics struct {
 		issued   prometheus.Counter
 		duration prometheus.Observer
 	}
@@ -41,19 +41,21 @@ type (
 
 const (
 	namespace = "registry_auth"
-	noGrant   = "none" // of the known ones
+	// unknown are the credentials of a request that is malformed, and any that are not listed here.
+	unknown = "unknown"
 )
 
 func newMetrics(checker *password.Checker) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "requests_total", Help: "Token requests, by how the client asked and by the status of the answer.",
-		}, []string{"grant", "status"}),
+			Namespace: namespace, Name: "requests_total",
+			Help: "Token requests, by the credentials and by the status of the answer.",
+		}, []string{"credentials", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "request_duration_seconds", Help: "Time until the answer was ready.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"grant"}),
+		}, []string{"credentials"}),
 		scopes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "scopes_total", Help: "Resources that were asked for, by whether all, some or none of the actions were granted.",
 		}, []string{"granted"}),
@@ -77,9 +79,12 @@ func newMetrics(checker *password.Checker) *metrics {
 }
 
 func (m *metrics) lookUpUsual() {
-	m.usual = make(map[string]grantMetrics)
-	for _, grant := range []string{auth.GrantAnonymous, auth.GrantBasic, auth.GrantPassword, auth.GrantRefreshToken, noGrant} {
-		m.usual[grant] = grantMetrics{m.requests.WithLabelValues(grant, strconv.Itoa(http.StatusOK)), m.durations.WithLabelValues(grant)}
+	m.usual = make(map[string]usualMetrics)
+	for _, credentials := range []string{"none", "basic", "password", "refresh_token", unknown} {
+		m.usual[credentials] = usualMetrics{
+			m.requests.WithLabelValues(credentials, strconv.Itoa(http.StatusOK)),
+			m.durations.WithLabelValues(credentials),
+		}
 	}
 	m.outcomes = outcomeMetrics{m.scopes.WithLabelValues("all"), m.scopes.WithLabelValues("some"), m.scopes.WithLabelValues("none")}
 }
@@ -121,15 +126,15 @@ func (m *metrics) handler() http.Handler {
 
 // observe counts a token request.
 func (m *metrics) observe(record *auth.AuditRecord) {
-	grant := record.Grant
-	usual, known := m.usual[grant]
+	credentials := record.Credentials
+	usual, known := m.usual[credentials]
 	if !known {
-		grant, usual = noGrant, m.usual[noGrant]
+		credentials, usual = unknown, m.usual[unknown]
 	}
 	if record.Status == http.StatusOK {
 		usual.issued.Inc()
 	} else {
-		m.requests.WithLabelValues(grant, strconv.Itoa(record.Status)).Inc()
+		m.requests.WithLabelValues(credentials, strconv.Itoa(record.Status)).Inc()
 	}
 	usual.duration.Observe(record.Duration.Seconds())
 	for _, d := range record.Decisions {
@@ -146,7 +151,7 @@ func (m *metrics) observe(record *auth.AuditRecord) {
 
 // addressUnknown counts a request that a proxy sent without the client's address.
 func (m *metrics) addressUnknown() {
-	m.requests.WithLabelValues(noGrant, strconv.Itoa(http.StatusBadRequest)).Inc()
+	m.requests.WithLabelValues(unknown, strconv.Itoa(http.StatusBadRequest)).Inc()
 }
 
 // took shows the generation that is in force.

@@ -103,7 +103,7 @@ func needRestart(start, now *config.Config) []string {
 
 // withoutEnabled returns what of the settings for refresh tokens cannot change while the server runs.
 func withoutEnabled(r config.Refresh) config.Refresh {
-	r.Disabled, r.At = false, config.Position{}
+	r.Disabled = false
 	return r
 }
 

@@ -104,9 +104,8 @@ func TestNeedRestart(t *testing.T) {
 		"refresh_tokens: {idle_lifetime: 1h}\n":                             true,
 		"refresh_tokens: {enabled: true, lifetime: 4000h}\n":                true,
 		"refresh_tokens: {enabled: false, idle_lifetime: 720h0m0s}\n":       false,
-		"refresh_tokens: {max_per_user: 100, rotate: false, grace: 20s}\n":  false,
+		"refresh_tokens: {max_per_user: 100}\n":                             false,
 		"refresh_tokens: {max_per_user: 99}\n":                              true,
-		"refresh_tokens: {rotate: true}\n":                                  true,
 		"refresh_tokens: {lifetime: 4320h}\nmetrics: {addr: \"[::1]:0\"}\n": true,
 	} {
 		f := newFixture(t, base)

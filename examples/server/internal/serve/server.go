@@ -13,6 +13,7 @@ import (
 
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 // A Server is a running token server. It is safe for concurrent use; New makes one.
@@ -22,7 +23,7 @@ type Server struct {
 	logger   *slog.Logger
 	checker  *password.Checker
 	failures failureCount
-	refresh  *refreshTokens
+	refresh  *refresh.Tokens // outlive generations: a reload does not lose them
 	metrics  *metrics
 	internal http.Handler
 	admin    http.Handler
@@ -34,15 +35,18 @@ type Server struct {
 
 // New makes a server of a configuration. Environment variables are looked up with getenv at each reload. The error says which
 // tests fail, or what cannot be used; it is a [*config.PositionError], or several, when the configuration has to be changed.
-//
-// It opens the file of refresh tokens, so Close it.
 func New(ctx context.Context, cfg *config.Config, getenv func(string) string, logger *slog.Logger) (*Server, error) {
-	refresh, err := openRefreshTokens(ctx, cfg.Refresh, logger)
+	settings := cfg.Refresh.Settings()
+	settings.Store = refresh.NewMemoryStore()
+	refreshTokens, err := refresh.New(settings)
 	if err != nil {
 		return nil, err
 	}
 	checker := &password.Checker{}
-	s := &Server{start: lasting(cfg), getenv: getenv, logger: logger, checker: checker, failures: newFailureCount(), refresh: refresh, metrics: newMetrics(checker)}
+	s := &Server{
+		start: lasting(cfg), getenv: getenv, logger: logger, checker: checker,
+		failures: newFailureCount(), refresh: refreshTokens, metrics: newMetrics(checker),
+	}
 	s.metrics.registerRenewal(func() bool { return s.current.Load().renewalFails() })
 	s.internal = s.newInternal()
 	g, err := s.newGeneration(ctx, cfg)
@@ -50,14 +54,11 @@ func New(ctx context.Context, cfg *config.Config, getenv func(string) string, lo
 		s.admin, err = s.newAdmin()
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, err
 	}
 	s.take(g)
 	return s, nil
 }
-
-// Close releases the file of refresh tokens. An error means that what happened last may not be in it.
-func (s *Server) Close() error { return s.refresh.Close() }
 
 func (s *Server) take(g *generation) {
 	s.current.Store(g)

@@ -77,7 +77,7 @@ func (f *fixture) start() error {
 
 func prepare(t *testing.T, text string) *fixture {
 	t.Helper()
-	hash, err := password.Hash("wonderland")
+	hash, err := password.NewHash("wonderland")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestPost(t *testing.T) {
 	if w := post("/auth/auth/token", refresh); w.Code != http.StatusOK {
 		t.Errorf("after a change of the rules: status %d: %s", w.Code, w.Body)
 	}
-	changed, err := password.Hash("looking-glass")
+	changed, err := password.NewHash("looking-glass")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,10 +361,10 @@ func TestProxy(t *testing.T) {
 func TestMetricsCountFaults(t *testing.T) {
 	f := newFixture(t, base)
 	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusServiceUnavailable} {
-		f.audit(t.Context(), auth.AuditRecord{Grant: auth.GrantBasic, Status: status, Err: errors.New("a fault")})
+		f.audit(t.Context(), auth.AuditRecord{Credentials: "basic", Status: status, Err: errors.New("a fault")})
 	}
 	text := f.get("/metrics").Body.String()
-	for _, want := range []string{`registry_auth_requests_total{grant="basic",status="500"} 1`, `registry_auth_requests_total{grant="basic",status="503"} 2`} {
+	for _, want := range []string{`registry_auth_requests_total{credentials="basic",status="500"} 1`, `registry_auth_requests_total{credentials="basic",status="503"} 2`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s", want)
 		}
@@ -400,10 +400,10 @@ func TestMetrics(t *testing.T) {
 	f.get("/auth/auth?service=evil%0Aservice&scope=x", func(r *http.Request) { r.Method = "BREW" })
 	text := f.get("/metrics").Body.String()
 	for _, want := range []string{
-		`registry_auth_requests_total{grant="basic",status="200"} 1`,
-		`registry_auth_requests_total{grant="anonymous",status="200"} 1`,
-		`registry_auth_requests_total{grant="basic",status="401"} 1`,
-		`registry_auth_requests_total{grant="none",status="405"} 1`,
+		`registry_auth_requests_total{credentials="basic",status="200"} 1`,
+		`registry_auth_requests_total{credentials="none",status="200"} 1`,
+		`registry_auth_requests_total{credentials="basic",status="401"} 1`,
+		`registry_auth_requests_total{credentials="unknown",status="405"} 1`,
 		`registry_auth_scopes_total{granted="all"} 1`,
 		`registry_auth_scopes_total{granted="none"} 1`,
 		"registry_auth_password_checks_total 2", "registry_auth_rules 2", "registry_auth_users 1",

@@ -1,0 +1,103 @@
+// Package reply holds what the HTTP handlers in and below package auth share: errors and their
+// answers, and client-supplied text in logs.
+package reply
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// An Error is an error and its HTTP answer, with the codes of both protocols that clients speak:
+// the registry's (distribution, "Errors") and OAuth2's (RFC 6749, section 5.2).
+type Error struct {
+	Status  int
+	Code    string
+	OAuth   string
+	Message string // for the client
+	Cause   error  // for the log, or nil
+
+	Allow      string        // of a 405
+	Challenge  string        // the WWW-Authenticate header of a 401, or empty
+	RetryAfter time.Duration // of a 429 or 503
+}
+
+func (p *Error) Error() string {
+	if p.Cause != nil {
+		return p.Message + ": " + p.Cause.Error()
+	}
+	return p.Message
+}
+
+func (p *Error) Unwrap() error { return p.Cause }
+
+// New returns a problem without a cause.
+func New(status int, code, oauth, message string) *Error {
+	return &Error{Status: status, Code: code, OAuth: oauth, Message: message}
+}
+
+// Invalid is a request that its client has to change.
+func Invalid(message string) *Error {
+	return New(http.StatusBadRequest, "INVALID_REQUEST", "invalid_request", message)
+}
+
+// MethodNotAllowed is a request with a method that is not in allow, such as "GET, POST".
+func MethodNotAllowed(allow string) *Error {
+	p := New(http.StatusMethodNotAllowed, "UNSUPPORTED", "invalid_request",
+		"the method is not one of "+allow)
+	p.Allow = allow
+	return p
+}
+
+// Unavailable is a failure of something that the request needs. Clients keep their credentials.
+func Unavailable(message string, cause error) *Error {
+	p := New(http.StatusServiceUnavailable, "UNAVAILABLE", "temporarily_unavailable",
+		message+", try again later")
+	p.Cause, p.RetryAfter = cause, 5*time.Second // short, because a person may wait
+	return p
+}
+
+// From returns the problem in err. Any other error is a bug of ours and becomes a 500.
+func From(err error) *Error {
+	if p := (*Error)(nil); err == nil || errors.As(err, &p) {
+		return p
+	}
+	p := New(http.StatusInternalServerError, "UNKNOWN", "server_error", "internal error")
+	p.Cause = err
+	return p
+}
+
+// Level returns the log level of a request with this status.
+func Level(status int) slog.Level {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return slog.LevelError
+	case status >= http.StatusBadRequest:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// Write sends the answer. Its body serves clients that read "errors" (docker, containerd, oras,
+// regclient) and those that read "error" (OAuth2, RFC 6749, section 5.2).
+func (p *Error) Write(w http.ResponseWriter) {
+	if p.Allow != "" {
+		w.Header().Set("Allow", p.Allow)
+	}
+	if p.Challenge != "" {
+		w.Header().Set("WWW-Authenticate", p.Challenge)
+	}
+	if p.RetryAfter > 0 {
+		seconds := int64(math.Ceil(p.RetryAfter.Seconds())) // or the client comes too early
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	JSON(w, p.Status, map[string]any{
+		"errors":            []map[string]string{{"code": p.Code, "message": p.Message}},
+		"error":             p.OAuth,
+		"error_description": p.Message,
+	})
+}

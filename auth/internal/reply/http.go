@@ -1,0 +1,102 @@
+package reply
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// JSON sends an answer that no cache may keep.
+func JSON(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil { // not with the strings, numbers and times of our own structs
+		panic(err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // an error means that the client is gone
+}
+
+// Serve answers a request: it calls answer, then audit, then sends the answer. A panic in either
+// becomes an internal error. The request's context ends after the timeout. That of audit does not,
+// so that a request that timed out is recorded as well. Audit gets a nil problem for status 200. It
+// comes before the answer is sent: no token leaves without its record.
+func Serve(
+	w http.ResponseWriter, r *http.Request, timeout time.Duration, logger *slog.Logger,
+	answer func(r *http.Request) (body any, err error),
+	audit func(ctx context.Context, problem *Error),
+) {
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	LimitBody(ctx, w, r)
+
+	var body any
+	problem := recovered(ctx, logger, func() (err error) {
+		body, err = answer(r.WithContext(ctx))
+		return err
+	})
+	ofAudit := recovered(ctx, logger, func() error {
+		audit(context.WithoutCancel(ctx), problem)
+		return nil
+	})
+	switch {
+	case ofAudit != nil:
+		ofAudit.Write(w)
+	case problem != nil:
+		problem.Write(w)
+	default:
+		JSON(w, http.StatusOK, body)
+	}
+}
+
+// recovered calls do and returns its error as a problem. A panic is logged with its stack.
+func recovered(ctx context.Context, logger *slog.Logger, do func() error) (p *Error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			logger.LogAttrs(ctx, slog.LevelError, "panic while answering a request",
+				slog.String("panic", Visible(fmt.Sprint(cause))),
+				slog.String("stack", string(debug.Stack())))
+			p = From(fmt.Errorf("panic: %v", cause))
+		}
+	}()
+	return From(do())
+}
+
+// LimitBody lets reading the request's body fail at the deadline of ctx. Package net/http reads the
+// body of every request to its end, so a client that sends it slowly, or announces one and sends
+// none, would keep its connection. A ResponseWriter that is wrapped without Unwrap cannot do it.
+func LimitBody(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	if deadline, ok := ctx.Deadline(); ok && r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(deadline)
+	}
+}
+
+// Logger returns the logger, or the default one of this moment.
+func Logger(configured *slog.Logger) *slog.Logger {
+	return cmp.Or(configured, slog.Default())
+}
+
+// PeerAddr returns the address of the connection's peer, or the zero Addr for a connection without
+// one, such as a Unix socket.
+func PeerAddr(r *http.Request) netip.Addr {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero AddrPort beside an error
+	return peer.Addr().Unmap()
+}
+
+// Quote returns s as an HTTP quoted-string (RFC 9110, section 5.6.4).
+func Quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}

@@ -1,0 +1,92 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/berthpass/registry-auth/auth/internal/reply"
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/token/refresh"
+)
+
+// redeem returns the subject of a refresh token as it is now. A subject that was removed, disabled
+// or given another password gets nothing. The token is not revoked for that, so that a directory
+// that is wrong for a while logs nobody out.
+func (s *Server) redeem(ctx context.Context, req *tokenRequest) (authn.Subject, error) {
+	if s.config.RefreshTokens == nil {
+		return authn.Subject{}, unsupportedGrantType()
+	}
+	record, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.record.Service)
+	if err != nil {
+		return authn.Subject{}, refreshProblem(err)
+	}
+	req.record.RefreshTokenID = record.ID
+	subject, err := authn.Confirm(ctx, s.config.Authenticator, record.Subject)
+	if err != nil {
+		return authn.Subject{}, refreshProblem(err)
+	}
+	return subject, nil
+}
+
+// refreshToken returns the refresh token of the answer, if any. Without the store, clients get
+// their access token and log in with the password again.
+func (s *Server) refreshToken(ctx context.Context, req *tokenRequest) (refresh.Secret, error) {
+	record := req.record
+	if req.refreshToken != "" {
+		return s.keepRefreshToken(ctx, req)
+	}
+	if !req.offline || s.config.RefreshTokens == nil || record.Subject.Anonymous() {
+		return "", nil
+	}
+	issued, err := s.issueRefreshToken(ctx, record)
+	if err != nil {
+		record.RefreshTokenErr = err
+		reply.Logger(s.config.Logger).LogAttrs(ctx, slog.LevelWarn, "no refresh token",
+			slog.String("subject", reply.Visible(record.Subject.Name)),
+			slog.String("error", reply.Visible(err.Error())))
+	}
+	return issued, nil
+}
+
+// keepRefreshToken returns the same refresh token if the client asks for it: docker keeps the first
+// one forever. It redeems the token again, after the access token is signed. So a token that was
+// revoked meanwhile yields no access token that is younger than the revocation.
+func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (refresh.Secret, error) {
+	_, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.record.Service)
+	if err != nil {
+		return "", refreshProblem(err)
+	}
+	if !req.offline {
+		return "", nil
+	}
+	return req.refreshToken, nil
+}
+
+// issueRefreshToken makes a refresh token for a subject that can be confirmed when it is used. Any
+// other would be useless, and the client would discard the password for it.
+func (s *Server) issueRefreshToken(ctx context.Context, a *AuditRecord) (refresh.Secret, error) {
+	if _, err := authn.Confirm(ctx, s.config.Authenticator, a.Subject); err != nil {
+		return "", fmt.Errorf("confirm the subject: %w", err)
+	}
+	issued, record, err := s.config.RefreshTokens.Issue(ctx, a.Subject, a.Service, a.ClientID)
+	if err != nil {
+		return "", err
+	}
+	a.RefreshTokenIssued, a.RefreshTokenID = true, record.ID
+	return issued, nil
+}
+
+// refreshProblem is authenticationProblem for a refresh token and its subject. A subject that can
+// no longer be confirmed is gone.
+func refreshProblem(err error) error {
+	for _, gone := range []error{
+		refresh.ErrInvalid, authn.ErrNoMatch, authn.ErrRejected, authn.ErrNoLookup,
+	} {
+		if errors.Is(err, gone) {
+			return unauthorized("the refresh token is not valid (any more), log in again", err)
+		}
+	}
+	return reply.Unavailable("the refresh token cannot be checked at the moment", err)
+}

@@ -1,0 +1,38 @@
+// Command minimal is the smallest complete token server.
+package main
+
+import (
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/htpasswd"
+	"github.com/berthpass/registry-auth/authn/throttle"
+	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
+)
+
+func main() {
+	users := must(htpasswd.Open(htpasswd.Config{File: "users.htpasswd"}))
+	keys := must(token.LoadOrGenerateKey("auth.key", "auth.crt"))
+	issuer := must(token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys}))
+	server := must(auth.NewServer(auth.Config{
+		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
+		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
+		Authorizer:    authz.First(authz.PublicPull("public"), authz.OwnNamespace()),
+		RefreshTokens: must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})),
+	}))
+	http.Handle("/token", server)
+	listener := &http.Server{Addr: "localhost:5001", ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(listener.ListenAndServe())
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		log.Fatal(err)
+	}
+	return value
+}
