@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -310,9 +311,8 @@ func TestAttacksAreRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			began := time.Now()
 			got, err := verifier.Verify(test.raw)
-			if took := time.Since(began); took > time.Second {
+			if took := fastest(func() { _, _ = verifier.Verify(test.raw) }); took > time.Second {
 				t.Errorf("refused after %v", took)
 			}
 			if !errors.Is(err, test.want) {
@@ -326,6 +326,17 @@ func TestAttacksAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// fastest returns the shortest time of up to five runs, since a busy machine can pause any of them.
+func fastest(run func()) time.Duration {
+	shortest := time.Duration(math.MaxInt64)
+	for i := 0; i < 5 && shortest > time.Second; i++ {
+		began := time.Now()
+		run()
+		shortest = min(shortest, time.Since(began))
+	}
+	return shortest
 }
 
 // pbes2 is a JWE with a password, and a count of hashes that its sender chooses (RFC 7518, section
@@ -401,13 +412,16 @@ func TestRefusingIsCheap(t *testing.T) {
 		if allocations := testing.AllocsPerRun(runs, refuse); allocations > mostAllocations {
 			t.Errorf("%d bytes, %.20s…: %v allocations", len(raw), raw, allocations)
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
+		// The rest of the process can allocate too, but not during each run.
+		allocated := uint64(math.MaxUint64)
 		for range runs {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			refuse()
+			runtime.ReadMemStats(&after)
+			allocated = min(allocated, after.TotalAlloc-before.TotalAlloc)
 		}
-		runtime.ReadMemStats(&after)
-		if allocated := (after.TotalAlloc - before.TotalAlloc) / runs; allocated > mostBytes {
+		if allocated > mostBytes {
 			t.Errorf("%d bytes, %.20s…: %d bytes are allocated", len(raw), raw, allocated)
 		}
 	}
@@ -419,10 +433,14 @@ func TestNothingReadsOtherFormsOfTokens(t *testing.T) {
 	dangerous := regexp.MustCompile(`ParseEncrypted|DecryptMulti|ParseSigned\(|ParseSignedJSON|ParseDetached|UnsafePayload|UnsafeClaims`)
 	files := 0
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		if path == filepath.Join("..", "examples") {
+		if err != nil {
+			return err
+		}
+		hidden := strings.HasPrefix(entry.Name(), ".") && path != ".." // .git changes meanwhile
+		if entry.IsDir() && (hidden || path == filepath.Join("..", "examples")) {
 			return filepath.SkipDir
 		}
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+		if entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		files++
