@@ -66,7 +66,8 @@ func (a attack) publicKey(tb testing.TB) (der []byte) {
 func TestAttacksAreRefused(t *testing.T) {
 	a := newAttack(t)
 	claims, der := goodClaims(), a.publicKey(t)
-	jwk := strings.TrimSuffix(strings.TrimPrefix(string(newKeySet(t, a.attacker).JWKS()), `{"keys":[`), `]}`)
+	jwks := string(newKeySet(t, a.attacker).JWKS())
+	jwk := strings.TrimSuffix(strings.TrimPrefix(jwks, `{"keys":[`), `]}`)
 	namedJWK := strings.Replace(jwk, a.attacker.ID(), a.trusted.ID(), 1)
 	x5c := func(chain ...string) string { return marshal(t, chain) }
 	selfSigned, err := a.attacker.SelfSigned(issuerName, time.Hour)
@@ -172,12 +173,16 @@ func TestAttacksAreRefused(t *testing.T) {
 		},
 		{
 			"the attacker's certificate, then the trusted one",
-			a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(a.attacker)[0], x5cOf(a.trusted)[0])+`}`, claims),
+			a.forger.token(
+				`{"alg":"ES256","x5c":`+x5c(x5cOf(a.attacker)[0], x5cOf(a.trusted)[0])+`}`, claims,
+			),
 			token.ErrUnknownKey,
 		},
 		{
 			"the trusted certificate, then the attacker's",
-			a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(a.trusted)[0], x5cOf(a.attacker)[0])+`}`, claims),
+			a.forger.token(
+				`{"alg":"ES256","x5c":`+x5c(x5cOf(a.trusted)[0], x5cOf(a.attacker)[0])+`}`, claims,
+			),
 			token.ErrSignature,
 		},
 		{
@@ -259,7 +264,10 @@ func TestAttacksAreRefused(t *testing.T) {
 		},
 		{
 			"several signatures",
-			marshal(t, map[string]any{"payload": body, "signatures": []any{map[string]any{"protected": head, "signature": signature}}}),
+			marshal(t, map[string]any{
+				"payload":    body,
+				"signatures": []any{map[string]any{"protected": head, "signature": signature}},
+			}),
 			token.ErrMalformed,
 		},
 
@@ -342,7 +350,8 @@ func fastest(run func()) time.Duration {
 // pbes2 is a JWE with a password, and a count of hashes that its sender chooses (RFC 7518, section
 // 4.8).
 func pbes2(more string) string {
-	head := `{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2s":"c2FsdHNhbHQ","p2c":2147483647` + more + `}`
+	head := `{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2s":"c2FsdHNhbHQ","p2c":2147483647` +
+		more + `}`
 	return b64(head) + "." + b64(strings.Repeat("k", 24)) + "." + b64("nonce-nonce-") + ".AAAA.AAAA"
 }
 
@@ -399,11 +408,13 @@ func TestARetiredKeyVerifiesNothing(t *testing.T) {
 func TestRefusingIsCheap(t *testing.T) {
 	verifier := newVerifier(t, newKeySet(t, generateKey(t, token.ES256)))
 	for raw, mostBytes := range map[string]uint64{
-		strings.Repeat(".", 10_000):                          64 << 10, // CVE-2025-27144, CVE-2025-30204
-		strings.Repeat(".", 1<<20):                           64 << 10,
-		strings.Repeat("A", 1<<24):                           64 << 10,
-		b64(strings.Repeat("[", 1<<16)) + ".AAAA.AAAA":       64 << 10,
-		b64(strings.Repeat("[", 12_000)) + ".AAAA.AAAA":      1 << 20, // shorter than the bound: it is read as JSON
+		// CVE-2025-27144 and CVE-2025-30204.
+		strings.Repeat(".", 10_000):                    64 << 10,
+		strings.Repeat(".", 1<<20):                     64 << 10,
+		strings.Repeat("A", 1<<24):                     64 << 10,
+		b64(strings.Repeat("[", 1<<16)) + ".AAAA.AAAA": 64 << 10,
+		// Shorter than the bound: these are read as JSON.
+		b64(strings.Repeat("[", 12_000)) + ".AAAA.AAAA":      1 << 20,
 		b64(strings.Repeat(`{"":`, 3_000)) + ".AAAA.AAAA":    1 << 20,
 		b64(strings.Repeat(`{"a":1,`, 1_500)) + ".AAAA.AAAA": 1 << 20,
 	} {
@@ -430,7 +441,8 @@ func TestRefusingIsCheap(t *testing.T) {
 // Attacks on JOSE libraries need encrypted tokens, tokens in JSON or unverified claims. This module
 // never calls a function that reads them, not even to refuse them.
 func TestNothingReadsOtherFormsOfTokens(t *testing.T) {
-	dangerous := regexp.MustCompile(`ParseEncrypted|DecryptMulti|ParseSigned\(|ParseSignedJSON|ParseDetached|UnsafePayload|UnsafeClaims`)
+	dangerous := regexp.MustCompile(`ParseEncrypted|DecryptMulti|ParseSigned\(|ParseSignedJSON|` +
+		`ParseDetached|UnsafePayload|UnsafeClaims`)
 	files := 0
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

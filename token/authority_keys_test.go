@@ -20,7 +20,9 @@ import (
 )
 
 // newAuthorityKeys makes keys that live for a day by the clock. What they log goes to the buffer.
-func newAuthorityKeys(tb testing.TB, authority *token.Authority, now func() time.Time) (*token.AuthorityKeys, *bytes.Buffer) {
+func newAuthorityKeys(
+	tb testing.TB, authority *token.Authority, now func() time.Time,
+) (*token.AuthorityKeys, *bytes.Buffer) {
 	tb.Helper()
 	var log bytes.Buffer
 	keys, err := authority.NewKeys(token.AuthorityKeysConfig{
@@ -114,7 +116,9 @@ func TestTokensOfAnAuthoritysKeysAreVerified(t *testing.T) {
 	}
 	for range 30 { // five days
 		raw := string(issue(t, issuer, aliceMay("pull")).Value)
-		for name, verifier := range map[string]*token.Verifier{"the set": own, "the authority": byRoots} {
+		for name, verifier := range map[string]*token.Verifier{
+			"the set": own, "the authority": byRoots,
+		} {
 			if _, err := verifier.Verify(raw); err != nil {
 				t.Fatalf("by %s: %v", name, err)
 			}
@@ -166,7 +170,8 @@ func TestNoTokenOutlivesItsCertificate(t *testing.T) {
 	}
 	for i := range 2000 {
 		issued := issue(t, issuer, aliceMay("pull"))
-		byRoots := rootsVerifier(t, rootsOf(authority), func() time.Time { return issued.ExpiresAt.Add(token.DefaultLeeway - time.Second) })
+		last := issued.ExpiresAt.Add(token.DefaultLeeway - time.Second)
+		byRoots := rootsVerifier(t, rootsOf(authority), func() time.Time { return last })
 		if _, err := byRoots.Verify(string(issued.Value)); err != nil {
 			t.Fatalf("refused before its end: %v", err)
 		}
@@ -246,7 +251,8 @@ func TestTheOldKeySignsWhileTheNextOneIsMade(t *testing.T) {
 	renewing.Wait()
 	clock.Advance(5 * time.Minute)
 	if keys.KeySet().Signing() == first || calls.Load() != 1 {
-		t.Errorf("%d certificates made, the first key still signs: %v", calls.Load(), keys.KeySet().Signing() == first)
+		t.Errorf("%d certificates made, the first key still signs: %v",
+			calls.Load(), keys.KeySet().Signing() == first)
 	}
 }
 
@@ -312,7 +318,8 @@ func TestWithoutANewKeyTheOldOneSignsUntilItsEnd(t *testing.T) {
 	fail := func() error { calls.Add(1); return gone }
 	signer.before.Store(&fail)
 
-	for clock.Now().Before(begin.Add(24*time.Hour - 6*time.Minute)) { // a token of five minutes, and a minute
+	end := begin.Add(24 * time.Hour)
+	for clock.Now().Before(end.Add(-6 * time.Minute)) { // a token of five minutes, and a minute
 		issue(t, issuer, aliceMay("pull"))
 		clock.Advance(time.Minute)
 	}
@@ -343,7 +350,8 @@ func TestThePanicOfAnAuthoritysSignerIsAnError(t *testing.T) {
 	authority, signer := newSlowAuthority(t, time.Hour)
 	fail := func() error { panic("bug") }
 	signer.before.Store(&fail)
-	if _, err := authority.GenerateKey("", time.Hour); err == nil || !strings.Contains(err.Error(), "panicked") {
+	if _, err := authority.GenerateKey("", time.Hour); err == nil ||
+		!strings.Contains(err.Error(), "panicked") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -361,11 +369,13 @@ func TestTheEndOfAnAuthorityIsSeenBefore(t *testing.T) {
 		issue(t, issuer, aliceMay("pull"))
 		clock.Advance(time.Minute)
 	}
-	if err := keys.Err(); !errors.Is(err, token.ErrBadCertificate) || strings.Count(log.String(), "level=ERROR") != 1 {
+	if err := keys.Err(); !errors.Is(err, token.ErrBadCertificate) ||
+		strings.Count(log.String(), "level=ERROR") != 1 {
 		t.Errorf("Err = %v, logged %s", err, log)
 	}
 	clock.Advance(time.Minute)
-	if _, err := issuer.Issue(t.Context(), aliceMay("pull")); !errors.Is(err, token.ErrBadCertificate) {
+	_, err := issuer.Issue(t.Context(), aliceMay("pull"))
+	if !errors.Is(err, token.ErrBadCertificate) {
 		t.Errorf("a token that outlives the authority: %v", err)
 	}
 	if calls.Load() != 1 {
@@ -397,7 +407,10 @@ func TestTheClockMayBeSet(t *testing.T) {
 	issuer := newIssuer(t, keys.KeySet(), clock.Now)
 	verifier := rootsVerifier(t, rootsOf(authority), clock.Now)
 	begin := clock.Now()
-	for _, offset := range []time.Duration{0, time.Hour, -30 * time.Minute, 20 * time.Hour, 0, 5 * 365 * 24 * time.Hour, 0, 48 * time.Hour, 0} {
+	for _, offset := range []time.Duration{
+		0, time.Hour, -30 * time.Minute, 20 * time.Hour, 0, 5 * 365 * 24 * time.Hour, 0,
+		48 * time.Hour, 0,
+	} {
 		clock.Set(begin.Add(offset))
 		if _, err := verifier.Verify(string(issue(t, issuer, aliceMay("pull")).Value)); err != nil {
 			t.Errorf("at %v: %v", offset, err)
@@ -473,7 +486,10 @@ func TestAuthorityConfigIsChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: short.KeySet(), Lifetime: time.Hour}); !errors.Is(err, token.ErrBadCertificate) {
+	_, err = token.NewIssuer(token.IssuerConfig{
+		Name: issuerName, Keys: short.KeySet(), Lifetime: time.Hour,
+	})
+	if !errors.Is(err, token.ErrBadCertificate) {
 		t.Errorf("tokens that live longer than their key: %v", err)
 	}
 }

@@ -84,7 +84,8 @@ func goodClaims() string { return claimsWith("", nil) }
 func claimsWith(name string, value any) string {
 	now := time.Now().Unix()
 	claims := map[string]any{
-		"iss": issuerName, "sub": "alice", "aud": service, "exp": now + 300, "nbf": now - 5, "iat": now - 5, "jti": "x",
+		"iss": issuerName, "sub": "alice", "aud": service, "jti": "x",
+		"exp": now + 300, "nbf": now - 5, "iat": now - 5,
 		"access": []scope.Scope{{Type: "repository", Name: "alice/app", Actions: []string{"pull"}}},
 	}
 	if value == nil {
@@ -114,9 +115,11 @@ func TestVerifyReturnsWhatWasIssued(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := token.Claims{
-				Issuer: issuerName, Subject: "alice", Audience: service, ID: issued.ID, ExpiresAt: issued.ExpiresAt,
-				NotBefore: issued.IssuedAt.Add(-5 * time.Second), IssuedAt: issued.IssuedAt.Add(-5 * time.Second),
-				Access: aliceMay("pull", "push").Access,
+				Issuer: issuerName, Subject: "alice", Audience: service, ID: issued.ID,
+				ExpiresAt: issued.ExpiresAt,
+				NotBefore: issued.IssuedAt.Add(-5 * time.Second),
+				IssuedAt:  issued.IssuedAt.Add(-5 * time.Second),
+				Access:    aliceMay("pull", "push").Access,
 			}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("claims %+v\nwant %+v", got, want)
@@ -200,7 +203,8 @@ func TestVerifyChecksClaims(t *testing.T) {
 		},
 		{
 			"access only in other case",
-			`{"Access":[{"type":"repository","name":"alice/app","actions":["pull"]}],` + claimsWith("access", nil)[1:],
+			`{"Access":[{"type":"repository","name":"alice/app","actions":["pull"]}],` +
+				claimsWith("access", nil)[1:],
 			nil,
 		},
 		{"an array", `[` + goodClaims() + `]`, token.ErrMalformed},
@@ -222,7 +226,8 @@ func TestVerifyChecksClaims(t *testing.T) {
 			if err != nil && !reflect.DeepEqual(claims, token.Claims{}) {
 				t.Errorf("claims %+v beside an error", claims)
 			}
-			if err == nil && (claims.Issuer != issuerName || claims.Audience != service || len(claims.Access) > 1) {
+			if err == nil && (claims.Issuer != issuerName || claims.Audience != service ||
+				len(claims.Access) > 1) {
 				t.Errorf("claims %+v", claims)
 			}
 		})
@@ -231,8 +236,11 @@ func TestVerifyChecksClaims(t *testing.T) {
 
 func TestAccessInOtherCaseAllowsNothing(t *testing.T) {
 	key := generateKey(t, token.ES256)
-	access := []map[string]any{{"Type": "repository", "NAME": "alice/app", "Actions": []string{"pull"}}}
-	raw := newForger(t, key).token(`{"alg":"ES256","kid":"`+key.ID()+`"}`, claimsWith("access", access))
+	access := []map[string]any{
+		{"Type": "repository", "NAME": "alice/app", "Actions": []string{"pull"}},
+	}
+	header := `{"alg":"ES256","kid":"` + key.ID() + `"}`
+	raw := newForger(t, key).token(header, claimsWith("access", access))
 	claims, err := newVerifier(t, newKeySet(t, key)).Verify(raw)
 	if err != nil || claims.Allows(aliceMay("pull").Access[0]) {
 		t.Errorf("claims %+v, error %v", claims, err)
@@ -257,7 +265,8 @@ func TestLeeway(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			verifier, err := token.NewVerifier(token.VerifierConfig{
-				Issuer: issuerName, Audience: service, Keys: keys, Leeway: test.leeway, Now: clock.Now,
+				Issuer: issuerName, Audience: service, Keys: keys, Leeway: test.leeway,
+				Now: clock.Now,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -312,7 +321,9 @@ func TestKeysAreFoundByCertificate(t *testing.T) {
 	ca := newAuthority(t, "ca", root)
 	private := generateECDSA(t)
 	leaf := ca.leaf(t, private, nil)
-	expired := ca.leaf(t, private, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	expired := ca.leaf(
+		t, private, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) },
+	)
 	stranger := generateECDSA(t) // whose certificate says that it signs tokens, and nothing else
 	noCA := &authority{ca.leaf(t, stranger, nil), stranger}
 	roots := x509.NewCertPool()
@@ -431,7 +442,8 @@ func TestClaimsAllow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if missing := claims.Missing(asked); !reflect.DeepEqual(missing, test.missing) || claims.Allows(asked) != (test.missing == nil) {
+		if missing := claims.Missing(asked); !reflect.DeepEqual(missing, test.missing) ||
+			claims.Allows(asked) != (test.missing == nil) {
 			t.Errorf("%s: missing %q, want %q", test.asked, missing, test.missing)
 		}
 	}
