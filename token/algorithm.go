@@ -15,11 +15,12 @@ import (
 type Algorithm string
 
 const (
-	// ES256 is ECDSA on P-256 with SHA-256: the default, fast, and accepted by every registry.
+	// ES256 is ECDSA on P-256 with SHA-256: the default. Every registry accepts it by certificate.
 	ES256 Algorithm = "ES256"
 	// EdDSA is Ed25519 (RFC 8037), for distribution 3 and zot.
 	EdDSA Algorithm = "EdDSA"
-	// RS256 is RSA PKCS #1 v1.5 with SHA-256, for registries that support nothing else.
+	// RS256 is RSA PKCS #1 v1.5 with SHA-256, for registries that support nothing else. Keys of
+	// less than 2048 or more than 4096 bits are refused.
 	RS256 Algorithm = "RS256"
 
 	es384 Algorithm = "ES384"

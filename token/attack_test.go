@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -65,7 +66,8 @@ func (a attack) publicKey(tb testing.TB) (der []byte) {
 func TestAttacksAreRefused(t *testing.T) {
 	a := newAttack(t)
 	claims, der := goodClaims(), a.publicKey(t)
-	jwk := strings.TrimSuffix(strings.TrimPrefix(string(newKeySet(t, a.attacker).JWKS()), `{"keys":[`), `]}`)
+	jwks := string(newKeySet(t, a.attacker).JWKS())
+	jwk := strings.TrimSuffix(strings.TrimPrefix(jwks, `{"keys":[`), `]}`)
 	namedJWK := strings.Replace(jwk, a.attacker.ID(), a.trusted.ID(), 1)
 	x5c := func(chain ...string) string { return marshal(t, chain) }
 	selfSigned, err := a.attacker.SelfSigned(issuerName, time.Hour)
@@ -171,12 +173,16 @@ func TestAttacksAreRefused(t *testing.T) {
 		},
 		{
 			"the attacker's certificate, then the trusted one",
-			a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(a.attacker)[0], x5cOf(a.trusted)[0])+`}`, claims),
+			a.forger.token(
+				`{"alg":"ES256","x5c":`+x5c(x5cOf(a.attacker)[0], x5cOf(a.trusted)[0])+`}`, claims,
+			),
 			token.ErrUnknownKey,
 		},
 		{
 			"the trusted certificate, then the attacker's",
-			a.forger.token(`{"alg":"ES256","x5c":`+x5c(x5cOf(a.trusted)[0], x5cOf(a.attacker)[0])+`}`, claims),
+			a.forger.token(
+				`{"alg":"ES256","x5c":`+x5c(x5cOf(a.trusted)[0], x5cOf(a.attacker)[0])+`}`, claims,
+			),
 			token.ErrSignature,
 		},
 		{
@@ -258,7 +264,10 @@ func TestAttacksAreRefused(t *testing.T) {
 		},
 		{
 			"several signatures",
-			marshal(t, map[string]any{"payload": body, "signatures": []any{map[string]any{"protected": head, "signature": signature}}}),
+			marshal(t, map[string]any{
+				"payload":    body,
+				"signatures": []any{map[string]any{"protected": head, "signature": signature}},
+			}),
 			token.ErrMalformed,
 		},
 
@@ -310,9 +319,8 @@ func TestAttacksAreRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			began := time.Now()
 			got, err := verifier.Verify(test.raw)
-			if took := time.Since(began); took > time.Second {
+			if took := fastest(func() { _, _ = verifier.Verify(test.raw) }); took > time.Second {
 				t.Errorf("refused after %v", took)
 			}
 			if !errors.Is(err, test.want) {
@@ -328,10 +336,22 @@ func TestAttacksAreRefused(t *testing.T) {
 	}
 }
 
+// fastest returns the shortest time of up to five runs, since a busy machine can pause any of them.
+func fastest(run func()) time.Duration {
+	shortest := time.Duration(math.MaxInt64)
+	for i := 0; i < 5 && shortest > time.Second; i++ {
+		began := time.Now()
+		run()
+		shortest = min(shortest, time.Since(began))
+	}
+	return shortest
+}
+
 // pbes2 is a JWE with a password, and a count of hashes that its sender chooses (RFC 7518, section
 // 4.8).
 func pbes2(more string) string {
-	head := `{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2s":"c2FsdHNhbHQ","p2c":2147483647` + more + `}`
+	head := `{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2s":"c2FsdHNhbHQ","p2c":2147483647` +
+		more + `}`
 	return b64(head) + "." + b64(strings.Repeat("k", 24)) + "." + b64("nonce-nonce-") + ".AAAA.AAAA"
 }
 
@@ -388,11 +408,13 @@ func TestARetiredKeyVerifiesNothing(t *testing.T) {
 func TestRefusingIsCheap(t *testing.T) {
 	verifier := newVerifier(t, newKeySet(t, generateKey(t, token.ES256)))
 	for raw, mostBytes := range map[string]uint64{
-		strings.Repeat(".", 10_000):                          64 << 10, // CVE-2025-27144, CVE-2025-30204
-		strings.Repeat(".", 1<<20):                           64 << 10,
-		strings.Repeat("A", 1<<24):                           64 << 10,
-		b64(strings.Repeat("[", 1<<16)) + ".AAAA.AAAA":       64 << 10,
-		b64(strings.Repeat("[", 12_000)) + ".AAAA.AAAA":      1 << 20, // shorter than the bound: it is read as JSON
+		// CVE-2025-27144 and CVE-2025-30204.
+		strings.Repeat(".", 10_000):                    64 << 10,
+		strings.Repeat(".", 1<<20):                     64 << 10,
+		strings.Repeat("A", 1<<24):                     64 << 10,
+		b64(strings.Repeat("[", 1<<16)) + ".AAAA.AAAA": 64 << 10,
+		// Shorter than the bound: these are read as JSON.
+		b64(strings.Repeat("[", 12_000)) + ".AAAA.AAAA":      1 << 20,
 		b64(strings.Repeat(`{"":`, 3_000)) + ".AAAA.AAAA":    1 << 20,
 		b64(strings.Repeat(`{"a":1,`, 1_500)) + ".AAAA.AAAA": 1 << 20,
 	} {
@@ -401,13 +423,16 @@ func TestRefusingIsCheap(t *testing.T) {
 		if allocations := testing.AllocsPerRun(runs, refuse); allocations > mostAllocations {
 			t.Errorf("%d bytes, %.20s…: %v allocations", len(raw), raw, allocations)
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
+		// The rest of the process can allocate too, but not during each run.
+		allocated := uint64(math.MaxUint64)
 		for range runs {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			refuse()
+			runtime.ReadMemStats(&after)
+			allocated = min(allocated, after.TotalAlloc-before.TotalAlloc)
 		}
-		runtime.ReadMemStats(&after)
-		if allocated := (after.TotalAlloc - before.TotalAlloc) / runs; allocated > mostBytes {
+		if allocated > mostBytes {
 			t.Errorf("%d bytes, %.20s…: %d bytes are allocated", len(raw), raw, allocated)
 		}
 	}
@@ -416,13 +441,18 @@ func TestRefusingIsCheap(t *testing.T) {
 // Attacks on JOSE libraries need encrypted tokens, tokens in JSON or unverified claims. This module
 // never calls a function that reads them, not even to refuse them.
 func TestNothingReadsOtherFormsOfTokens(t *testing.T) {
-	dangerous := regexp.MustCompile(`ParseEncrypted|DecryptMulti|ParseSigned\(|ParseSignedJSON|ParseDetached|UnsafePayload|UnsafeClaims`)
+	dangerous := regexp.MustCompile(`ParseEncrypted|DecryptMulti|ParseSigned\(|ParseSignedJSON|` +
+		`ParseDetached|UnsafePayload|UnsafeClaims`)
 	files := 0
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		if path == filepath.Join("..", "examples") {
+		if err != nil {
+			return err
+		}
+		hidden := strings.HasPrefix(entry.Name(), ".") && path != ".." // .git changes meanwhile
+		if entry.IsDir() && (hidden || path == filepath.Join("..", "examples")) {
 			return filepath.SkipDir
 		}
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+		if entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		files++

@@ -38,9 +38,9 @@ func GenerateAuthority(algorithm Algorithm) (*Authority, error) {
 	return NewAuthority(key)
 }
 
-// NewAuthority returns an authority that certifies with key, whose one certificate is that of a
-// certificate authority. It need not be self-signed, since registries trust it by itself. Make the
-// key with [LoadKey], [ParseKey] or [NewKey]. The error wraps [ErrKey].
+// NewAuthority returns an authority that certifies with key, whose only certificate must be that
+// of a CA, but need not be self-signed: registries trust it directly. Make the key with [LoadKey],
+// [ParseKey] or [NewKey]. The error wraps [ErrKey].
 func NewAuthority(key *Key) (*Authority, error) {
 	switch {
 	case !key.CanSign():
@@ -66,7 +66,7 @@ func (a *Authority) CertificatePEM() []byte { return a.key.CertificatePEM() }
 // PrivateKeyPEM returns the private key as [Key.PrivateKeyPEM] does.
 func (a *Authority) PrivateKeyPEM() ([]byte, error) { return a.key.PrivateKeyPEM() }
 
-// Warnings returns what [Key.Warnings] does, about the authority.
+// Warnings is [Key.Warnings] for the authority.
 func (a *Authority) Warnings() []string { return a.key.Warnings() }
 
 // generateKey makes a key with a certificate of the authority, which it does not outlive.

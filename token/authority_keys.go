@@ -20,11 +20,12 @@ const (
 type AuthorityKeysConfig struct {
 	// Algorithm is that of the keys. Empty is [ES256].
 	Algorithm Algorithm
-	// Lifetime is how long the certificate of a key is valid: at least ten minutes, and longer
-	// than that of the tokens and a minute. Zero is 24 hours.
+	// Lifetime is how long the certificate of a key is valid: at least ten minutes, and, as
+	// [NewIssuer] checks, a minute longer than a token. Zero is 24 hours.
 	Lifetime time.Duration
 	// PublishFirst is how long a new key is in the JWKS before it signs, for verifiers that fetch
-	// it: at most a sixth of Lifetime. Zero is five minutes, or that sixth; negative is none.
+	// it from a single replica: at most a sixth of Lifetime. Zero is five minutes, or that sixth;
+	// negative is none.
 	PublishFirst time.Duration
 	// Logger receives a line for each new key, and one when a renewal fails. Nil is
 	// [slog.Default], looked up at each use.
@@ -39,14 +40,16 @@ type AuthorityKeysConfig struct {
 //
 // After two thirds of a key's lifetime the next one is made and published, and it signs some
 // minutes later. The old one verifies until its last token has expired. There is no goroutine: the
-// first use of the set when a renewal is due makes the key, which takes some milliseconds, while
-// all others use the old key. With RSA keys, or an authority in a slow device, use the set from a
-// ticker of your own. Requests wait only if the old key can sign no more tokens, as after a night
-// without any. A token expires at least a minute before the certificate of its key, and without a
-// new key tokens are issued as long as that holds.
+// first use of the set (Issue, Verify, JWKS) when a renewal is due makes the key, which takes some
+// milliseconds, while all others use the old key. With RSA keys, or an authority in a slow device,
+// call [KeySet.Signing] from a ticker. Requests wait only if the old key is too old to sign, as
+// after a night without requests. A token expires at least a minute before the certificate of its
+// key; if renewals fail until then, no tokens are issued.
 //
 // Distribution finds the keys by x5c, and so does a [Verifier] with the authority in its Roots. A
-// Verifier with [ParseBundle] of the authority does not, and neither does zot.
+// Verifier with [ParseBundle] of the authority does not, and neither does zot. Nor is a fetched
+// JWKS enough if there are several replicas: it has only the keys of the replica that answered, so
+// the verifier refuses the tokens of all others, and those from before a restart. Use Roots.
 type AuthorityKeys struct {
 	authority *Authority
 	config    AuthorityKeysConfig
@@ -63,7 +66,8 @@ type AuthorityKeys struct {
 	err   error
 }
 
-// NewKeys makes a first key below the authority.
+// NewKeys returns new keys below the authority, the first already made. No key outlives the
+// authority. The error says which field is out of range, or why no key can be made.
 func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) {
 	config.Lifetime = cmp.Or(config.Lifetime, defaultKeyLifetime)
 	config.PublishFirst = cmp.Or(config.PublishFirst, min(defaultPublishFirst, config.Lifetime/6))
@@ -87,16 +91,16 @@ func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) 
 // KeySet returns the set, for [NewIssuer].
 func (k *AuthorityKeys) KeySet() *KeySet { return k.set }
 
-// Renew makes a new key that signs at once, for a key that may have leaked, which [KeySet.Retire]
-// then removes. But registries accept its tokens until its certificate ends.
+// Renew makes a new key that signs at once. If the old one leaked, remove it by [KeySet.Retire];
+// but registries accept its tokens until its certificate ends, unless the authority is replaced.
 func (k *AuthorityKeys) Renew() error {
 	k.renewing.Lock()
 	defer k.renewing.Unlock()
 	return k.renew(k.config.Now(), 0)
 }
 
-// Err returns why there is no new key although a renewal is due, for a readiness check or an
-// alarm. Meanwhile the old key signs.
+// Err does a renewal that is due, and returns the error of the last one, or nil: for a readiness
+// check or an alarm. Until its end the old key signs.
 func (k *AuthorityKeys) Err() error {
 	k.renewIfDue()
 	k.errMu.Lock()

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/x509"
 	"errors"
@@ -12,13 +13,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/berthpass/registry-auth/token"
 )
 
 // newAuthorityKeys makes keys that live for a day by the clock. What they log goes to the buffer.
-func newAuthorityKeys(tb testing.TB, authority *token.Authority, now func() time.Time) (*token.AuthorityKeys, *bytes.Buffer) {
+func newAuthorityKeys(
+	tb testing.TB, authority *token.Authority, now func() time.Time,
+) (*token.AuthorityKeys, *bytes.Buffer) {
 	tb.Helper()
 	var log bytes.Buffer
 	keys, err := authority.NewKeys(token.AuthorityKeysConfig{
@@ -112,7 +116,9 @@ func TestTokensOfAnAuthoritysKeysAreVerified(t *testing.T) {
 	}
 	for range 30 { // five days
 		raw := string(issue(t, issuer, aliceMay("pull")).Value)
-		for name, verifier := range map[string]*token.Verifier{"the set": own, "the authority": byRoots} {
+		for name, verifier := range map[string]*token.Verifier{
+			"the set": own, "the authority": byRoots,
+		} {
 			if _, err := verifier.Verify(raw); err != nil {
 				t.Fatalf("by %s: %v", name, err)
 			}
@@ -124,6 +130,30 @@ func TestTokensOfAnAuthoritysKeysAreVerified(t *testing.T) {
 			t.Fatalf("by the authority's own key: %v", err)
 		}
 		clock.Advance(4 * time.Hour)
+	}
+}
+
+// A replica's JWKS has its own keys only, so verifiers of several replicas need the authority.
+func TestOnlyTheAuthorityVerifiesTheTokensOfAllReplicas(t *testing.T) {
+	authority := generateAuthority(t)
+	one, _ := newAuthorityKeys(t, authority, nil)
+	other, _ := newAuthorityKeys(t, authority, nil)
+	fetched, err := token.ParseJWKS(one.KeySet().JWKS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	byJWKS, byRoots := newVerifier(t, fetched), rootsVerifier(t, rootsOf(authority), nil)
+	for _, test := range []struct {
+		keys   *token.AuthorityKeys
+		byJWKS error
+	}{{one, nil}, {other, token.ErrUnknownKey}} {
+		raw := string(issue(t, newIssuer(t, test.keys.KeySet(), nil), aliceMay("pull")).Value)
+		if _, err := byJWKS.Verify(raw); !errors.Is(err, test.byJWKS) {
+			t.Errorf("by the JWKS of one: error %v, want %v", err, test.byJWKS)
+		}
+		if _, err := byRoots.Verify(raw); err != nil {
+			t.Errorf("by the authority: %v", err)
+		}
 	}
 }
 
@@ -140,7 +170,8 @@ func TestNoTokenOutlivesItsCertificate(t *testing.T) {
 	}
 	for i := range 2000 {
 		issued := issue(t, issuer, aliceMay("pull"))
-		byRoots := rootsVerifier(t, rootsOf(authority), func() time.Time { return issued.ExpiresAt.Add(token.DefaultLeeway - time.Second) })
+		last := issued.ExpiresAt.Add(token.DefaultLeeway - time.Second)
+		byRoots := rootsVerifier(t, rootsOf(authority), func() time.Time { return last })
 		if _, err := byRoots.Verify(string(issued.Value)); err != nil {
 			t.Fatalf("refused before its end: %v", err)
 		}
@@ -220,7 +251,8 @@ func TestTheOldKeySignsWhileTheNextOneIsMade(t *testing.T) {
 	renewing.Wait()
 	clock.Advance(5 * time.Minute)
 	if keys.KeySet().Signing() == first || calls.Load() != 1 {
-		t.Errorf("%d certificates made, the first key still signs: %v", calls.Load(), keys.KeySet().Signing() == first)
+		t.Errorf("%d certificates made, the first key still signs: %v",
+			calls.Load(), keys.KeySet().Signing() == first)
 	}
 }
 
@@ -286,7 +318,8 @@ func TestWithoutANewKeyTheOldOneSignsUntilItsEnd(t *testing.T) {
 	fail := func() error { calls.Add(1); return gone }
 	signer.before.Store(&fail)
 
-	for clock.Now().Before(begin.Add(24*time.Hour - 6*time.Minute)) { // a token of five minutes, and a minute
+	end := begin.Add(24 * time.Hour)
+	for clock.Now().Before(end.Add(-6 * time.Minute)) { // a token of five minutes, and a minute
 		issue(t, issuer, aliceMay("pull"))
 		clock.Advance(time.Minute)
 	}
@@ -296,7 +329,8 @@ func TestWithoutANewKeyTheOldOneSignsUntilItsEnd(t *testing.T) {
 	before := calls.Load()
 	clock.Advance(time.Minute)
 	for range 10 {
-		if _, err := issuer.Issue(t.Context(), aliceMay("pull")); !errors.Is(err, gone) {
+		_, err := issuer.Issue(t.Context(), aliceMay("pull"))
+		if !errors.Is(err, gone) || !errors.Is(err, token.ErrKey) {
 			t.Fatalf("a token that outlives its certificate, or another error: %v", err)
 		}
 	}
@@ -316,7 +350,8 @@ func TestThePanicOfAnAuthoritysSignerIsAnError(t *testing.T) {
 	authority, signer := newSlowAuthority(t, time.Hour)
 	fail := func() error { panic("bug") }
 	signer.before.Store(&fail)
-	if _, err := authority.GenerateKey("", time.Hour); err == nil || !strings.Contains(err.Error(), "panicked") {
+	if _, err := authority.GenerateKey("", time.Hour); err == nil ||
+		!strings.Contains(err.Error(), "panicked") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -334,11 +369,13 @@ func TestTheEndOfAnAuthorityIsSeenBefore(t *testing.T) {
 		issue(t, issuer, aliceMay("pull"))
 		clock.Advance(time.Minute)
 	}
-	if err := keys.Err(); !errors.Is(err, token.ErrBadCertificate) || strings.Count(log.String(), "level=ERROR") != 1 {
+	if err := keys.Err(); !errors.Is(err, token.ErrBadCertificate) ||
+		strings.Count(log.String(), "level=ERROR") != 1 {
 		t.Errorf("Err = %v, logged %s", err, log)
 	}
 	clock.Advance(time.Minute)
-	if _, err := issuer.Issue(t.Context(), aliceMay("pull")); !errors.Is(err, token.ErrBadCertificate) {
+	_, err := issuer.Issue(t.Context(), aliceMay("pull"))
+	if !errors.Is(err, token.ErrBadCertificate) {
 		t.Errorf("a token that outlives the authority: %v", err)
 	}
 	if calls.Load() != 1 {
@@ -370,7 +407,10 @@ func TestTheClockMayBeSet(t *testing.T) {
 	issuer := newIssuer(t, keys.KeySet(), clock.Now)
 	verifier := rootsVerifier(t, rootsOf(authority), clock.Now)
 	begin := clock.Now()
-	for _, offset := range []time.Duration{0, time.Hour, -30 * time.Minute, 20 * time.Hour, 0, 5 * 365 * 24 * time.Hour, 0, 48 * time.Hour, 0} {
+	for _, offset := range []time.Duration{
+		0, time.Hour, -30 * time.Minute, 20 * time.Hour, 0, 5 * 365 * 24 * time.Hour, 0,
+		48 * time.Hour, 0,
+	} {
 		clock.Set(begin.Add(offset))
 		if _, err := verifier.Verify(string(issue(t, issuer, aliceMay("pull")).Value)); err != nil {
 			t.Errorf("at %v: %v", offset, err)
@@ -446,75 +486,80 @@ func TestAuthorityConfigIsChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: short.KeySet(), Lifetime: time.Hour}); !errors.Is(err, token.ErrBadCertificate) {
+	_, err = token.NewIssuer(token.IssuerConfig{
+		Name: issuerName, Keys: short.KeySet(), Lifetime: time.Hour,
+	})
+	if !errors.Is(err, token.ErrBadCertificate) {
 		t.Errorf("tokens that live longer than their key: %v", err)
 	}
 }
 
-// Keys are renewed every few minutes while tokens are issued and verified, also by clients that
-// fetch the JWKS.
+// Keys are renewed every few minutes while tokens are issued and, up to a minute later, verified,
+// also by clients that fetch the JWKS once a minute.
 func TestRenewalFailsNoRequest(t *testing.T) {
-	authority, clock := generateAuthority(t), newClock()
-	keys, err := authority.NewKeys(token.AuthorityKeysConfig{
-		Lifetime: token.MinKeyLifetime, Logger: slog.New(slog.DiscardHandler), Now: clock.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{
-		Name: issuerName, Keys: keys.KeySet(), Lifetime: time.Minute, Now: clock.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	byRoots := rootsVerifier(t, rootsOf(authority), clock.Now)
-	var fetched atomic.Pointer[token.Verifier] // a minute old at most
-	fetch := func() {
-		published, err := token.ParseJWKS(keys.KeySet().JWKS())
+	synctest.Test(t, func(t *testing.T) {
+		authority := generateAuthority(t)
+		keys, err := authority.NewKeys(token.AuthorityKeysConfig{
+			Lifetime: token.MinKeyLifetime, Logger: slog.New(slog.DiscardHandler),
+		})
 		if err != nil {
-			t.Error(err)
-			return
+			t.Fatal(err)
 		}
-		fetched.Store(newVerifierAt(t, published, clock.Now))
-	}
-	fetch()
-	next := make(chan struct{})
-	var requests sync.WaitGroup
-	for range 4 {
-		requests.Go(func() {
-			for range next {
-				issued, err := issuer.Issue(t.Context(), aliceMay("pull"))
-				if err != nil {
-					t.Errorf("not issued: %v", err)
-					return
-				}
-				for _, verifier := range []*token.Verifier{byRoots, fetched.Load()} {
-					if _, err := verifier.Verify(string(issued.Value)); err != nil && !errors.Is(err, token.ErrExpired) {
-						t.Errorf("refused: %v", err)
-						return
-					}
-				}
+		issuer, err := token.NewIssuer(token.IssuerConfig{
+			Name: issuerName, Keys: keys.KeySet(), Lifetime: time.Minute,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		byRoots := rootsVerifier(t, rootsOf(authority), nil)
+		var fetched atomic.Pointer[token.Verifier] // a minute old at most
+		fetch := func() {
+			published, err := token.ParseJWKS(keys.KeySet().JWKS())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			fetched.Store(newVerifier(t, published))
+		}
+		fetch()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var running sync.WaitGroup
+		running.Go(func() {
+			for ctx.Err() == nil {
+				time.Sleep(time.Minute)
+				fetch()
 			}
 		})
-	}
-	seen := map[string]bool{}
-	for minute := range 100 {
-		for range 12 {
-			select {
-			case next <- struct{}{}:
-			case <-time.After(time.Minute):
-				t.Fatal("the requests have failed")
-			}
+		begun := time.Now()
+		for i := range 12 {
+			running.Go(func() {
+				for ctx.Err() == nil {
+					issued, err := issuer.Issue(t.Context(), aliceMay("pull"))
+					if err != nil {
+						t.Errorf("not issued: %v", err)
+						return
+					}
+					time.Sleep(time.Duration(5*i) * time.Second) // on the way to the registry
+					for _, verifier := range []*token.Verifier{byRoots, fetched.Load()} {
+						if _, err := verifier.Verify(string(issued.Value)); err != nil {
+							t.Errorf("refused: %v", err)
+							return
+						}
+					}
+					// Several requests begin at the same time.
+					time.Sleep(20*time.Second - time.Since(begun)%(20*time.Second))
+				}
+			})
 		}
-		seen[keys.KeySet().Signing().ID()] = true
-		clock.Advance(20 * time.Second)
-		if minute%3 == 0 {
-			fetch()
+		seen := map[string]bool{}
+		for ctx.Err() == nil {
+			seen[keys.KeySet().Signing().ID()] = true
+			time.Sleep(20 * time.Second)
 		}
-	}
-	close(next)
-	requests.Wait()
-	if len(seen) < 4 {
-		t.Errorf("%d keys in 33 minutes", len(seen))
-	}
+		running.Wait()
+		if len(seen) < 6 {
+			t.Errorf("%d keys in an hour", len(seen))
+		}
+	})
 }

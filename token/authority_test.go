@@ -36,8 +36,10 @@ func TestAGeneratedAuthorityCertifiesKeysAndNothingElse(t *testing.T) {
 				t.Fatal(err)
 			}
 			certificate := authority.Certificate()
-			if !certificate.IsCA || certificate.KeyUsage != x509.KeyUsageCertSign || !certificate.MaxPathLenZero {
-				t.Errorf("CA: %v, usage: %v, path length 0: %v", certificate.IsCA, certificate.KeyUsage, certificate.MaxPathLenZero)
+			if !certificate.IsCA || certificate.KeyUsage != x509.KeyUsageCertSign ||
+				!certificate.MaxPathLenZero {
+				t.Errorf("CA: %v, usage: %v, path length 0: %v",
+					certificate.IsCA, certificate.KeyUsage, certificate.MaxPathLenZero)
 			}
 			key, err := authority.GenerateKey("", time.Hour)
 			if err != nil {
@@ -48,14 +50,17 @@ func TestAGeneratedAuthorityCertifiesKeysAndNothingElse(t *testing.T) {
 				t.Fatalf("made %v with %d certificates", key, len(chain))
 			}
 			leaf := chain[0]
-			if leaf.IsCA || !leaf.BasicConstraintsValid || leaf.KeyUsage != x509.KeyUsageDigitalSignature {
+			if leaf.IsCA || !leaf.BasicConstraintsValid ||
+				leaf.KeyUsage != x509.KeyUsageDigitalSignature {
 				t.Errorf("the key's certificate is of a CA: %v, usage %v", leaf.IsCA, leaf.KeyUsage)
 			}
 			if life := time.Until(leaf.NotAfter); life > time.Hour || life < 59*time.Minute {
 				t.Errorf("valid for %v", life)
 			}
-			usages := []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
-			if _, err := leaf.Verify(x509.VerifyOptions{Roots: rootsOf(authority), KeyUsages: usages}); err != nil {
+			_, err = leaf.Verify(x509.VerifyOptions{
+				Roots: rootsOf(authority), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+			})
+			if err != nil {
 				t.Errorf("a registry refuses it: %v", err)
 			}
 		})
@@ -126,7 +131,8 @@ func TestAnAuthorityWarnsOfAFileThatAllUsersCanRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if warnings := loaded.Warnings(); len(warnings) != 1 || !strings.Contains(warnings[0], "all users") {
+	if warnings := loaded.Warnings(); len(warnings) != 1 ||
+		!strings.Contains(warnings[0], "all users") {
 		t.Errorf("warnings %q", warnings)
 	}
 }

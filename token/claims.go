@@ -23,13 +23,14 @@ type Claims struct {
 }
 
 // Allows reports whether the token allows all of the scope's actions on its resource. Type and
-// name are compared exactly; "*" in the token is every action, as for distribution. A scope
-// without an action is never allowed, since a check for nothing is a mistake.
+// name are compared exactly, and entries for one resource add up; "*" in the token is every action,
+// as for distribution. A scope without an action is never allowed: checking nothing is a mistake.
 func (c Claims) Allows(s scope.Scope) bool {
 	return len(s.Actions) > 0 && len(c.Missing(s)) == 0
 }
 
-// Missing returns those of the scope's actions that the token does not allow.
+// Missing returns the actions of the scope that the token does not allow, for a message. Decide by
+// [Claims.Allows]: a scope without an action is not allowed, and yet nothing is missing.
 func (c Claims) Missing(s scope.Scope) []string {
 	var missing []string
 	for _, action := range s.Actions {

@@ -36,17 +36,22 @@
 //
 // # Keys
 //
-// Every registry accepts ES256, the default. [EdDSA], which is Ed25519, costs a third less:
+// Every registry accepts ES256, the default, if it has the certificate of the key. Without a
+// rootcertbundle, distribution 3 refuses tokens with an x5c, even if the key is in its jwks.
+// [EdDSA], which is Ed25519, signs in a third less time:
 //
 //	distribution 2.8    does not start with an Ed25519 certificate in its bundle
 //	distribution 3.0    accepts it by x5c; it computes a wrong kid, so the key needs a certificate
 //	distribution 3.1    accepts it
-//	zot                 accepts it, by its documentation
+//	zot                 accepts it, says its documentation
 //
-// RS256 costs seventy times as much as ES256, with the 3072 bits of [GenerateKey], and is for
+// RS256, with the 3072 bits of [GenerateKey], takes seventy times as long as ES256, and is for
 // software that supports nothing else. [NewKey] takes any [crypto.Signer], such as one in a KMS.
-// [Key.Warnings] says what will not work with which registry; log it at start. Zot checks neither
-// aud nor iss, so give each service a key of its own if one of them is zot.
+// [Key.Warnings] lists incompatible registries; log them at start. Zot checks neither aud nor iss,
+// so give each service a key of its own if one of them is zot.
+//
+// There is no symmetric algorithm, no "none" and no encryption. A verifier never uses a key from a
+// token (jwk, jku, x5u), except that of its x5c if that leads to [VerifierConfig].Roots.
 //
 // # Key rotation
 //
@@ -59,8 +64,12 @@
 //	config := token.IssuerConfig{Name: "auth.example.com", Keys: keys.KeySet()}
 //
 // Distribution 2.8 and 3.x support that, if the authority itself is in the bundle, and so does a
-// [Verifier] with Roots. Zot does not. A key with a certificate of its own is rotated by hand,
-// since registries read keys only at start:
+// [Verifier] with Roots. Zot does not. A verifier that fetches the JWKS works with one replica
+// only, and a key that leaked is accepted until its certificate ends.
+//
+// A key with a certificate of its own is rotated by hand, since registries read keys only at
+// start. The set is in memory: do steps 1, 3 and 5 in each replica of the token server. One that
+// restarts in between needs both keys, from files, in [NewKeySet].
 //
 //  1. [KeySet.Add] the next key. It verifies, and is in the bundle and in the JWKS.
 //  2. Write [KeySet.BundlePEM] to the rootcertbundle of each registry and restart it, one replica
@@ -72,11 +81,7 @@
 //     their next start; restart them now if it has leaked.
 //
 // Zot reads only the first certificate of its file, so it cannot know two keys: replace the file
-// and restart zot at the moment of step 3. Distribution 3 with a file in jwks is rotated with
-// [KeySet.JWKS] in step 2; without a rootcertbundle it refuses tokens with an x5c. For a verifier
-// that fetches the JWKS, step 2 is to wait as long as it may cache the document, a minute for that
-// of package auth.
-//
-// There is no symmetric algorithm, no "none" and no encryption. A verifier never reads a key that
-// a token brings along (jwk, jku, x5u).
+// and restart zot at the moment of step 3. For distribution 3 with a file in jwks, write
+// [KeySet.JWKS] in step 2. For a verifier that fetches the JWKS, step 2 is to wait as long as it
+// may cache the document, a minute for that of package auth.
 package token

@@ -47,7 +47,8 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(claims.Subject, "may", scope.Format(claims.Access))
-	fmt.Println("push:", claims.Allows(scope.Scope{Type: "repository", Name: "alice/app", Actions: []string{"push"}}))
+	push := scope.Scope{Type: "repository", Name: "alice/app", Actions: []string{"push"}}
+	fmt.Println("push:", claims.Allows(push))
 
 	// Output:
 	// issued ***

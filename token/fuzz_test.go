@@ -45,7 +45,8 @@ func FuzzVerify(f *testing.F) {
 // without a key.
 func FuzzParseKey(f *testing.F) {
 	for _, name := range []string{
-		"p256-sec1-parameters.pem", "p256-pkcs8.pem", "p256-sec1-encrypted.pem", "ed25519-pkcs8.pem", "p224-sec1.pem", "p521-sec1-parameters.pem",
+		"p256-sec1-parameters.pem", "p256-pkcs8.pem", "p256-sec1-encrypted.pem",
+		"ed25519-pkcs8.pem", "p224-sec1.pem", "p521-sec1-parameters.pem",
 	} {
 		f.Add(testdata(f, name), []byte(nil))
 	}

@@ -72,23 +72,25 @@ type Request struct {
 }
 
 // A Secret is a string that must not be printed, such as an access token. It is the same type as
-// authn.Secret: fmt, log/slog and encoding/json print three stars, and string(s) reads it.
+// authn.Secret: fmt, log/slog, encoding/json and encoding/xml print three stars, even in the
+// response to a client; string(s) reads it.
 type Secret = secret.String
 
 // A Token is an issued access token.
 type Token struct {
-	Value Secret // does not print, since it works for everyone who has it
+	Value Secret // printed as three stars, since anyone who has it can use it
 	ID    string // the "jti", for the audit log
 	// IssuedAt is the present in whole seconds of UTC, for "issued_at" of the response. The iat of
-	// the token is a few seconds earlier.
+	// the token is earlier.
 	IssuedAt  time.Time
 	ExpiresAt time.Time     // the "exp", never before IssuedAt plus Lifetime
 	Lifetime  time.Duration // for "expires_in" of the response
 }
 
-// Issue makes a token. The error means that no token can be made now: the signer failed, ctx has
-// ended, the certificate of the key ends before the token would and cannot be renewed (see
-// [AuthorityKeys]), or the request is not valid. It contains nothing secret.
+// Issue makes a token for a request that the caller has authorized. The error wraps that of the
+// signer or of ctx, or [ErrKey] if a key of [AuthorityKeys] ends before the token would and was not
+// renewed. It is also an error if Audience is missing, or if Audience or Subject is not UTF-8. No
+// error contains a secret.
 func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 	now := i.config.Now().UTC()
 	token := Token{

@@ -72,23 +72,32 @@ func TestATokenSaysWhatRegistriesExpect(t *testing.T) {
 		t.Run(string(algorithm), func(t *testing.T) {
 			now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 			key := generateKey(t, algorithm)
-			issued := issue(t, newIssuer(t, newKeySet(t, key), func() time.Time { return now }), aliceMay("push", "pull"))
+			issued := issue(
+				t,
+				newIssuer(t, newKeySet(t, key), func() time.Time { return now }),
+				aliceMay("push", "pull"),
+			)
 			header, claims := decode(t, issued.Value)
 			wantHeader := map[string]any{
-				"typ": "JWT", "alg": string(algorithm), "kid": key.ID(), "x5c": []any{x5cOf(key)[0]},
+				"typ": "JWT", "alg": string(algorithm), "kid": key.ID(),
+				"x5c": []any{x5cOf(key)[0]},
 			}
 			if !reflect.DeepEqual(header, wantHeader) {
 				t.Errorf("header %v\nwant %v", header, wantHeader)
 			}
 			wantClaims := map[string]any{
 				"iss": issuerName, "sub": "alice", "aud": service, "jti": issued.ID,
-				"iat": float64(now.Unix() - 5), "nbf": float64(now.Unix() - 5), "exp": float64(now.Unix() + 300),
-				"access": []any{map[string]any{"type": "repository", "name": "alice/app", "actions": []any{"pull", "push"}}},
+				"iat": float64(now.Unix() - 5), "nbf": float64(now.Unix() - 5),
+				"exp": float64(now.Unix() + 300),
+				"access": []any{map[string]any{
+					"type": "repository", "name": "alice/app", "actions": []any{"pull", "push"},
+				}},
 			}
 			if !reflect.DeepEqual(claims, wantClaims) {
 				t.Errorf("claims %v\nwant %v", claims, wantClaims)
 			}
-			if !issued.IssuedAt.Equal(now) || !issued.ExpiresAt.Equal(now.Add(5*time.Minute)) || issued.Lifetime != 5*time.Minute {
+			if !issued.IssuedAt.Equal(now) || !issued.ExpiresAt.Equal(now.Add(5*time.Minute)) ||
+				issued.Lifetime != 5*time.Minute {
 				t.Errorf("issued %+v", issued)
 			}
 		})
@@ -113,8 +122,13 @@ func TestAccessClaim(t *testing.T) {
 		{"only scopes without actions", []scope.Scope{repository("a")}, `[]`},
 		{
 			"a resource is there once, its actions sorted",
-			[]scope.Scope{repository("b", "push"), repository("a", "pull"), repository("b", "pull", "push")},
-			`[{"type":"repository","name":"b","actions":["pull","push"]},{"type":"repository","name":"a","actions":["pull"]}]`,
+			[]scope.Scope{
+				repository("b", "push"),
+				repository("a", "pull"),
+				repository("b", "pull", "push"),
+			},
+			`[{"type":"repository","name":"b","actions":["pull","push"]},` +
+				`{"type":"repository","name":"a","actions":["pull"]}]`,
 		},
 		{
 			"the catalog",
@@ -131,11 +145,14 @@ func TestAccessClaim(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			issued := issue(t, issuer, token.Request{Audience: service, Access: test.access})
-			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(string(issued.Value), ".")[1])
+			payload, err := base64.RawURLEncoding.DecodeString(
+				strings.Split(string(issued.Value), ".")[1],
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.HasSuffix(string(payload), `"access":`+test.want+`}`) || !strings.Contains(string(payload), `"sub":""`) {
+			if !strings.HasSuffix(string(payload), `"access":`+test.want+`}`) ||
+				!strings.Contains(string(payload), `"sub":""`) {
 				t.Errorf("claims %s\nwant access %s", payload, test.want)
 			}
 		})
@@ -189,7 +206,8 @@ func TestKeyIDs(t *testing.T) {
 			}
 			issued := issue(t, issuer, aliceMay("pull"))
 			header, _ := decode(t, issued.Value)
-			if names := slices.Sorted(maps.Keys(header)); header["kid"] != test.kid || !slices.Equal(names, test.header) {
+			if names := slices.Sorted(maps.Keys(header)); header["kid"] != test.kid ||
+				!slices.Equal(names, test.header) {
 				t.Errorf("header %v", header)
 			}
 			if _, err := newVerifier(t, keys).Verify(string(issued.Value)); err != nil {
@@ -201,13 +219,19 @@ func TestKeyIDs(t *testing.T) {
 
 func TestATokenLivesAsLongAsItSays(t *testing.T) {
 	now := time.Date(2026, time.March, 1, 12, 0, 0, 900_000_000, time.FixedZone("", 3600))
-	issued := issue(t, newIssuer(t, newKeySet(t, generateKey(t, token.ES256)), func() time.Time { return now }), aliceMay("pull"))
+	issued := issue(
+		t,
+		newIssuer(t, newKeySet(t, generateKey(t, token.ES256)), func() time.Time { return now }),
+		aliceMay("pull"),
+	)
 	_, claims := decode(t, issued.Value)
 	seconds, _ := claims["exp"].(float64)
-	if exp := time.Unix(int64(seconds), 0); exp.Before(now.Add(issued.Lifetime)) || !exp.Equal(issued.ExpiresAt) {
+	if exp := time.Unix(int64(seconds), 0); exp.Before(now.Add(issued.Lifetime)) ||
+		!exp.Equal(issued.ExpiresAt) {
 		t.Errorf("exp %v, want %v or a little later", exp, now.Add(issued.Lifetime))
 	}
-	if issued.IssuedAt.Location() != time.UTC || issued.IssuedAt.Nanosecond() != 0 || issued.IssuedAt.After(now) {
+	if issued.IssuedAt.Location() != time.UTC || issued.IssuedAt.Nanosecond() != 0 ||
+		issued.IssuedAt.After(now) {
 		t.Errorf("issued at %v", issued.IssuedAt)
 	}
 }
@@ -267,12 +291,14 @@ func TestIssueRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if issued, err := issuer.Issue(t.Context(), test.request); err == nil || issued != (token.Token{}) {
+			if issued, err := issuer.Issue(t.Context(), test.request); err == nil ||
+				issued != (token.Token{}) {
 				t.Errorf("issued %+v, error %v", issued, err)
 			}
 		})
 	}
-	if issued, err := issuer.Issue(done, aliceMay("pull")); !errors.Is(err, context.Canceled) || issued != (token.Token{}) {
+	if issued, err := issuer.Issue(done, aliceMay("pull")); !errors.Is(err, context.Canceled) ||
+		issued != (token.Token{}) {
 		t.Errorf("a request that is over: issued %+v, error %v", issued, err)
 	}
 }
@@ -280,22 +306,25 @@ func TestIssueRefuses(t *testing.T) {
 func TestASignerThatFailsLaterCostsOneToken(t *testing.T) {
 	private, down := generateECDSA(t), errors.New("the device is gone")
 	var fault func() ([]byte, error)
-	key, err := token.NewKey(fakeSigner{private.Public(), func(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	sign := func(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 		if fault != nil {
 			return fault()
 		}
 		return private.Sign(r, digest, opts)
-	}})
+	}
+	key, err := token.NewKey(fakeSigner{private.Public(), sign})
 	if err != nil {
 		t.Fatal(err)
 	}
 	issuer := newIssuer(t, newKeySet(t, key), nil)
 	fault = func() ([]byte, error) { return nil, down }
-	if issued, err := issuer.Issue(t.Context(), aliceMay("pull")); !errors.Is(err, down) || issued != (token.Token{}) {
+	if issued, err := issuer.Issue(t.Context(), aliceMay("pull")); !errors.Is(err, down) ||
+		issued != (token.Token{}) {
 		t.Errorf("issued %+v, error %v", issued, err)
 	}
 	fault = func() ([]byte, error) { panic("bug") }
-	if issued, err := issuer.Issue(t.Context(), aliceMay("pull")); err == nil || issued != (token.Token{}) {
+	if issued, err := issuer.Issue(t.Context(), aliceMay("pull")); err == nil ||
+		issued != (token.Token{}) {
 		t.Errorf("issued %+v, error %v", issued, err)
 	}
 	fault = nil
@@ -325,7 +354,8 @@ func TestAnOrdinaryTokenIsSmall(t *testing.T) {
 	request := token.Request{Subject: "alice", Audience: service}
 	for i := range 10 {
 		request.Access = append(request.Access, scope.Scope{
-			Type: "repository", Name: fmt.Sprintf("organisation/project/application-%d", i), Actions: []string{"pull", "push"},
+			Type: "repository", Name: fmt.Sprintf("organisation/project/application-%d", i),
+			Actions: []string{"pull", "push"},
 		})
 	}
 	for _, algorithm := range algorithms {
@@ -337,7 +367,9 @@ func TestAnOrdinaryTokenIsSmall(t *testing.T) {
 }
 
 func TestAnIssuedTokenDoesNotPrint(t *testing.T) {
-	issued := issue(t, newIssuer(t, newKeySet(t, generateKey(t, token.ES256)), nil), aliceMay("pull"))
+	issued := issue(
+		t, newIssuer(t, newKeySet(t, generateKey(t, token.ES256)), nil), aliceMay("pull"),
+	)
 	signature := strings.Split(string(issued.Value), ".")[2]
 	encoded, err := json.Marshal(issued)
 	if err != nil {
@@ -348,7 +380,8 @@ func TestAnIssuedTokenDoesNotPrint(t *testing.T) {
 		all = append(all, fmt.Sprintf(verb, issued))
 	}
 	for _, printed := range all {
-		if strings.Contains(printed, signature) || strings.Contains(printed, fmt.Sprintf("%x", signature)) {
+		if strings.Contains(printed, signature) ||
+			strings.Contains(printed, fmt.Sprintf("%x", signature)) {
 			t.Errorf("printed: %s", printed)
 		}
 		if !strings.Contains(printed, "***") {

@@ -10,7 +10,8 @@ import (
 )
 
 // JWKS returns the public keys as a JWK Set (RFC 7517, section 5), with the id, the algorithm and
-// the certificates of each. Distribution 3.x reads it from a file, other services over HTTP.
+// the certificates of each. Distribution 3.x reads it from a file, other services over HTTP. With
+// [AuthorityKeys] each replica has keys of its own, which the JWKS of the others do not contain.
 func (s *KeySet) JWKS() []byte {
 	var set jose.JSONWebKeySet
 	for _, key := range s.Keys() {
@@ -23,9 +24,9 @@ func (s *KeySet) JWKS() []byte {
 	return data
 }
 
-// BundlePEM returns the certificates of the keys, for the rootcertbundle of distribution, and not
-// those above: a CA in the bundle would allow everything that it certified to sign tokens. For
-// [AuthorityKeys], which registries need not know, it has the certificate of the authority alone.
+// BundlePEM returns the certificates of the keys, for the rootcertbundle of distribution, but not
+// those above: every key that a CA in the bundle certified could sign tokens. For [AuthorityKeys]
+// it returns the certificate of the authority instead. Keys without a certificate are left out.
 func (s *KeySet) BundlePEM() []byte {
 	var certificates []*x509.Certificate
 	for _, key := range s.Keys() {
@@ -40,9 +41,9 @@ func (s *KeySet) BundlePEM() []byte {
 }
 
 // ParseJWKS reads a JWK Set into a set that only verifies. It skips keys of an unknown or weak
-// type, algorithm, curve or size and keys with another use than signatures, as RFC 7517 asks. Each
-// kid is remembered, for the tokens of other issuers. A symmetric or private key is an error,
-// since it was published by mistake, and so is a set in which no key is left.
+// type, algorithm, curve or size and keys that are not for signing, as RFC 7517 asks. A [Verifier]
+// also finds a key by the kid given here, for other issuers. A symmetric or private key is an
+// error, since it was published by mistake, and so is a set in which no key is left.
 func ParseJWKS(data []byte) (*KeySet, error) {
 	var raw struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -82,8 +83,8 @@ func parseJWK(data []byte) (*Key, error) {
 }
 
 // ParseBundle reads PEM certificates, such as the rootcertbundle of distribution, into a set that
-// only verifies: the key of each certificate, whatever its dates. Anything else is an error, and
-// so is a weak key. Of two certificates of one key, the one that is valid for longer counts.
+// only verifies: the key of each certificate, even an expired one. Anything else is an error, and
+// so is a weak key. Of two certificates of one key, it keeps the one that is valid for longer.
 func ParseBundle(data []byte) (*KeySet, error) {
 	certificates, err := parseCertificates(data)
 	if err != nil {

@@ -57,7 +57,8 @@ func TestJWKSHasThePublicKeysOnly(t *testing.T) {
 	if err != nil || !slices.Equal(ids(parsed), ids(keys)) || parsed.Signing() != nil {
 		t.Errorf("read %v, %v", parsed.Keys(), err)
 	}
-	if !bytes.Equal(parsed.JWKS(), keys.JWKS()) || !bytes.Equal(parsed.BundlePEM(), keys.BundlePEM()) {
+	if !bytes.Equal(parsed.JWKS(), keys.JWKS()) ||
+		!bytes.Equal(parsed.BundlePEM(), keys.BundlePEM()) {
 		t.Error("the set is not the same after writing and reading")
 	}
 }
@@ -76,12 +77,15 @@ func TestBundleHasTheLeafCertificatesOnly(t *testing.T) {
 	}
 	own := generateKey(t, token.ES256)
 	bundle := newKeySet(t, own, chained, bare).BundlePEM()
-	want := slices.Concat(own.CertificatePEM(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}))
+	want := slices.Concat(
+		own.CertificatePEM(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}),
+	)
 	if !bytes.Equal(bundle, want) {
 		t.Errorf("bundle\n%s\nwant\n%s", bundle, want)
 	}
 	parsed, err := token.ParseBundle(bundle)
-	if err != nil || !slices.Equal(ids(parsed), []string{own.ID(), chained.ID()}) || parsed.Signing() != nil {
+	if err != nil || !slices.Equal(ids(parsed), []string{own.ID(), chained.ID()}) ||
+		parsed.Signing() != nil {
 		t.Errorf("read %v, %v", parsed.Keys(), err)
 	}
 }
@@ -97,7 +101,8 @@ func TestParseBundleTakesTheCertificateThatIsValidForLonger(t *testing.T) {
 		slices.Concat(short.CertificatePEM(), key.CertificatePEM()),
 	} {
 		keys, err := token.ParseBundle(bundle)
-		if err != nil || len(keys.Keys()) != 1 || !keys.Keys()[0].Certificates()[0].Equal(key.Certificates()[0]) {
+		if err != nil || len(keys.Keys()) != 1 ||
+			!keys.Keys()[0].Certificates()[0].Equal(key.Certificates()[0]) {
 			t.Errorf("read %v, %v", keys, err)
 		}
 	}
@@ -142,7 +147,8 @@ func TestParseJWKSSkipsWhatItDoesNotKnow(t *testing.T) {
 		{"an unknown curve", `{"kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA"}`},
 		{
 			"a point that is not on its curve",
-			`{"kty":"EC","crv":"P-256","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`,
+			`{"kty":"EC","crv":"P-256","x":"` + strings.Repeat("A", 43) +
+				`","y":"` + strings.Repeat("A", 43) + `"}`,
 		},
 		{"a weak RSA key", `{"kty":"RSA","n":"` + strings.Repeat("_", 170) + `","e":"AQAB"}`},
 		{"a key for encryption", strings.Replace(otherJWK(t), `"use":"sig"`, `"use":"enc"`, 1)},
@@ -154,7 +160,9 @@ func TestParseJWKSSkipsWhatItDoesNotKnow(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			keys, err := token.ParseJWKS(fmt.Appendf(nil, `{"keys":[%s,%s],"more":1}`, test.other, good))
+			keys, err := token.ParseJWKS(
+				fmt.Appendf(nil, `{"keys":[%s,%s],"more":1}`, test.other, good),
+			)
 			if err != nil || !slices.Equal(ids(keys), []string{key.ID()}) {
 				t.Errorf("read %v, %v", keys, err)
 			}

@@ -129,8 +129,8 @@ func (k *Key) CanSign() bool { return k != nil && k.signer != nil }
 // Certificates returns the certificate of the key and those above it, or nothing.
 func (k *Key) Certificates() []*x509.Certificate { return slices.Clone(k.chain) }
 
-// Warnings returns which registries will not work with this key and why, a sentence each, to be
-// logged at start. A key that [GenerateKey] made with [ES256] has none.
+// Warnings returns a sentence for each problem with this key, such as a registry that refuses it,
+// to be logged at start. A key that [GenerateKey] made with [ES256] has none.
 func (k *Key) Warnings() []string {
 	if !k.CanSign() {
 		return nil

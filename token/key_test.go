@@ -37,15 +37,18 @@ func TestGeneratedKeysWorkEverywhere(t *testing.T) {
 			certificate := chain[0]
 			if certificate.IsCA || certificate.NotBefore.After(time.Now().Add(-30*time.Minute)) ||
 				certificate.NotAfter.Before(time.Now().Add(9*365*24*time.Hour)) {
-				t.Errorf("a certificate from %v to %v, CA: %v", certificate.NotBefore, certificate.NotAfter, certificate.IsCA)
+				t.Errorf("a certificate from %v to %v, CA: %v",
+					certificate.NotBefore, certificate.NotAfter, certificate.IsCA)
 			}
 			if !strings.Contains(certificate.Subject.CommonName, key.ID()[:8]) {
 				t.Errorf("the certificate's name is %q", certificate.Subject.CommonName)
 			}
 			roots := x509.NewCertPool()
 			roots.AppendCertsFromPEM(newKeySet(t, key).BundlePEM())
-			usages := []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
-			if _, err := certificate.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: usages}); err != nil {
+			_, err := certificate.Verify(x509.VerifyOptions{
+				Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+			})
+			if err != nil {
 				t.Errorf("a registry with the bundle refuses the certificate: %v", err)
 			}
 			if warnings := key.Warnings(); algorithm != token.EdDSA && len(warnings) != 0 {
@@ -70,8 +73,10 @@ func TestTheDefaultAlgorithmIsES256(t *testing.T) {
 func TestTwoKeysHaveDifferentIDs(t *testing.T) {
 	for _, algorithm := range []token.Algorithm{token.ES256, token.EdDSA} {
 		first, second := generateKey(t, algorithm), generateKey(t, algorithm)
-		if first.ID() == second.ID() || first.LibtrustID() == second.LibtrustID() || first.ID() == "" || first.LibtrustID() == "" {
-			t.Errorf("%s: the ids are %q and %q, and libtrust's %q and %q", algorithm, first.ID(), second.ID(), first.LibtrustID(), second.LibtrustID())
+		if first.ID() == second.ID() || first.LibtrustID() == second.LibtrustID() ||
+			first.ID() == "" || first.LibtrustID() == "" {
+			t.Errorf("%s: the ids are %q and %q, and libtrust's %q and %q",
+				algorithm, first.ID(), second.ID(), first.LibtrustID(), second.LibtrustID())
 		}
 	}
 }
@@ -100,7 +105,7 @@ func TestUnsupportedKeysAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	modulus := func(bits uint) *big.Int { return new(big.Int).SetBit(big.NewInt(1), int(bits)-1, 1) }
+	modulus := func(bits int) *big.Int { return new(big.Int).SetBit(big.NewInt(1), bits-1, 1) }
 	offCurve := generateECDSA(t).PublicKey
 	offCurve.Curve = elliptic.P384()
 	tests := []struct {
@@ -124,7 +129,8 @@ func TestUnsupportedKeysAreRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if key, err := token.NewPublicKey(test.public); !errors.Is(err, token.ErrUnsupportedKey) || key != nil {
+			key, err := token.NewPublicKey(test.public)
+			if !errors.Is(err, token.ErrUnsupportedKey) || key != nil {
 				t.Errorf("%v, error %v", key, err)
 			}
 		})
@@ -165,7 +171,9 @@ func TestAFaultySignerFailsAtStart(t *testing.T) {
 		},
 		{
 			"that answers with junk",
-			func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return make([]byte, 64), nil },
+			func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+				return make([]byte, 64), nil
+			},
 			nil,
 		},
 	}
@@ -218,13 +226,13 @@ func TestAUselessSignerIsRefused(t *testing.T) {
 // Devices may need it, or take nil for a mistake.
 func TestASignerOfAnotherKindIsGivenRandomness(t *testing.T) {
 	private := generateECDSA(t)
-	_, err := token.NewKey(fakeSigner{private.Public(), func(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	sign := func(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 		if r != rand.Reader {
 			t.Errorf("the signer is given %v", r)
 		}
 		return private.Sign(r, digest, opts)
-	}})
-	if err != nil {
+	}
+	if _, err := token.NewKey(fakeSigner{private.Public(), sign}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -234,8 +242,12 @@ func TestCertificateChainsAreChecked(t *testing.T) {
 	ca := newAuthority(t, "intermediate", root)
 	private := generateECDSA(t)
 	leaf := ca.leaf(t, private, nil)
-	expired := ca.leaf(t, private, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
-	future := ca.leaf(t, private, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) })
+	expired := ca.leaf(
+		t, private, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) },
+	)
+	future := ca.leaf(
+		t, private, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) },
+	)
 	stranger := ca.leaf(t, generateECDSA(t), nil)
 	tests := []struct {
 		name       string
@@ -288,7 +300,8 @@ func TestCertificateChainsAreChecked(t *testing.T) {
 			if _, err := token.NewKey(private, test.chain...); !errors.Is(err, test.signing) {
 				t.Errorf("signing: error %v, want %v", err, test.signing)
 			}
-			if _, err := token.NewPublicKey(private.Public(), test.chain...); !errors.Is(err, test.publicOnly) {
+			_, err := token.NewPublicKey(private.Public(), test.chain...)
+			if !errors.Is(err, test.publicOnly) {
 				t.Errorf("public only: error %v, want %v", err, test.publicOnly)
 			}
 		})
@@ -298,7 +311,9 @@ func TestCertificateChainsAreChecked(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	private := newForger(t, generateKey(t, token.ES256)).signer // without a leading zero
 	ca := newAuthority(t, "ca", nil)
-	soon := ca.leaf(t, private, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(7 * 24 * time.Hour) })
+	soon := ca.leaf(
+		t, private, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(7 * 24 * time.Hour) },
+	)
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -347,7 +362,8 @@ func TestARenewedCertificateKeepsTheKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	certificate := renewed.Certificates()[0]
-	if renewed.ID() != key.ID() || certificate.Equal(key.Certificates()[0]) || certificate.Subject.CommonName != "auth.example.com" {
+	if renewed.ID() != key.ID() || certificate.Equal(key.Certificates()[0]) ||
+		certificate.Subject.CommonName != "auth.example.com" {
 		t.Errorf("renewed %v with %q", renewed, certificate.Subject)
 	}
 	if life := time.Until(certificate.NotAfter); life < 47*time.Hour || life > 48*time.Hour {
@@ -375,7 +391,8 @@ func TestAKeyDoesNotPrintItsPrivatePart(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&b, verb+verb+verb, key, *key, newKeySet(t, key))
 	}
-	slog.New(slog.NewTextHandler(&b, nil)).Info("loaded", slog.Any("key", key), slog.Any("value", *key))
+	logger := slog.New(slog.NewTextHandler(&b, nil))
+	logger.Info("loaded", slog.Any("key", key), slog.Any("value", *key))
 	if want := "ES256 key " + key.ID(); !strings.Contains(b.String(), want) {
 		t.Errorf("%q is not printed", want)
 	}

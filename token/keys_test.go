@@ -74,7 +74,9 @@ func newAuthority(tb testing.TB, name string, parent *authority) *authority {
 }
 
 // leaf returns a certificate for signer below the authority, changed by change unless that is nil.
-func (a *authority) leaf(tb testing.TB, signer crypto.Signer, change func(*x509.Certificate)) *x509.Certificate {
+func (a *authority) leaf(
+	tb testing.TB, signer crypto.Signer, change func(*x509.Certificate),
+) *x509.Certificate {
 	tb.Helper()
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "token signer"},
@@ -91,12 +93,16 @@ func (a *authority) leaf(tb testing.TB, signer crypto.Signer, change func(*x509.
 
 // certify signs the template with the issuer's key, or with the subject's own when there is no
 // issuer.
-func certify(tb testing.TB, template *x509.Certificate, issuer *authority, subject crypto.Signer) *x509.Certificate {
+func certify(
+	tb testing.TB, template *x509.Certificate, issuer *authority, subject crypto.Signer,
+) *x509.Certificate {
 	tb.Helper()
 	if issuer == nil {
 		issuer = &authority{template, subject}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, issuer.certificate, subject.Public(), issuer.signer)
+	der, err := x509.CreateCertificate(
+		rand.Reader, template, issuer.certificate, subject.Public(), issuer.signer,
+	)
 	if err != nil {
 		tb.Fatal(err)
 	}

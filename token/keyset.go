@@ -19,8 +19,8 @@ type KeySet struct {
 }
 
 // NewKeySet returns a set in which signing signs, and others are accepted as well. If signing is
-// nil, the set only verifies. The error wraps [ErrKey]: signing cannot sign, a key is nil or there
-// twice, or there is none.
+// nil, the set only verifies. The error wraps [ErrKey] if signing cannot sign, a key is nil or
+// repeated, or there is none.
 func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 	list := slices.Clone(others)
 	if signing != nil {
@@ -66,7 +66,7 @@ func (s *KeySet) Add(key *Key) error {
 }
 
 // Promote makes the key with this id the signing key; the one before stays in the set. The error
-// wraps [ErrKey]: there is no such key, or it cannot sign.
+// wraps [ErrKey] if there is no such key or it cannot sign.
 func (s *KeySet) Promote(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,8 +77,8 @@ func (s *KeySet) Promote(id string) error {
 	return s.replace(s.list[i], s.list)
 }
 
-// Retire removes the key with this id, so that its tokens are refused. The error wraps [ErrKey]:
-// there is no such key, or it is the one that signs, or the last one.
+// Retire removes the key with this id, so that its tokens are refused. The error wraps [ErrKey] if
+// there is no such key, or it signs or is the last.
 func (s *KeySet) Retire(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +128,7 @@ func (s *KeySet) signingUntil(end time.Time) (*Key, error) {
 	key := s.Signing()
 	if !key.maySign(end) && s.renewal != nil {
 		if err := s.renewal.renewFor(end); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: it ends before the token would: %w", errBadCertificate, err)
 		}
 		key, _ = s.load()
 	}

@@ -112,7 +112,8 @@ func TestNewKeySetRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if keys, err := token.NewKeySet(test.signing, test.others...); err == nil || keys != nil {
+			if keys, err := token.NewKeySet(test.signing, test.others...); err == nil ||
+				keys != nil {
 				t.Error("no error")
 			}
 		})

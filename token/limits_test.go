@@ -29,7 +29,8 @@ func TestAKeyThatLivesForEverIsNotRenewed(t *testing.T) {
 	}
 	for _, publishFirst := range []time.Duration{0, math.MinInt64, math.MaxInt64 / 6} {
 		keys, err := authority.NewKeys(token.AuthorityKeysConfig{
-			Lifetime: math.MaxInt64, PublishFirst: publishFirst, Logger: slog.New(slog.DiscardHandler),
+			Lifetime: math.MaxInt64, PublishFirst: publishFirst,
+			Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +48,8 @@ func TestAKeyThatLivesForEverIsNotRenewed(t *testing.T) {
 			t.Errorf("published for %v: the keys after a renewal are %v", publishFirst, list)
 		}
 	}
-	if _, err := authority.NewKeys(token.AuthorityKeysConfig{PublishFirst: math.MaxInt64}); err == nil {
+	_, err = authority.NewKeys(token.AuthorityKeysConfig{PublishFirst: math.MaxInt64})
+	if err == nil {
 		t.Error("a key that never signs is accepted")
 	}
 }
@@ -73,7 +75,8 @@ func TestLeewayCannotOverflow(t *testing.T) {
 		"a token of a far past":       {claimsWith("exp", int64(math.MinInt64)), false},
 		"one issued in a far future":  {claimsWith("iat", int64(math.MaxInt64)), false},
 	} {
-		if _, err := verifier.Verify(forger.token(header, test.claims)); (err == nil) != test.valid {
+		_, err := verifier.Verify(forger.token(header, test.claims))
+		if (err == nil) != test.valid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

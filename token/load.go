@@ -11,12 +11,12 @@ import (
 // LoadOrGenerateKey returns a set with the key in keyFile and its certificate in certFile, both
 // PEM. If neither file exists, it generates an [ES256] key with a self-signed certificate for ten
 // years and writes them: the key with mode 0600, and the certificate, which is for rootcertbundle,
-// with mode 0644. If only the certificate is missing, it makes a new one of the key. A certificate
+// with mode 0644. If only the certificate is missing, it makes a new one for the key. A certificate
 // without its key is an error, since registries would refuse the tokens of another key.
 //
-// Files appear complete or not at all and are never overwritten, so processes that start at the
-// same time end with the same key. The file system must support hard links. Folders are not
-// created: a misspelt path should not become a new key.
+// Files appear complete or not at all and are never overwritten, so processes that share them and
+// start together have the same key. The file system must support hard links. Folders are not
+// created, but a misspelt file name or an empty volume means a new key, which no registry knows.
 func LoadOrGenerateKey(keyFile, certFile string) (*KeySet, error) {
 	if err := completeFiles(keyFile, certFile); err != nil {
 		return nil, fmt.Errorf("load or generate key: %w", err)

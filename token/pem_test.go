@@ -101,7 +101,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		{"a certificate and no key", certificate, nil, nil, "no private key"},
 		{
 			"the parameters and no key",
-			bytes.SplitAfter(testdata(t, "p256-sec1-parameters.pem"), []byte("PARAMETERS-----\n"))[0],
+			bytes.SplitAfter(testdata(t, "p256-sec1-parameters.pem"), []byte("TERS-----\n"))[0],
 			nil, nil, "",
 		},
 		{"a key that is cut off", key[:len(key)-30], nil, token.ErrPEM, "truncated"},
@@ -162,11 +162,14 @@ func TestTheChainMayFollowTheKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := token.ParseKey(slices.Concat(privatePEM, []byte("a comment\n"), want.CertificatePEM()), nil)
+	got, err := token.ParseKey(
+		slices.Concat(privatePEM, []byte("a comment\n"), want.CertificatePEM()), nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.ID() != want.ID() || len(got.Certificates()) != 2 || !bytes.Equal(got.CertificatePEM(), want.CertificatePEM()) {
+	if got.ID() != want.ID() || len(got.Certificates()) != 2 ||
+		!bytes.Equal(got.CertificatePEM(), want.CertificatePEM()) {
 		t.Errorf("read %v with %d certificates", got, len(got.Certificates()))
 	}
 }
@@ -205,7 +208,8 @@ func TestAKeyInADeviceHasNoPEM(t *testing.T) {
 }
 
 func TestLoadKey(t *testing.T) {
-	keyFile, certFile := filepath.Join(t.TempDir(), "auth.key"), filepath.Join("testdata", "p256-cert.pem")
+	keyFile := filepath.Join(t.TempDir(), "auth.key")
+	certFile := filepath.Join("testdata", "p256-cert.pem")
 	write := func(data []byte, mode os.FileMode) {
 		t.Helper()
 		if err := os.WriteFile(keyFile, data, mode); err != nil {
@@ -219,14 +223,16 @@ func TestLoadKey(t *testing.T) {
 		t.Errorf("a missing file: error %v", err)
 	}
 	write(testdata(t, "p256-pkcs8.pem"), 0o600)
-	if _, err := token.LoadKey(keyFile, filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+	_, err := token.LoadKey(keyFile, filepath.Join(t.TempDir(), "none"))
+	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing certificate: error %v", err)
 	}
 	if _, err := token.LoadKey(keyFile, os.DevNull); err == nil {
 		t.Error("an empty certificate file: no error")
 	}
 	key, err := token.LoadKey(keyFile, certFile)
-	if err != nil || key.ID() != p256Thumbprint || len(key.Certificates()) != 1 || len(key.Warnings()) != 0 {
+	if err != nil || key.ID() != p256Thumbprint || len(key.Certificates()) != 1 ||
+		len(key.Warnings()) != 0 {
 		t.Fatalf("loaded %v, %v, warnings %q", key, err, key.Warnings())
 	}
 	write(testdata(t, "p256-pkcs8.pem"), 0o644)
@@ -235,7 +241,8 @@ func TestLoadKey(t *testing.T) {
 		t.Errorf("readable by all: %v, warnings %q", err, key.Warnings())
 	}
 	write(nil, 0o600)
-	if _, err := token.LoadKey(keyFile, certFile); err == nil || !strings.Contains(err.Error(), keyFile) {
+	if _, err := token.LoadKey(keyFile, certFile); err == nil ||
+		!strings.Contains(err.Error(), keyFile) {
 		t.Errorf("an empty file: error %v", err)
 	}
 }

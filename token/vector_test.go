@@ -61,7 +61,12 @@ func TestSignaturesOfTheRFCs(t *testing.T) {
 		name, jws, payload string
 		key                *Key
 	}{
-		{"RFC 7515, appendix A.3", rfc7515JWS, "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}", readKey(t, rfc7515Key)},
+		{
+			"RFC 7515, appendix A.3",
+			rfc7515JWS,
+			"{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}",
+			readKey(t, rfc7515Key),
+		},
 		{"RFC 8037, appendix A.4", rfc8037JWS, "Example of Ed25519 signing", ed25519Key(t)},
 	}
 	for _, test := range tests {
@@ -75,7 +80,8 @@ func TestSignaturesOfTheRFCs(t *testing.T) {
 				t.Errorf("payload %q, error %v", payload, err)
 			}
 			flipped := strings.Replace(test.jws, ".", ".A", 1)
-			if payload, err := test.key.verify(flipped, header.Algorithm); err == nil || payload != nil {
+			if payload, err := test.key.verify(flipped, header.Algorithm); err == nil ||
+				payload != nil {
 				t.Errorf("another payload: %q, error %v", payload, err)
 			}
 		})
@@ -120,7 +126,8 @@ func TestECDSASignaturesNeedNoRandomness(t *testing.T) {
 				t.Fatal(err)
 			}
 			signature, err := key.signature([]byte("sample"))
-			if got := strings.ToUpper(hex.EncodeToString(signature)); err != nil || got != test.want {
+			if got := strings.ToUpper(hex.EncodeToString(signature)); err != nil ||
+				got != test.want {
 				t.Errorf("%s, error %v; want %s", got, err, test.want)
 			}
 		})

@@ -52,7 +52,8 @@ func NewVerifier(config VerifierConfig) (*Verifier, error) {
 // Verify checks a token in compact form, without the word Bearer. An error comes with the zero
 // Claims, wraps [ErrInvalid] and contains nothing of the token. The key is found by kid in the
 // set; else by the first x5c certificate if its key is in the set; else, if there are roots, by
-// the x5c chain. The alg must be that of the key. A critical extension is refused.
+// the x5c chain, and only then the dates of certificates count. The alg must be that of the key. A
+// token without exp, with a critical extension or of more than 16 KiB is refused.
 func (v *Verifier) Verify(raw string) (Claims, error) {
 	header, err := parseHeader(raw)
 	if err != nil {

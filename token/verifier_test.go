@@ -84,7 +84,8 @@ func goodClaims() string { return claimsWith("", nil) }
 func claimsWith(name string, value any) string {
 	now := time.Now().Unix()
 	claims := map[string]any{
-		"iss": issuerName, "sub": "alice", "aud": service, "exp": now + 300, "nbf": now - 5, "iat": now - 5, "jti": "x",
+		"iss": issuerName, "sub": "alice", "aud": service, "jti": "x",
+		"exp": now + 300, "nbf": now - 5, "iat": now - 5,
 		"access": []scope.Scope{{Type: "repository", Name: "alice/app", Actions: []string{"pull"}}},
 	}
 	if value == nil {
@@ -114,9 +115,11 @@ func TestVerifyReturnsWhatWasIssued(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := token.Claims{
-				Issuer: issuerName, Subject: "alice", Audience: service, ID: issued.ID, ExpiresAt: issued.ExpiresAt,
-				NotBefore: issued.IssuedAt.Add(-5 * time.Second), IssuedAt: issued.IssuedAt.Add(-5 * time.Second),
-				Access: aliceMay("pull", "push").Access,
+				Issuer: issuerName, Subject: "alice", Audience: service, ID: issued.ID,
+				ExpiresAt: issued.ExpiresAt,
+				NotBefore: issued.IssuedAt.Add(-5 * time.Second),
+				IssuedAt:  issued.IssuedAt.Add(-5 * time.Second),
+				Access:    aliceMay("pull", "push").Access,
 			}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("claims %+v\nwant %+v", got, want)
@@ -126,7 +129,8 @@ func TestVerifyReturnsWhatWasIssued(t *testing.T) {
 }
 
 func TestVerifyChecksClaims(t *testing.T) {
-	now := time.Now().Unix()
+	clock := newClock()
+	now := clock.Now().Unix()
 	tests := []struct {
 		name   string
 		claims string
@@ -165,14 +169,14 @@ func TestVerifyChecksClaims(t *testing.T) {
 		{"a negative exp", claimsWith("exp", -1), token.ErrExpired},
 		{"an exp of zero", claimsWith("exp", 0), token.ErrExpired},
 		{"an exp with a fraction", claimsWith("exp", float64(now)+299.5), nil},
-		{"an exp within the leeway", claimsWith("exp", now-50), nil},
+		{"an exp within the leeway", claimsWith("exp", now-59), nil},
 		{"an exp outside of it", claimsWith("exp", now-60), token.ErrExpired},
-		{"an nbf within the leeway", claimsWith("nbf", now+50), nil},
-		{"an nbf outside of it", claimsWith("nbf", now+70), token.ErrNotYetValid},
+		{"an nbf within the leeway", claimsWith("nbf", now+60), nil},
+		{"an nbf outside of it", claimsWith("nbf", now+61), token.ErrNotYetValid},
 		{"an nbf of 1e308", claimsWith("nbf", 1e308), token.ErrMalformed},
 		{"no nbf", claimsWith("nbf", nil), nil},
-		{"an iat within the leeway", claimsWith("iat", now+50), nil},
-		{"an iat outside of it", claimsWith("iat", now+70), token.ErrNotYetValid},
+		{"an iat within the leeway", claimsWith("iat", now+60), nil},
+		{"an iat outside of it", claimsWith("iat", now+61), token.ErrNotYetValid},
 		{"no iat", claimsWith("iat", nil), nil},
 		{"no access", claimsWith("access", nil), nil},
 		{
@@ -199,7 +203,8 @@ func TestVerifyChecksClaims(t *testing.T) {
 		},
 		{
 			"access only in other case",
-			`{"Access":[{"type":"repository","name":"alice/app","actions":["pull"]}],` + claimsWith("access", nil)[1:],
+			`{"Access":[{"type":"repository","name":"alice/app","actions":["pull"]}],` +
+				claimsWith("access", nil)[1:],
 			nil,
 		},
 		{"an array", `[` + goodClaims() + `]`, token.ErrMalformed},
@@ -210,7 +215,7 @@ func TestVerifyChecksClaims(t *testing.T) {
 		{"no JSON", `hello`, token.ErrMalformed},
 	}
 	key := generateKey(t, token.ES256)
-	verifier, forger := newVerifier(t, newKeySet(t, key)), newForger(t, key)
+	verifier, forger := newVerifierAt(t, newKeySet(t, key), clock.Now), newForger(t, key)
 	header := `{"alg":"ES256","kid":"` + key.ID() + `"}`
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -221,7 +226,8 @@ func TestVerifyChecksClaims(t *testing.T) {
 			if err != nil && !reflect.DeepEqual(claims, token.Claims{}) {
 				t.Errorf("claims %+v beside an error", claims)
 			}
-			if err == nil && (claims.Issuer != issuerName || claims.Audience != service || len(claims.Access) > 1) {
+			if err == nil && (claims.Issuer != issuerName || claims.Audience != service ||
+				len(claims.Access) > 1) {
 				t.Errorf("claims %+v", claims)
 			}
 		})
@@ -230,8 +236,11 @@ func TestVerifyChecksClaims(t *testing.T) {
 
 func TestAccessInOtherCaseAllowsNothing(t *testing.T) {
 	key := generateKey(t, token.ES256)
-	access := []map[string]any{{"Type": "repository", "NAME": "alice/app", "Actions": []string{"pull"}}}
-	raw := newForger(t, key).token(`{"alg":"ES256","kid":"`+key.ID()+`"}`, claimsWith("access", access))
+	access := []map[string]any{
+		{"Type": "repository", "NAME": "alice/app", "Actions": []string{"pull"}},
+	}
+	header := `{"alg":"ES256","kid":"` + key.ID() + `"}`
+	raw := newForger(t, key).token(header, claimsWith("access", access))
 	claims, err := newVerifier(t, newKeySet(t, key)).Verify(raw)
 	if err != nil || claims.Allows(aliceMay("pull").Access[0]) {
 		t.Errorf("claims %+v, error %v", claims, err)
@@ -256,7 +265,8 @@ func TestLeeway(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			verifier, err := token.NewVerifier(token.VerifierConfig{
-				Issuer: issuerName, Audience: service, Keys: keys, Leeway: test.leeway, Now: clock.Now,
+				Issuer: issuerName, Audience: service, Keys: keys, Leeway: test.leeway,
+				Now: clock.Now,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -311,7 +321,9 @@ func TestKeysAreFoundByCertificate(t *testing.T) {
 	ca := newAuthority(t, "ca", root)
 	private := generateECDSA(t)
 	leaf := ca.leaf(t, private, nil)
-	expired := ca.leaf(t, private, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	expired := ca.leaf(
+		t, private, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) },
+	)
 	stranger := generateECDSA(t) // whose certificate says that it signs tokens, and nothing else
 	noCA := &authority{ca.leaf(t, stranger, nil), stranger}
 	roots := x509.NewCertPool()
@@ -430,12 +442,15 @@ func TestClaimsAllow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if missing := claims.Missing(asked); !reflect.DeepEqual(missing, test.missing) || claims.Allows(asked) != (test.missing == nil) {
+		if missing := claims.Missing(asked); !reflect.DeepEqual(missing, test.missing) ||
+			claims.Allows(asked) != (test.missing == nil) {
 			t.Errorf("%s: missing %q, want %q", test.asked, missing, test.missing)
 		}
 	}
-	if claims.Allows(scope.Scope{Type: "repository", Name: "a"}) || claims.Allows(scope.Scope{}) {
-		t.Error("a scope without actions is allowed")
+	for _, nothing := range []scope.Scope{{}, {Type: "repository", Name: "a"}} {
+		if claims.Allows(nothing) || claims.Missing(nothing) != nil {
+			t.Errorf("a scope without actions is allowed, or lacks %q", claims.Missing(nothing))
+		}
 	}
 	if (token.Claims{}).Allows(aliceMay("pull").Access[0]) {
 		t.Error("the zero value allows something")

@@ -1,15 +1,14 @@
 // Package share gives one access token to all requests that ask for the same within a short time.
 //
-// A cluster whose nodes all start one image asks for the same token a thousand times. With this
-// decorator that costs one signature:
+// When a thousand nodes pull one image, they ask for the same token. This package signs it once:
 //
 //	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
 //	shared, err := share.New(issuer, share.Config{For: 30 * time.Second})
 //
-// Every request is still authenticated and authorized, so a right that was taken away is not in a
-// token given out later. Client addresses are not compared: what they may do was decided before.
-// But a "jti" then names a token and not one request, and is in several audit records. A registry
-// that accepts each jti once cannot be used; no known one does that.
+// The caller still authenticates and authorizes every request, so a right that was taken away is
+// not in a token given out later. Addresses of clients are not compared, as access was decided
+// before. A "jti" is then in the audit records of several requests. A registry that accepts a jti
+// only once would not work; none is known.
 package share
 
 import (
@@ -32,10 +31,11 @@ const (
 
 // A Config configures an [Issuer].
 type Config struct {
-	// For is how long after its first request a token is given out. A quarter of its lifetime and
-	// the minute before its end bound that further. Required.
+	// For is how long a token is given out after its first request, but at most for a quarter of
+	// its lifetime, and never in its last minute: tokens for a minute are not shared. Required.
 	For time.Duration
-	// MaxTokens bounds how many tokens are kept. Zero is 1000, which take three megabytes.
+	// MaxTokens bounds how many tokens are kept; beyond it, the least recently used is dropped.
+	// Zero is 1000, which take three megabytes.
 	MaxTokens int
 }
 
@@ -65,8 +65,11 @@ type call struct {
 	ended bool // the context of the first request, when the call failed
 }
 
-// New returns an issuer that shares the tokens of inner, which is a [token.Issuer] or any other
-// type with its method Issue. If it has KeySet too, no token is given out after its key changed.
+// New returns an issuer that shares the tokens of inner: a *[token.Issuer], or any other type with
+//
+//	Issue(ctx context.Context, request token.Request) (token.Token, error)
+//
+// If inner also has KeySet() *[token.KeySet], tokens of a key are not shared once another signs.
 func New(inner issuer, config Config) (*Issuer, error) {
 	switch {
 	case inner == nil:
@@ -87,8 +90,9 @@ func (i *Issuer) KeySet() *token.KeySet {
 }
 
 // Issue returns a token that was made for an earlier request with the same subject, audience and
-// access, or lets the inner issuer make one. Concurrent requests wait for one call and share its
-// error. IssuedAt and Lifetime are as of now.
+// access, resources in the same order, or lets the inner issuer make one. Concurrent requests wait
+// for one call, each until its own ctx ends, and share its error; if it failed because its request
+// ended, another one makes a new call. IssuedAt is now, and Lifetime the remaining time.
 func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token, error) {
 	q := question{text: textOf(request)}
 	if len(q.text) > maxQuestion {

@@ -162,9 +162,12 @@ func TestOnlyTheSameQuestionSharesAToken(t *testing.T) {
 		"the anonymous subject": {func(r *token.Request) { r.Subject = "" }, false},
 		"another service":       {func(r *token.Request) { r.Audience += ".org" }, false},
 		"fewer actions":         {access(app("pull")), false},
-		"another type":          {func(r *token.Request) { r.Access[0].Type = "registry" }, false},
-		"another name":          {func(r *token.Request) { r.Access[0].Name = "alice/ap" }, false},
-		"nothing":               {access(), false},
+		"another order": {
+			func(r *token.Request) { r.Access[0].Actions = []string{"push", "pull"} }, true,
+		},
+		"another type": {func(r *token.Request) { r.Access[0].Type = "registry" }, false},
+		"another name": {func(r *token.Request) { r.Access[0].Name = "alice/ap" }, false},
+		"nothing":      {access(), false},
 		"a subject that takes from the service": {
 			func(r *token.Request) { r.Subject, r.Audience = "alicer", r.Audience[1:] }, false,
 		},
@@ -172,20 +175,22 @@ func TestOnlyTheSameQuestionSharesAToken(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			key, signer := newKey(t, ready)
-			issuer := newIssuer(t, key, nil)
-			request := aliceMay("pull", "push")
-			first := issue(t, issuer, request)
-			test.change(&request)
-			second := issue(t, issuer, request)
-			if end := time.Now().Add(second.Lifetime); end.After(second.ExpiresAt) {
-				t.Errorf("the lifetime ends at %v, the token at %v", end, second.ExpiresAt)
-			}
-			want := map[bool]int64{true: 1, false: 2}[test.same]
-			same, made := first.Value == second.Value, signer.made.Load()
-			if same != test.same || made != want {
-				t.Errorf("the same: %v, %d signatures", same, made)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				key, signer := newKey(t, ready)
+				issuer := newIssuer(t, key, nil)
+				request := aliceMay("pull", "push")
+				first := issue(t, issuer, request)
+				test.change(&request)
+				second := issue(t, issuer, request)
+				if end := time.Now().Add(second.Lifetime); end.After(second.ExpiresAt) {
+					t.Errorf("the lifetime ends at %v, the token at %v", end, second.ExpiresAt)
+				}
+				want := map[bool]int64{true: 1, false: 2}[test.same]
+				same, made := first.Value == second.Value, signer.made.Load()
+				if same != test.same || made != want {
+					t.Errorf("the same: %v, %d signatures", same, made)
+				}
+			})
 		})
 	}
 }
