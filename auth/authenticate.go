@@ -85,7 +85,8 @@ func (s *Server) authenticate(r *http.Request, req *tokenRequest) (authn.Subject
 	case err != nil:
 		return authn.Subject{}, authenticationProblem(err)
 	case subject.Anonymous():
-		return authn.Subject{}, errors.New("the authenticator returned a subject without a name")
+		err = errors.New("the authenticator returned a subject without a name")
+		return authn.Subject{}, authenticationProblem(err)
 	case !withPassword:
 		record.Credentials = "connection"
 	}
@@ -97,7 +98,7 @@ func (s *Server) authenticate(r *http.Request, req *tokenRequest) (authn.Subject
 	return subject, nil
 }
 
-func unauthorized(message string, cause error) *reply.Error {
+func unauthorized(message string, cause error) *reply.Problem {
 	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", "invalid_grant", message)
 	p.Cause = cause
 	return p

@@ -109,7 +109,7 @@ func BenchmarkRefresh(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var secret refresh.Secret
+	var secret authn.Secret
 	for range 1000 {
 		secret, _, err = tokens.Issue(b.Context(), alice, service, "bench")
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
-	"reflect"
 	"slices"
 	"time"
 
@@ -109,10 +108,8 @@ func (c *Config) check() error {
 		return errors.New("no service is configured")
 	case c.InsecureAnyService != nil && isNil(c.InsecureAnyService):
 		return errors.New("InsecureAnyService is a nil pointer")
-	case isNil(c.Authorizer):
+	case c.Authorizer == nil:
 		return errors.New("no authorizer is configured")
-	case c.Authenticator != nil && isNil(c.Authenticator):
-		return errors.New("the authenticator is a nil pointer or function")
 	case c.Timeout < 0:
 		return fmt.Errorf("negative timeout %v", c.Timeout)
 	case c.RefreshTokens != nil && !directory && !confirmer: // see authn.Confirm
@@ -123,12 +120,11 @@ func (c *Config) check() error {
 	return c.checkKeysNotShared()
 }
 
-// isNil reports whether v is nil or holds a nil pointer or function, which would panic at the first
-// request.
-func isNil(v any) bool {
-	value := reflect.ValueOf(v)
-	kind := value.Kind()
-	return v == nil || (kind == reflect.Pointer || kind == reflect.Func) && value.IsNil()
+// isNil reports whether there is no issuer. A nil *token.Issuer is what a program that ignores the
+// error of token.NewIssuer has.
+func isNil(issuer Issuer) bool {
+	pointer, ok := issuer.(*token.Issuer)
+	return issuer == nil || ok && pointer == nil
 }
 
 func (c *Config) checkKeysNotShared() error {

@@ -163,12 +163,12 @@ func TestNoMatchGrantsNothing(t *testing.T) {
 }
 
 // An authenticator that forgets the name would make everybody anonymous.
-func TestAuthenticatorWithoutASubjectIsABug(t *testing.T) {
+func TestASubjectWithoutANameIsAnOutage(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
 		cfg.RefreshTokens = nil
 		cfg.Authenticator = authn.Func(func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, nil })
 	})
-	f.get("service=registry.test&scope=repository:public/app:pull", "alice:wonderland").wantError(500, "UNKNOWN", "server_error")
+	f.get("service=registry.test&scope=repository:public/app:pull", "alice:wonderland").wantError(503, "UNAVAILABLE", "temporarily_unavailable")
 }
 
 // A subject beside an error does not count.

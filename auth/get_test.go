@@ -10,10 +10,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authn/throttle"
-	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/token"
 	"github.com/berthpass/registry-auth/token/refresh"
 	"github.com/berthpass/registry-auth/token/share"
@@ -313,10 +310,6 @@ func TestConfigIsCheckedAtStart(t *testing.T) {
 		"a service with a nil issuer":          {func(cfg *auth.Config) { cfg.Services["other"] = (*token.Issuer)(nil) }, "needs a name and an issuer"},
 		"any service with a nil issuer":        {func(cfg *auth.Config) { cfg.InsecureAnyService = (*token.Issuer)(nil) }, "InsecureAnyService"},
 		"no authorizer":                        {func(cfg *auth.Config) { cfg.Authorizer = nil }, "no authorizer"},
-		"an authorizer that is a nil function": {func(cfg *auth.Config) { cfg.Authorizer = authz.Func(nil) }, "no authorizer"},
-		"an authorizer that is a nil pointer":  {func(cfg *auth.Config) { cfg.Authorizer = (*acl.List)(nil) }, "no authorizer"},
-		"an authenticator that is nil":         {func(cfg *auth.Config) { cfg.Authenticator = (*static.Users)(nil) }, "authenticator"},
-		"a nil function that authenticates":    {func(cfg *auth.Config) { cfg.Authenticator = authn.Func(nil) }, "authenticator"},
 		"a negative timeout":                   {func(cfg *auth.Config) { cfg.Timeout = -1 }, "negative timeout"},
 		"a key of two services":                {func(cfg *auth.Config) { cfg.Services["other"] = issuer }, "share the key"},
 		"a key of two services, decorated":     {func(cfg *auth.Config) { cfg.Services["other"] = shared }, "share the key"},

@@ -32,7 +32,7 @@ func (s *Server) redeem(ctx context.Context, req *tokenRequest) (authn.Subject, 
 
 // refreshToken returns the refresh token of the answer, if any. Without the store, clients get
 // their access token and log in with the password again.
-func (s *Server) refreshToken(ctx context.Context, req *tokenRequest) (refresh.Secret, error) {
+func (s *Server) refreshToken(ctx context.Context, req *tokenRequest) (authn.Secret, error) {
 	record := req.record
 	if req.refreshToken != "" {
 		return s.keepRefreshToken(ctx, req)
@@ -53,7 +53,7 @@ func (s *Server) refreshToken(ctx context.Context, req *tokenRequest) (refresh.S
 // keepRefreshToken returns the same refresh token if the client asks for it: docker keeps the first
 // one forever. It redeems the token again, after the access token is signed. So a token that was
 // revoked meanwhile yields no access token that is younger than the revocation.
-func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (refresh.Secret, error) {
+func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (authn.Secret, error) {
 	_, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.record.Service)
 	if err != nil {
 		return "", refreshProblem(err)
@@ -66,7 +66,7 @@ func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (refre
 
 // issueRefreshToken makes a refresh token for a subject that can be confirmed when it is used. Any
 // other would be useless, and the client would discard the password for it.
-func (s *Server) issueRefreshToken(ctx context.Context, a *AuditRecord) (refresh.Secret, error) {
+func (s *Server) issueRefreshToken(ctx context.Context, a *AuditRecord) (authn.Secret, error) {
 	if _, err := authn.Confirm(ctx, s.config.Authenticator, a.Subject); err != nil {
 		return "", fmt.Errorf("confirm the subject: %w", err)
 	}

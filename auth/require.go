@@ -45,7 +45,7 @@ func Require(v *token.Verifier, challenge Challenge, next http.Handler) (http.Ha
 		return nil, errors.New("require tokens: the verifier is missing")
 	case challenge.Realm == "" || challenge.Service == "":
 		return nil, errors.New("require tokens: the challenge has no realm or no service")
-	case isNil(next):
+	case next == nil:
 		return nil, errors.New("require tokens: there is no handler to protect")
 	}
 	if challenge.Scopes == nil {
@@ -62,7 +62,7 @@ func Require(v *token.Verifier, challenge Challenge, next http.Handler) (http.Ha
 }
 
 // check returns the claims of the request's token, or why the request may not pass.
-func (c *Challenge) check(v *token.Verifier, r *http.Request) (token.Claims, *reply.Error) {
+func (c *Challenge) check(v *token.Verifier, r *http.Request) (token.Claims, *reply.Problem) {
 	needed, err := c.Scopes(r)
 	if err != nil {
 		return token.Claims{}, scopesProblem(err)
@@ -87,7 +87,7 @@ func (c *Challenge) check(v *token.Verifier, r *http.Request) (token.Claims, *re
 
 // problem is a 401 with the challenge. The reason is one of RFC 6750, section 3.1, or empty for a
 // request without a token.
-func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply.Error {
+func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply.Problem {
 	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", reason, message)
 	p.Challenge = "Bearer realm=" + reply.Quote(c.Realm) + ",service=" + reply.Quote(c.Service)
 	if len(needed) > 0 {
@@ -101,7 +101,7 @@ func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply
 
 // scopesProblem tells a malformed request, whose client reads why, from one that could not be
 // examined.
-func scopesProblem(err error) *reply.Error {
+func scopesProblem(err error) *reply.Problem {
 	malformed := (*scope.ParseError)(nil)
 	if errors.As(err, &malformed) || errors.Is(err, ErrMalformedRequest) {
 		return reply.New(http.StatusBadRequest, "NAME_INVALID", "invalid_request", err.Error())

@@ -38,7 +38,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return body, nil
 	}
-	audit := func(ctx context.Context, problem *reply.Error) {
+	audit := func(ctx context.Context, problem *reply.Problem) {
 		if problem != nil {
 			record.Status, record.Err = problem.Status, problem
 		}

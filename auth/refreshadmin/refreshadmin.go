@@ -94,7 +94,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	logger := reply.Logger(h.config.Logger)
 	record := Record{Time: time.Now(), Method: reply.Clip(r.Method), Status: http.StatusOK}
 	answer := func(r *http.Request) (any, error) { return h.answer(r, &record) }
-	audit := func(ctx context.Context, problem *reply.Error) {
+	audit := func(ctx context.Context, problem *reply.Problem) {
 		if problem != nil {
 			record.Status, record.Err = problem.Status, problem
 		}

@@ -53,7 +53,7 @@ type admin struct {
 	url     string
 	tokens  *refresh.Tokens
 	log     *lockedBuffer
-	text    map[string]refresh.Secret
+	text    map[string]authn.Secret
 	record  map[string]refresh.Record
 }
 
@@ -73,7 +73,7 @@ func allowRoot(r *http.Request) (string, error) {
 
 func newAdmin(t *testing.T, change ...func(*refreshadmin.Config)) *admin {
 	t.Helper()
-	a := &admin{t: t, log: &lockedBuffer{}, text: map[string]refresh.Secret{}, record: map[string]refresh.Record{}}
+	a := &admin{t: t, log: &lockedBuffer{}, text: map[string]authn.Secret{}, record: map[string]refresh.Record{}}
 	var err error
 	if a.tokens, err = refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}); err != nil {
 		t.Fatal(err)
@@ -333,7 +333,7 @@ func TestEveryRequestIsAudited(t *testing.T) {
 func TestABrokenStoreIsNoRevocation(t *testing.T) {
 	a := newAdmin(t, func(cfg *refreshadmin.Config) {
 		var err error
-		cfg.Tokens, err = refresh.New(refresh.Config{Store: brokenStore{}, Key: refresh.Secret(strings.Repeat("k", 32))})
+		cfg.Tokens, err = refresh.New(refresh.Config{Store: brokenStore{}, Key: authn.Secret(strings.Repeat("k", 32))})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -133,8 +133,8 @@ func TestSourceOfUsers(t *testing.T) {
 	}
 }
 
-// TestSubjectWithoutAName: a source that returns a subject without a name lets nobody in, and no client
-// reads 401. For a remembered password that is an outage, as [authn.Confirm] says.
+// TestSubjectWithoutAName: a source that returns a subject without a name lets nobody in, and no
+// client reads 401.
 func TestSubjectWithoutAName(t *testing.T) {
 	t.Parallel()
 	users := &faultyUsers{users: newUsers(t)}
@@ -145,8 +145,8 @@ func TestSubjectWithoutAName(t *testing.T) {
 	f.get(alice, "repository:public/app:pull").want(http.StatusServiceUnavailable, "UNAVAILABLE")
 	f.wantAudit(http.StatusServiceUnavailable, "a subject without a name")
 	for _, credentials := range []string{bob, "bob:wrong"} {
-		f.get(credentials, "repository:public/app:pull").want(http.StatusInternalServerError, "UNKNOWN")
-		f.wantAudit(http.StatusInternalServerError, "a subject without a name")
+		f.get(credentials, "repository:public/app:pull").want(http.StatusServiceUnavailable, "UNAVAILABLE")
+		f.wantAudit(http.StatusServiceUnavailable, "a subject without a name")
 	}
 	users.fault.Store(nil)
 	for _, credentials := range []string{alice, bob} {

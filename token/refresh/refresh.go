@@ -11,12 +11,7 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/internal/secret"
 )
-
-// A Secret is a string that must not be printed: a refresh token or a key. Packages fmt, log/slog
-// and encoding/json write *** instead; string(s) reads it.
-type Secret = secret.String
 
 // ErrInvalid means that a refresh token is not accepted: it is malformed, unknown, expired, revoked
 // or bound to another service. It does not say which, so that it gives an attacker no hint. A token
@@ -31,7 +26,7 @@ type Config struct {
 	// returned by [NewMemoryStore]; a random key is then generated. Servers that share a store need
 	// the same key; after a change, no token is accepted. Keep it outside the store, so that a
 	// stolen copy of the store is useless.
-	Key Secret
+	Key authn.Secret
 	// IdleLifetime is the maximum time between uses. The default is 30 days. A store need not write
 	// every use, so a token may expire up to a minute earlier.
 	IdleLifetime time.Duration
@@ -46,7 +41,7 @@ type Config struct {
 // Tokens issues, redeems and revokes refresh tokens. It is safe for concurrent use.
 type Tokens struct {
 	config Config // complete, but without the key
-	hash   func(text Secret) hash
+	hash   func(text authn.Secret) hash
 }
 
 // New returns Tokens that keep their records in config.Store, or an error that says what is wrong
@@ -70,7 +65,8 @@ func New(config Config) (*Tokens, error) {
 	config.IdleLifetime = orDefault(config.IdleLifetime, 30*day)
 	config.Lifetime = orDefault(config.Lifetime, 180*day)
 	config.MaxPerSubject = cmp.Or(config.MaxPerSubject, 100)
-	return &Tokens{config, func(text Secret) hash { // package fmt does not print what it captures
+	// A function, because package fmt does not print the key that it captures.
+	return &Tokens{config, func(text authn.Secret) hash {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(text))
 		return hash(mac.Sum(nil))
@@ -87,7 +83,7 @@ func orDefault(lifetime, fallback time.Duration) time.Duration {
 // error. ClientID names the client's software, as the client says.
 func (t *Tokens) Issue(
 	ctx context.Context, subject authn.Subject, service, clientID string,
-) (Secret, Record, error) {
+) (authn.Secret, Record, error) {
 	if subject.Anonymous() || service == "" {
 		return "", Record{}, errors.New("issue refresh token: the subject or service is missing")
 	}
@@ -108,7 +104,7 @@ func (t *Tokens) Issue(
 // Redeem checks a token, records its use and returns its record. It returns [ErrInvalid] if the
 // token is not accepted for service, and another error if the store fails. Call it before and after
 // the access token is signed, as the package comment explains.
-func (t *Tokens) Redeem(ctx context.Context, token Secret, service string) (Record, error) {
+func (t *Tokens) Redeem(ctx context.Context, token authn.Secret, service string) (Record, error) {
 	if !wellFormed(token) {
 		return Record{}, ErrInvalid
 	}

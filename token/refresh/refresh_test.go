@@ -27,7 +27,7 @@ const (
 
 func alice() authn.Subject { return authn.Subject{Name: "alice", Stamp: "s1"} }
 
-func key(letter string) refresh.Secret { return refresh.Secret(strings.Repeat(letter, 32)) }
+func key(letter string) authn.Secret { return authn.Secret(strings.Repeat(letter, 32)) }
 
 func newTokens(tb testing.TB, config refresh.Config) *refresh.Tokens {
 	tb.Helper()
@@ -41,7 +41,7 @@ func newTokens(tb testing.TB, config refresh.Config) *refresh.Tokens {
 	return tokens
 }
 
-func issue(tb testing.TB, tokens *refresh.Tokens) (refresh.Secret, refresh.Record) {
+func issue(tb testing.TB, tokens *refresh.Tokens) (authn.Secret, refresh.Record) {
 	tb.Helper()
 	text, record, err := tokens.Issue(tb.Context(), alice(), registry, "docker")
 	if err != nil {
@@ -156,7 +156,7 @@ func TestRedeemRefuses(t *testing.T) {
 	}
 	tests := []struct {
 		name    string
-		text    refresh.Secret
+		text    authn.Secret
 		service string
 	}{
 		{"a token for another service", text, "other.example.com"},
@@ -170,7 +170,7 @@ func TestRedeemRefuses(t *testing.T) {
 		{"a shorter token", text[:len(text)-1], registry},
 		{"a token with an added line break", text[:20] + "\n" + text[20:], registry},
 		{"a token with a line break inside", text[:20] + "\n" + text[21:], registry},
-		{"a megabyte", refresh.Secret(strings.Repeat("A", 1<<20)), registry},
+		{"a megabyte", authn.Secret(strings.Repeat("A", 1<<20)), registry},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestMalformedTokensDoNotReachTheStore(t *testing.T) {
 	for i := range len(text) { // prefix and checksum notice every change
 		changed := []byte(text)
 		changed[i] ^= 1
-		_, err := tokens.Redeem(t.Context(), refresh.Secret(changed), registry)
+		_, err := tokens.Redeem(t.Context(), authn.Secret(changed), registry)
 		if !errors.Is(err, refresh.ErrInvalid) {
 			t.Errorf("character %d changed: error %v", i, err)
 		}
@@ -320,7 +320,7 @@ func TestTokensOutliveTheProcessWithTheSameKey(t *testing.T) {
 	if _, err := restarted.Redeem(t.Context(), text, registry); err != nil {
 		t.Errorf("with the same key: %v", err)
 	}
-	for name, key := range map[string]refresh.Secret{"another key": key("b"), "a random key": ""} {
+	for name, key := range map[string]authn.Secret{"another key": key("b"), "a random key": ""} {
 		tokens := newTokens(t, refresh.Config{Store: store, Key: key})
 		_, err := tokens.Redeem(t.Context(), text, registry)
 		if !errors.Is(err, refresh.ErrInvalid) {
@@ -434,7 +434,7 @@ func FuzzRedeem(f *testing.F) {
 	f.Add("rt1_" + strings.Repeat("A", 48))
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
-		record, err := tokens.Redeem(t.Context(), refresh.Secret(text), registry)
+		record, err := tokens.Redeem(t.Context(), authn.Secret(text), registry)
 		switch {
 		case text == string(issued):
 			if err != nil || record.Subject.Name != "alice" {

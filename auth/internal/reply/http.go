@@ -37,7 +37,7 @@ func JSON(w http.ResponseWriter, status int, body any) {
 func Serve(
 	w http.ResponseWriter, r *http.Request, timeout time.Duration, logger *slog.Logger,
 	answer func(r *http.Request) (body any, err error),
-	audit func(ctx context.Context, problem *Error),
+	audit func(ctx context.Context, problem *Problem),
 ) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
@@ -63,7 +63,7 @@ func Serve(
 }
 
 // recovered calls do and returns its error as a problem. A panic is logged with its stack.
-func recovered(ctx context.Context, logger *slog.Logger, do func() error) (p *Error) {
+func recovered(ctx context.Context, logger *slog.Logger, do func() error) (p *Problem) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			logger.LogAttrs(ctx, slog.LevelError, "panic while answering a request",

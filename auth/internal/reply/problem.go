@@ -1,4 +1,4 @@
-// Package reply holds what the HTTP handlers in and below package auth share: errors and their
+// Package reply holds what the HTTP handlers in and below package auth share: problems and their
 // answers, and client-supplied text in logs.
 package reply
 
@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// An Error is an error and its HTTP answer, with the codes of both protocols that clients speak:
+// A Problem is an error and its HTTP answer, with the codes of both protocols that clients speak:
 // the registry's (distribution, "Errors") and OAuth2's (RFC 6749, section 5.2).
-type Error struct {
+type Problem struct {
 	Status  int
 	Code    string
 	OAuth   string
@@ -25,27 +25,27 @@ type Error struct {
 	RetryAfter time.Duration // of a 429 or 503
 }
 
-func (p *Error) Error() string {
+func (p *Problem) Error() string {
 	if p.Cause != nil {
 		return p.Message + ": " + p.Cause.Error()
 	}
 	return p.Message
 }
 
-func (p *Error) Unwrap() error { return p.Cause }
+func (p *Problem) Unwrap() error { return p.Cause }
 
 // New returns a problem without a cause.
-func New(status int, code, oauth, message string) *Error {
-	return &Error{Status: status, Code: code, OAuth: oauth, Message: message}
+func New(status int, code, oauth, message string) *Problem {
+	return &Problem{Status: status, Code: code, OAuth: oauth, Message: message}
 }
 
 // Invalid is a request that its client has to change.
-func Invalid(message string) *Error {
+func Invalid(message string) *Problem {
 	return New(http.StatusBadRequest, "INVALID_REQUEST", "invalid_request", message)
 }
 
 // MethodNotAllowed is a request with a method that is not in allow, such as "GET, POST".
-func MethodNotAllowed(allow string) *Error {
+func MethodNotAllowed(allow string) *Problem {
 	p := New(http.StatusMethodNotAllowed, "UNSUPPORTED", "invalid_request",
 		"the method is not one of "+allow)
 	p.Allow = allow
@@ -53,7 +53,7 @@ func MethodNotAllowed(allow string) *Error {
 }
 
 // Unavailable is a failure of something that the request needs. Clients keep their credentials.
-func Unavailable(message string, cause error) *Error {
+func Unavailable(message string, cause error) *Problem {
 	p := New(http.StatusServiceUnavailable, "UNAVAILABLE", "temporarily_unavailable",
 		message+", try again later")
 	p.Cause, p.RetryAfter = cause, 5*time.Second // short, because a person may wait
@@ -61,8 +61,8 @@ func Unavailable(message string, cause error) *Error {
 }
 
 // From returns the problem in err. Any other error is a bug of ours and becomes a 500.
-func From(err error) *Error {
-	if p := (*Error)(nil); err == nil || errors.As(err, &p) {
+func From(err error) *Problem {
+	if p := (*Problem)(nil); err == nil || errors.As(err, &p) {
 		return p
 	}
 	p := New(http.StatusInternalServerError, "UNKNOWN", "server_error", "internal error")
@@ -84,7 +84,7 @@ func Level(status int) slog.Level {
 
 // Write sends the answer. Its body serves clients that read "errors" (docker, containerd, oras,
 // regclient) and those that read "error" (OAuth2, RFC 6749, section 5.2).
-func (p *Error) Write(w http.ResponseWriter) {
+func (p *Problem) Write(w http.ResponseWriter) {
 	if p.Allow != "" {
 		w.Header().Set("Allow", p.Allow)
 	}
