@@ -13,7 +13,7 @@ import (
 
 // A Problem is an error and its HTTP answer, with the codes of both protocols that clients speak:
 // the registry's (distribution, "Errors") and OAuth2's (RFC 6749, section 5.2).
-type Problem struct {
+type Problem struct { //nolint:errname // the term of RFC 9457
 	Status  int
 	Code    string
 	OAuth   string
