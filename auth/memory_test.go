@@ -17,14 +17,12 @@ import (
 // The most that one request may allocate, from the handler to its record in the log. Package
 // net/http adds its buffers, and the header of at most 32 KiB.
 const (
-	mostForALegalRequest    = 320 << 10
+	mostForALegalRequest    = 304 << 10
 	mostForAnIllegalRequest = 128 << 10
-	// A request whose scopes are all parsed before it is refused.
-	mostForARefusedRequest = 144 << 10
 	// A hundred scopes with sixteen actions each, where registries know four, make a token of 56
 	// KiB, which no header takes. They are legal and granted, and are held as text and as lists on
 	// their way to the policy, the token and the log.
-	mostForAnAbsurdRequest = 1 << 20
+	mostForAnAbsurdRequest = 896 << 10
 
 	maxActions = 16 // of a scope, in package scope
 )
@@ -74,11 +72,11 @@ func TestMemoryOfARequest(t *testing.T) {
 		"illegal: a form of many other parameters": {"", many("%d=&", 5000), "", 400, mostForAnIllegalRequest},
 		"illegal: a form that is too long":         {"", password + long("a", 1<<20), "", 413, mostForAnIllegalRequest},
 		"illegal: a form of parameters in escapes": {"", many("%%61%061d=%%62&", 398), "", 400, mostForAnIllegalRequest},
-		"refused: a wrong password for scopes":     {"", wrong + absurd, "", 401, mostForARefusedRequest},
+		"refused: a wrong password for scopes":     {"", wrong + absurd, "", 401, mostForAnIllegalRequest},
 		"refused: a wrong password for commas":     {"", wrong + long("a:b:"+long("a,,", 500)+"+", 32<<10-200), "", 401, mostForAnIllegalRequest},
 		"refused: all of it, a wrong password":     {"", wrong + scopesOf(100, 0, maxActions, 1) + many("&"+long("%%61", 40)+"%05d="+long("%%62", 36), 375), "", 401, mostForALegalRequest},
 		"refused: a password as long as may be":    {"", strings.Replace(wrong, "wrong", long("x", 8<<10), 1) + hundred, "", 401, mostForAnIllegalRequest},
-		"refused: no service for scopes":           {"", "grant_type=password&username=alice&password=wonderland&service=x&scope=" + absurd, "", 400, mostForARefusedRequest},
+		"refused: no service for scopes":           {"", "grant_type=password&username=alice&password=wonderland&service=x&scope=" + absurd, "", 400, mostForAnIllegalRequest},
 		"refused: an endless name and password":    {ask, "", "Basic " + long("QUJD", 30<<10), 401, mostForAnIllegalRequest},
 	} {
 		t.Run(name, func(t *testing.T) {

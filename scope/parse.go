@@ -124,7 +124,7 @@ func parseType(s string) (typ, reason string) {
 }
 
 func parseActions(s string) (actions []string, reason string) {
-	actions = []string{} // not null in JSON
+	actions = make([]string, 0, min(strings.Count(s, ",")+1, maxActions)) // [] in JSON, not null
 	for action := range strings.SplitSeq(s, ",") {
 		if action == "" || slices.Contains(actions, action) {
 			continue
