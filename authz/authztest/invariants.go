@@ -22,8 +22,8 @@ import (
 //   - It gives the same answer to a request alone and in a batch (checked on a sample).
 //   - It neither panics nor returns an error, even for names that no registry accepts.
 //
-// CheckInvariants batches requests, so a remote engine gets few calls. Options change each request
-// before the policy sees it, for example to set a service.
+// The names of resources are fixed: [Run] tests your own. CheckInvariants batches requests, so a
+// remote engine gets few calls. Options change each request, for example to set a service.
 func CheckInvariants(
 	t *testing.T, policy authz.Authorizer, subjects []authn.Subject,
 	options ...func(*authz.Request),
@@ -106,10 +106,8 @@ func violations(ctx context.Context, policy authz.Authorizer, requests []authz.R
 	var found []string
 	for i, r := range requests {
 		d := decisions[i]
-		tooMuch := slices.DeleteFunc(slices.Clone(d.Actions), r.Scope.Has)
-		if len(tooMuch) > 0 && !d.NoMatch {
-			found = append(found, fmt.Sprintf("%s: granted %q, which was not requested (%s)",
-				describe(r), tooMuch, orNone(d.Reason)))
+		if failure := unrequested(r, d); failure != "" {
+			found = append(found, failure)
 		}
 		if !same(d, again[i]) {
 			found = append(found, fmt.Sprintf("%s: answered %s, but %s when asked again",

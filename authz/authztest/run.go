@@ -31,10 +31,9 @@ func As(subject authn.Subject, grants Grants) Case {
 	return Case{Subject: subject, Grants: grants}
 }
 
-// Run makes each request of the cases in a subtest and compares the actions that a token would
-// contain: the policy's answer without actions that were not requested, and nothing for NoMatch. An
-// error of the policy, a malformed scope, or an expected action that is not requested also fails
-// the test.
+// Run makes each request of the cases in a subtest and compares the actions that the policy grants,
+// which are none for NoMatch. An error of the policy, an action that was not requested and a
+// malformed scope also fail the test.
 //
 // If policy is an [authz.BatchAuthorizer], Run also sends all requests in one batch and expects the
 // same answers. Options change each request before the policy sees it.
@@ -99,6 +98,9 @@ func check(ctx context.Context, policy authz.Authorizer, r authz.Request, want [
 		return fmt.Sprintf("%s: no decision: %v", describe(r), err)
 	}
 	d := decisions[0]
+	if failure := unrequested(r, d); failure != "" {
+		return failure
+	}
 	if slices.Equal(granted(r, d), want) {
 		return ""
 	}
@@ -107,6 +109,16 @@ func check(ctx context.Context, policy authz.Authorizer, r authz.Request, want [
 	}
 	return fmt.Sprintf("%s\n  granted:  %s\n  expected: %s\n  reason:   %s",
 		describe(r), list(granted(r, d)), list(want), orNone(d.Reason))
+}
+
+// unrequested returns why a decision grants too much for any request, or "".
+func unrequested(r authz.Request, d authz.Decision) string {
+	tooMuch := slices.DeleteFunc(slices.Clone(d.Actions), r.Scope.Has)
+	if d.NoMatch || len(tooMuch) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: granted %q, which was not requested (%s)", describe(r), tooMuch,
+		orNone(d.Reason))
 }
 
 // granted returns the actions that the token server would put into a token.

@@ -25,8 +25,12 @@ func down() authz.Authorizer {
 }
 
 func TestRunReportsWrongAnswers(t *testing.T) {
-	pull := policyFunc(func(authz.Request) authz.Decision {
-		return authz.Decision{Actions: []string{"pull", "delete"}, Reason: "rule 7"}
+	pull := policyFunc(func(r authz.Request) authz.Decision {
+		allowed := r.Scope.Intersect([]string{"pull", "delete"})
+		return authz.Decision{Actions: allowed.Actions, Reason: "rule 7"}
+	})
+	greedy := policyFunc(func(authz.Request) authz.Decision {
+		return authz.Decision{Actions: []string{"pull", "delete"}, Reason: "rule 8"}
 	})
 	noMatch := policyFunc(func(authz.Request) authz.Decision {
 		return authz.Decision{Actions: []string{"pull"}, NoMatch: true}
@@ -39,7 +43,9 @@ func TestRunReportsWrongAnswers(t *testing.T) {
 	}{
 		{"the expected answer", pull, "repository:a:pull,push", "pull", nil},
 		{"the order does not matter", pull, "repository:a:delete,pull", "pull, delete", nil},
-		{"actions beyond the request do not count", pull, "repository:a:pull", "pull", nil},
+		{"an action that was not requested", greedy, "repository:a:pull", "pull", []string{
+			`granted ["delete"], which was not requested`, "rule 8",
+		}},
 		{"no match grants nothing", noMatch, "repository:a:pull", "", nil},
 		{"too much", pull, "repository:a:delete,pull", "pull", []string{
 			`alice asks for "repository:a:delete,pull"`,

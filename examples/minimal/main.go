@@ -22,7 +22,7 @@ func main() {
 	server := must(auth.NewServer(auth.Config{
 		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
 		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
-		Authorizer:    authz.First(authz.PublicPull("public"), authz.OwnNamespace()),
+		Authorizer:    authz.OwnNamespace(), // alice may pull and push alice/app
 		RefreshTokens: must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})),
 	}))
 	http.Handle("/token", server)
