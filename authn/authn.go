@@ -68,7 +68,7 @@ type Directory interface {
 // Confirm takes a subject that Authenticate returned, of which only Name, Kind, Stamp and Limit are
 // as they were; let Stamp identify the credentials. It returns the current subject with the current
 // Limit of the same credentials. The rules of [Directory] apply. [ErrNoMatch] means that another
-// source may know the subject, so a [Chain] goes on, and [ErrRejected] that the credentials are gone.
+// source may know the subject: a [Chain] goes on. [ErrRejected] means that the credentials are gone.
 type Confirmer interface {
 	Confirm(ctx context.Context, remembered Subject) (Subject, error)
 }
