@@ -56,10 +56,10 @@ func TestRequireRefusesMissingArguments(t *testing.T) {
 		next      http.Handler
 		want      string // a part of the error
 	}{
-		"no verifier":           {nil, sound, next, "verifier"},
-		"no realm":              {verifier, auth.Challenge{Service: service}, next, "realm"},
-		"no service":            {verifier, auth.Challenge{Realm: realm}, next, "service"},
-		"no handler":            {verifier, sound, nil, "handler"},
+		"no verifier": {nil, sound, next, "verifier"},
+		"no realm":    {verifier, auth.Challenge{Service: service}, next, "realm"},
+		"no service":  {verifier, auth.Challenge{Realm: realm}, next, "service"},
+		"no handler":  {verifier, sound, nil, "handler"},
 	} {
 		handler, err := auth.Require(test.verifier, test.challenge, test.next)
 		if err == nil || handler != nil || !strings.Contains(err.Error(), test.want) {
