@@ -12,69 +12,71 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// An AuditRecord says what a token request asked for and what became of it. It holds no secret.
-// Some of its texts are the client's choice: print them quoted, as log/slog does.
+// An AuditRecord describes a token request and its outcome. It holds no secret. The client chooses
+// some of its texts, such as Username and Service: quote them in logs, as LogValue does.
 type AuditRecord struct {
-	Time     time.Time     // when the request came
-	Duration time.Duration // until its answer was ready
+	Time     time.Time     // when the request arrived
+	Duration time.Duration // until the answer was ready
 	Status   int           // of the answer; 200 means that a token was issued
-	// Credentials are those that the client presented: "none"; "connection" for none but a
-	// connection that the authenticator knows, such as by its certificate; "basic" for a GET with
-	// HTTP Basic; "password" or "refresh_token" for a POST; and "" for a request that is neither.
+	// Credentials is the kind of the client's credentials: "basic" for a GET with HTTP Basic;
+	// "password" or "refresh_token" for a POST; "connection" if the authenticator recognized the
+	// connection, such as by its certificate; "none"; or "" if the kind could not be determined.
 	Credentials string
-	// Username is the name that the client presented, whether it is proved or not.
+	// Username is the user name in the request, verified only if there is a Subject.
 	Username string
-	// Subject is the authenticated subject, or the zero value.
+	// Subject is the authenticated subject, or the zero value if there is none.
 	Subject authn.Subject
-	// Service and ClientID are as the client sent them, cut if they are very long.
+	// Service is the requested service or the default, truncated if it is very long. ClientID is
+	// the client's own name for itself.
 	Service, ClientID string
 	// RemoteAddr is the client's address, or the zero Addr when it is not known.
 	RemoteAddr netip.Addr
-	// Decisions has one entry for each requested resource, if there was a decision.
+	// Decisions has one entry for each requested resource, unless the request failed earlier.
 	Decisions []ScopeDecision
-	// Malformed are the requested scopes that were left out because they cannot be read.
+	// Malformed are the requested scopes that were ignored because they are malformed.
 	Malformed []*scope.ParseError
 	// TokenID is the "jti" of the issued token.
 	TokenID string
-	// RefreshTokenID is the ID for the revocation of the refresh token that was used or issued.
+	// RefreshTokenID identifies the refresh token that was used or issued. Revoke it by this ID.
 	RefreshTokenID     string
-	RefreshTokenIssued bool // it is a new one
-	// RefreshTokenErr is why the client got no refresh token although it asked for one and got an
-	// access token: the store cannot write, or the subject cannot be confirmed later.
+	RefreshTokenIssued bool // true if it was issued, false if it was used
+	// RefreshTokenErr is the reason if the client asked for a refresh token but got an access token
+	// only: the store failed, or the subject cannot be confirmed later.
 	RefreshTokenErr error
-	// Err is why no token was issued, with causes that the client did not read, or nil.
+	// Err is the reason if no token was issued. Its causes were not sent to the client.
 	Err error
 }
 
-// A ScopeDecision says what was asked for on one resource, what was granted, and why.
+// A ScopeDecision is the decision about one requested resource.
 type ScopeDecision struct {
 	Asked   scope.Scope
 	Granted []string
-	// Reason is the authorizer's. If the limit of the credential removed an action, it says so.
+	// Reason is the authorizer's reason, with a note if the subject's Limit removed an action.
 	Reason string
-	// Dropped are actions that the authorizer granted although nobody asked for them. That is a
-	// mistake of the authorizer, and without effect.
+	// Dropped are actions that the authorizer allowed although they were not requested. They were
+	// not granted, but the authorizer has a bug.
 	Dropped []string
 }
 
-// Log writes the record as a [Config] without Audit does: a line "token request" of the record's
-// level, with the record as "request".
+// Log logs the record like a [Server] without an Audit function: with the message "token request",
+// the level of Level, and the record as the attribute "request".
 func (a AuditRecord) Log(ctx context.Context, logger *slog.Logger) {
 	logger.LogAttrs(ctx, a.Level(), "token request", slog.Any("request", a))
 }
 
-// Level says how serious the record is: an error when something on our side is broken, a warning
-// for a refusal, a missing refresh token, and an authorizer that grants more than was asked for.
+// Level returns the level of the record in a log: error if the server or something that it needs
+// failed; warning if the request was refused or its client hung up, if a refresh token is missing,
+// or if the authorizer allowed unrequested actions; and info otherwise.
 func (a AuditRecord) Level() slog.Level {
-	level := reply.Level(a.Status)
+	level := reply.Level(a.Status, a.Err)
 	if a.RefreshTokenErr != nil || len(a.dropped()) > 0 {
 		level = max(level, slog.LevelWarn)
 	}
 	return level
 }
 
-// LogValue implements [slog.LogValuer]. Empty fields are left out, and texts with invisible
-// characters are quoted.
+// LogValue implements [slog.LogValuer]. It omits empty fields and quotes texts with invisible
+// characters.
 func (a AuditRecord) LogValue() slog.Value {
 	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs, slog.Int("status", a.Status), slog.Duration("duration", a.Duration))
@@ -108,7 +110,7 @@ func (a AuditRecord) LogValue() slog.Value {
 	return reply.Group(attrs, a.RemoteAddr, a.Err)
 }
 
-// loggedDecision is a decision in the log: short, and the same in text and JSON.
+// loggedDecision is the short form of a decision in the log, the same in text and JSON.
 type loggedDecision struct {
 	Asked   string   `json:"asked"`
 	Granted []string `json:"granted"`
@@ -123,7 +125,7 @@ func logDecisions(decisions []ScopeDecision) []loggedDecision {
 	return logged
 }
 
-// dropped lists what the authorizer granted although nobody asked for it, as scopes.
+// dropped returns the Dropped actions of all decisions as scopes.
 func (a *AuditRecord) dropped() (scopes []string) {
 	for _, d := range a.Decisions {
 		if len(d.Dropped) > 0 {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -237,5 +239,31 @@ func TestAuditRecordLogsItself(t *testing.T) {
 	record.Log(t.Context(), logger)
 	if b.Len() > 0 {
 		t.Errorf("below the level, and logged: %s", b.String())
+	}
+}
+
+// Anybody can hang up, so that is no error of the server. A dependency that is too slow is one.
+func TestAClientThatHangsUpIsNoOutage(t *testing.T) {
+	for name, test := range map[string]struct {
+		hangUp bool
+		want   slog.Level
+	}{
+		"the client hangs up":        {true, slog.LevelWarn},
+		"the authorizer is too slow": {false, slog.LevelError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newLocalFixture(t, func(cfg *auth.Config) { cfg.Timeout = 20 * time.Millisecond })
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if test.hangUp {
+				cancel()
+			}
+			target := "/token?service=registry.test&scope=repository:test/hang:pull"
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+			f.handler.ServeHTTP(httptest.NewRecorder(), r)
+			if got := f.recorded; len(got) != 1 || got[0].Status != 503 || got[0].Level() != test.want {
+				t.Errorf("recorded %+v, want one 503 of level %v", got, test.want)
+			}
+		})
 	}
 }

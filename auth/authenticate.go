@@ -13,28 +13,28 @@ import (
 	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
-// The longest credentials that an authenticator is asked about.
+// The longest credentials that are passed to an authenticator.
 const (
 	maxUsernameBytes = 255
-	maxPasswordBytes = 8 << 10 // a JWT or a cloud's JSON key can be the password
+	maxPasswordBytes = 8 << 10 // a password can be a JWT or a cloud's JSON key
 )
 
-// No message depends on whether the user exists.
+// No message reveals whether a user exists.
 const (
 	messageWrong    = "incorrect username or password"
 	messageRequired = "authentication required"
-	messageAccount  = "the account parameter is not the user who authenticates"
+	messageAccount  = "the account parameter does not match the user name"
 )
 
-// readBasic reads HTTP Basic credentials (RFC 7617). A request without any is anonymous.
-// Credentials that cannot be read are refused and never count as none.
+// readBasic reads HTTP Basic credentials (RFC 7617). A request without the header is anonymous;
+// one with an unreadable header is refused.
 func (req *tokenRequest) readBasic(r *http.Request) error {
 	switch values := r.Header.Values("Authorization"); {
 	case len(values) == 0:
 		return nil
 	case len(values) > 1:
 		return reply.Invalid("more than one Authorization header")
-	case values[0] == "": // a script's unset variable, and no credentials that could be wrong
+	case values[0] == "": // such as by an unset variable: no credentials, so no 401
 		return reply.Invalid("the Authorization header is empty")
 	}
 	req.record.Credentials = "basic"
@@ -46,9 +46,9 @@ func (req *tokenRequest) readBasic(r *http.Request) error {
 	return nil
 }
 
-// wellFormed reports whether an authenticator may see these credentials. It keeps away empty
-// passwords, with which an LDAP bind succeeds, characters that other systems cut, fold, replace or
-// split at, and very long texts.
+// wellFormed reports whether the credentials may be passed to an authenticator. It rejects empty
+// passwords, with which an LDAP bind succeeds, characters that other systems fold, replace,
+// truncate or split at, and very long texts.
 func wellFormed(username string, password authn.Secret) bool {
 	colonOrControl := func(r rune) bool { return r == ':' || unicode.IsControl(r) }
 	return username != "" && len(username) <= maxUsernameBytes && utf8.ValidString(username) &&
@@ -57,7 +57,7 @@ func wellFormed(username string, password authn.Secret) bool {
 		utf8.ValidString(string(password)) && !strings.ContainsRune(string(password), 0)
 }
 
-// authenticate returns the subject of a request, with any kind of credentials.
+// authenticate returns the subject of a request with credentials of any kind.
 func (s *Server) authenticate(r *http.Request, req *tokenRequest) (authn.Subject, error) {
 	record := req.record
 	if req.refreshToken != "" {
@@ -90,8 +90,8 @@ func (s *Server) authenticate(r *http.Request, req *tokenRequest) (authn.Subject
 	case !withPassword:
 		record.Credentials = "connection"
 	}
-	// With a password, the account was compared with the user name, which the source of users may
-	// spell otherwise.
+	// With a password, parseGet has compared the account with the user name. The subject's name may
+	// be spelled differently.
 	if !withPassword && req.account != "" && req.account != subject.Name {
 		return authn.Subject{}, reply.Invalid(messageAccount)
 	}
@@ -104,9 +104,9 @@ func unauthorized(message string, cause error) *reply.Problem {
 	return p
 }
 
-// authenticationProblem tells wrong credentials from credentials that were not checked. Only the
-// former is 401: clients that read 401 discard their credentials. A throttled login is not 401
-// either, which containerd would answer with a second attempt.
+// authenticationProblem tells wrong credentials from unchecked ones. Only wrong ones are 401, after
+// which clients discard them. A throttled login is not 401 either, because containerd would try
+// again at once.
 func authenticationProblem(err error) error {
 	if throttled := (*throttle.Error)(nil); errors.As(err, &throttled) {
 		p := reply.New(http.StatusTooManyRequests, "TOOMANYREQUESTS", "temporarily_unavailable",

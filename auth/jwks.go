@@ -9,14 +9,14 @@ import (
 )
 
 // JWKS returns a handler that serves the public keys of a set as a JSON Web Key Set (RFC 7517,
-// section 5), for distribution's "jwks" setting and for other verifiers. It shows a changed key set
-// at once. It panics if keys is nil.
+// section 5), the format of distribution's "jwks" file and of other verifiers. Each answer has the
+// current keys, but caches may keep it for a minute. JWKS panics if keys is nil.
 //
-// Serve each service's keys under a URL of their own. A document with the keys of several services
-// would make each registry accept the tokens of all.
+// Serve each service's keys under a URL of their own. With the keys of several services in one set,
+// a registry that checks only the signature accepts the tokens of all.
 func JWKS(keys *token.KeySet) http.Handler {
 	if keys == nil {
-		panic("JWKS of a nil key set")
+		panic("auth.JWKS: the key set is nil")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), defaultTimeout)
@@ -27,7 +27,7 @@ func JWKS(keys *token.KeySet) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
-		w.Header().Set("Cache-Control", "public, max-age=60") // so publish a key before it signs
+		w.Header().Set("Cache-Control", "public, max-age=60") // so publish keys early
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		_, _ = w.Write(keys.JWKS())
 	})

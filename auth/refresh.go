@@ -11,9 +11,9 @@ import (
 	"github.com/berthpass/registry-auth/token/refresh"
 )
 
-// redeem returns the subject of a refresh token as it is now. A subject that was removed, disabled
-// or given another password gets nothing. The token is not revoked for that, so that a directory
-// that is wrong for a while logs nobody out.
+// redeem returns the current subject of a refresh token. It refuses a subject that was removed,
+// disabled or given another password, but does not revoke the token, so that a temporary mistake of
+// the directory logs nobody out.
 func (s *Server) redeem(ctx context.Context, req *tokenRequest) (authn.Subject, error) {
 	if s.config.RefreshTokens == nil {
 		return authn.Subject{}, unsupportedGrantType()
@@ -30,8 +30,8 @@ func (s *Server) redeem(ctx context.Context, req *tokenRequest) (authn.Subject, 
 	return subject, nil
 }
 
-// refreshToken returns the refresh token of the answer, if any. Without the store, clients get
-// their access token and log in with the password again.
+// refreshToken returns the refresh token for the answer, if any. If none can be issued, the client
+// still gets its access token and logs in with the password again later.
 func (s *Server) refreshToken(ctx context.Context, req *tokenRequest) (authn.Secret, error) {
 	record := req.record
 	if req.refreshToken != "" {
@@ -50,9 +50,9 @@ func (s *Server) refreshToken(ctx context.Context, req *tokenRequest) (authn.Sec
 	return issued, nil
 }
 
-// keepRefreshToken returns the same refresh token if the client asks for it: docker keeps the first
-// one forever. It redeems the token again, after the access token is signed. So a token that was
-// revoked meanwhile yields no access token that is younger than the revocation.
+// keepRefreshToken returns the same refresh token if the client asks for one, because docker never
+// replaces its first. It redeems the token again, after the access token is signed: if the token
+// was revoked in between, the access token is not sent.
 func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (authn.Secret, error) {
 	_, err := s.config.RefreshTokens.Redeem(ctx, req.refreshToken, req.record.Service)
 	if err != nil {
@@ -64,8 +64,8 @@ func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (authn
 	return req.refreshToken, nil
 }
 
-// issueRefreshToken makes a refresh token for a subject that can be confirmed when it is used. Any
-// other would be useless, and the client would discard the password for it.
+// issueRefreshToken issues a refresh token if the subject can be confirmed. Otherwise the token
+// would be useless, and the client would have discarded the password for it.
 func (s *Server) issueRefreshToken(ctx context.Context, a *AuditRecord) (authn.Secret, error) {
 	if _, err := authn.Confirm(ctx, s.config.Authenticator, a.Subject); err != nil {
 		return "", fmt.Errorf("confirm the subject: %w", err)
@@ -78,14 +78,14 @@ func (s *Server) issueRefreshToken(ctx context.Context, a *AuditRecord) (authn.S
 	return issued, nil
 }
 
-// refreshProblem is authenticationProblem for a refresh token and its subject. A subject that can
-// no longer be confirmed is gone.
+// refreshProblem is authenticationProblem for a refresh token and its subject. A subject that
+// cannot be confirmed any more must log in again.
 func refreshProblem(err error) error {
 	for _, gone := range []error{
 		refresh.ErrInvalid, authn.ErrNoMatch, authn.ErrRejected, authn.ErrNoLookup,
 	} {
 		if errors.Is(err, gone) {
-			return unauthorized("the refresh token is not valid (any more), log in again", err)
+			return unauthorized("the refresh token is not valid, log in again", err)
 		}
 	}
 	return reply.Unavailable("the refresh token cannot be checked at the moment", err)

@@ -12,12 +12,12 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// ErrMalformedRequest means that nobody can say which scopes a request needs, since the request
-// itself is wrong.
+// ErrMalformedRequest means that a request is malformed or ambiguous, so that its scopes cannot be
+// determined. [RegistryScopes] returns it, and [Require] answers it with 400.
 var ErrMalformedRequest = errors.New("malformed request")
 
 // repositoryPath matches from the end, since a component of the repository's name may be "blobs" or
-// "tags". Its groups are the name and an upload.
+// "tags". Its groups are the name and, for an upload, the rest.
 var repositoryPath = regexp.MustCompile(`^/v2/(.+)/` +
 	`(?:(blobs/uploads(?:/[^/]*)?)|(?:manifests|blobs|tags|referrers)/[^/]+)$`)
 
@@ -26,12 +26,13 @@ var repositoryPath = regexp.MustCompile(`^/v2/(.+)/` +
 //
 //   - /v2/: none, only a valid token
 //   - /v2/_catalog: registry:catalog:*
-//   - /v2/<name>/(manifests|blobs|tags|referrers)/…: pull for GET and HEAD, pull and push for POST,
-//     PUT and PATCH, delete for DELETE; everything about an upload needs pull and push
-//   - a cross-repository mount, ?mount=<digest>&from=<other>: also pull on the other repository
+//   - /v2/<name>/(manifests|blobs|tags|referrers)/…: pull for GET and HEAD, delete for DELETE,
+//     pull and push for any other method
+//   - /v2/<name>/blobs/uploads/…: pull and push for any method; a cross-repository mount,
+//     ?mount=<digest>&from=<other>, also needs pull on the other repository
 //
-// An error wraps [ErrMalformedRequest] or a *[scope.ParseError]. Such a request is malformed or
-// ambiguous and must not reach the registry.
+// Any other path is an error, and so is a request that a registry may read differently. The error
+// wraps [ErrMalformedRequest] or a *[scope.ParseError]. The request must not reach the registry.
 func RegistryScopes(r *http.Request) ([]scope.Scope, error) {
 	match := repositoryPath.FindStringSubmatch(r.URL.Path)
 	switch p := r.URL.Path; {
@@ -44,7 +45,7 @@ func RegistryScopes(r *http.Request) ([]scope.Scope, error) {
 	case p == "/v2/_catalog":
 		return scopeOf(scope.TypeRegistry, "catalog", scope.ActionAll)
 	case match == nil:
-		return nil, fmt.Errorf("%w: not one of the registry API", ErrMalformedRequest)
+		return nil, fmt.Errorf("%w: the path is not part of the registry API", ErrMalformedRequest)
 	}
 	name, upload := match[1], match[2] != ""
 	switch {
@@ -85,7 +86,7 @@ func uploadScopes(r *http.Request, name string) ([]scope.Scope, error) {
 func scopeOf(resourceType, name, actions string) ([]scope.Scope, error) {
 	s, err := scope.Parse(resourceType + ":" + name + ":" + actions)
 	if err != nil {
-		return nil, fmt.Errorf("which scope the request needs: %w", err)
+		return nil, fmt.Errorf("the scope of the request: %w", err)
 	}
 	return []scope.Scope{s}, nil
 }

@@ -15,25 +15,25 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// The limits of a request. Real ones need a hundredth of it.
+// The limits of a request. Real requests need a hundredth of them.
 const (
 	maxRequestBytes = 32 << 10 // of a query or a body
-	maxParameters   = 400      // each scope may be one, and unknown ones are ignored
+	maxParameters   = 400      // including unknown ones, which are ignored
 	maxScopes       = 100
 )
 
-// A tokenRequest is what a client asks for, by either method.
+// A tokenRequest is the parsed form of a GET or a POST.
 type tokenRequest struct {
-	record       *AuditRecord // with the user name, the service and the client
+	record       *AuditRecord // also holds the user name, the service and the client
 	password     authn.Secret
-	refreshToken authn.Secret // not empty if it was presented
+	refreshToken authn.Secret // empty if there is none
 	account      string
 	scopes       []scope.Scope // at most maxScopes
 	offline      bool          // the client asks for a refresh token
 	oauth        bool          // a POST
 }
 
-// parseGet reads the query, and credentials by HTTP Basic (distribution's specification).
+// parseGet reads the query and HTTP Basic credentials (distribution's specification).
 func (req *tokenRequest) parseGet(r *http.Request) error {
 	req.record.Credentials = "none"
 	if len(r.URL.RawQuery) > maxRequestBytes {
@@ -55,8 +55,8 @@ func (req *tokenRequest) parseGet(r *http.Request) error {
 	return p.err
 }
 
-// parsePost reads the OAuth2 form: everything in the body. The query is ignored. Credentials by
-// HTTP Basic are refused, since they may be another subject's.
+// parsePost reads the OAuth2 form from the body and ignores the query. It refuses an Authorization
+// header, which may have the credentials of another subject.
 func (req *tokenRequest) parsePost(w http.ResponseWriter, r *http.Request) error {
 	p, err := readForm(w, r)
 	if err != nil {
@@ -65,7 +65,7 @@ func (req *tokenRequest) parsePost(w http.ResponseWriter, r *http.Request) error
 	req.readCommon(p)
 	req.oauth, req.offline = true, p.choice("access_type", "offline", "online")
 	if len(r.Header.Values("Authorization")) > 0 {
-		p.fail(reply.Invalid("credentials in the Authorization header and in the form"))
+		p.fail(reply.Invalid("the Authorization header is not allowed with a form"))
 	}
 	switch grant := p.required("grant_type"); grant {
 	case "password":
@@ -87,7 +87,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (*parameters, error) {
 		return nil, reply.New(http.StatusUnsupportedMediaType, "UNSUPPORTED", "invalid_request",
 			"the body must be application/x-www-form-urlencoded, without a content encoding")
 	}
-	// Unlike io.ReadAll, this allocates the body once, which is half of what a large POST takes.
+	// Unlike io.ReadAll, this allocates the body once, which halves the time of a large POST.
 	var body strings.Builder
 	body.Grow(int(min(uint64(r.ContentLength), maxRequestBytes))) //nolint:gosec // -1: unknown
 	limited := http.MaxBytesReader(w, r.Body, maxRequestBytes)
@@ -106,16 +106,16 @@ func (req *tokenRequest) readCommon(p *parameters) {
 	record := req.record
 	record.ClientID = p.clientID()
 	record.Service = p.single("service")
-	if record.Service == "" && p.values.Has("service") { // a missing one may have a default
+	if record.Service == "" && p.values.Has("service") { // if it is missing, there may be a default
 		p.fail(reply.Invalid("the parameter service is empty"))
 	}
 	values := p.values["scope"]
 	if strings.Count(strings.Join(values, " "), " ") >= maxScopes {
-		p.fail(invalidScope(fmt.Sprintf("more than %d scopes are asked for", maxScopes)))
+		p.fail(invalidScope(fmt.Sprintf("more than %d scopes are requested", maxScopes)))
 		return
 	}
-	// Malformed scopes are left out if there are others: crane sends lists with both. A request is
-	// refused if no action is left of it, as of "repository:team/app: pull".
+	// Malformed scopes are ignored if there are others: crane sends lists with both. If no action
+	// is left, as with "repository:team/app: pull", the request is refused.
 	req.scopes, record.Malformed = scope.ParseList(values...)
 	hasAction := func(s scope.Scope) bool { return len(s.Actions) > 0 }
 	if len(record.Malformed) > 0 && !slices.ContainsFunc(req.scopes, hasAction) {
@@ -123,14 +123,14 @@ func (req *tokenRequest) readCommon(p *parameters) {
 	}
 }
 
-// parameters reads the values of a query or a form and keeps the first error.
+// parameters reads the values of a query or a form and remembers the first error.
 type parameters struct {
 	values url.Values
 	err    error
 }
 
-// parseParameters is strict where r.URL.Query drops what it cannot read: "service=a;scope=b" would
-// become another request.
+// parseParameters refuses a malformed text. r.URL.Query would silently drop a pair such as
+// "service=a;scope=b" and so change the request.
 func parseParameters(text, where string) (*parameters, error) {
 	if strings.Count(text, "&") >= maxParameters {
 		message := fmt.Sprintf("the %s has more than %d parameters", where, maxParameters)
@@ -165,7 +165,7 @@ func (p *parameters) required(name string) string {
 	return value
 }
 
-// choice returns whether a parameter is yes. The default is no.
+// choice reports whether a parameter has the value yes. The default is no.
 func (p *parameters) choice(name, yes, no string) bool {
 	value := p.single(name)
 	if value != "" && value != yes && value != no {
@@ -174,7 +174,7 @@ func (p *parameters) choice(name, yes, no string) bool {
 	return value == yes
 }
 
-// clientID returns the client's name for itself, VSCHAR only (RFC 6749, appendix A.1).
+// clientID returns the client_id, which consists of printable ASCII (RFC 6749, appendix A.1).
 func (p *parameters) clientID() string {
 	id := p.single("client_id")
 	unprintable := func(r rune) bool { return r < ' ' || r > '~' }

@@ -11,34 +11,34 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// A Challenge tells clients without a valid token where to get one, and for what (RFC 6750, section
-// 3; distribution, "Token Authentication Specification").
+// A Challenge tells clients where to get a token, and for which service and scopes (RFC 6750,
+// section 3; distribution, "Token Authentication Specification").
 type Challenge struct {
-	// Realm is the URL of the token endpoint, as clients reach it. Required, and never made from
-	// the Host header, or a client's request chooses where the next client sends its password.
-	// Some clients refuse a realm on a private address that is not the registry's own host and
-	// port; use a name such as localhost in development.
+	// Realm is the URL of the token endpoint, as clients reach it. Required. Never derive it from
+	// the Host header, which can be forged: clients send their passwords to this URL. Some clients
+	// refuse a realm on a private address that is not the registry's own host and port; use a name
+	// such as localhost in development.
 	Realm string
-	// Service is the name of the resource side, which the token must have as its audience.
-	// Required.
+	// Service is the service for which clients request a token. Required. It must be the Audience
+	// of the verifier, or the tokens that clients get are refused.
 	Service string
 	// Scopes returns the scopes that a request needs; none means that any valid token will do. An
 	// error that wraps [ErrMalformedRequest] or a *[scope.ParseError] is answered with 400 and its
-	// text, any other with 503. The default is [RegistryScopes].
+	// text, any other with 503. It is called concurrently. The default is [RegistryScopes].
 	Scopes func(r *http.Request) ([]scope.Scope, error)
 }
 
 // Require protects next with the tokens that a [Server] issues. It is the registry's side of the
 // flow, for registries without token authentication and for other handlers. A request passes if it
-// carries a bearer token that v accepts and that grants every scope the request needs. Otherwise
-// the answer is 401 and the challenge, with which clients fetch another token.
+// carries a bearer token that v accepts and that grants every scope the request needs; [Claims]
+// returns the claims of that token. Without such a token, the answer is 401 with the challenge. If
+// the scopes cannot be determined, it is 400 or 503; see [Challenge].
 //
-// Scopes are about repositories, so a registry must not show one repository's content under the
-// name of another. Some simple registries keep all blobs in one place: there, a client that may
-// pull anything may pull every blob whose digest it knows.
+// Require sees only the repository's name, so the registry must check that a blob belongs to that
+// repository. Some simple registries do not: there, a client that may pull from one repository may
+// pull every blob whose digest it knows.
 //
-// The claims of the token are in the request's context; see [Claims]. An error says which argument
-// is missing.
+// It returns an error if an argument, the realm or the service is missing.
 func Require(v *token.Verifier, challenge Challenge, next http.Handler) (http.Handler, error) {
 	switch {
 	case v == nil:
@@ -85,8 +85,9 @@ func (c *Challenge) check(v *token.Verifier, r *http.Request) (token.Claims, *re
 	return claims, nil
 }
 
-// problem is a 401 with the challenge. The reason is one of RFC 6750, section 3.1, or empty for a
-// request without a token.
+// problem returns a 401 with the challenge. The reason is an error code of RFC 6750, section 3.1,
+// or empty for a request without a token. It is 401 even for insufficient_scope, where the RFC has
+// 403, because clients fetch a token after a 401 only.
 func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply.Problem {
 	p := reply.New(http.StatusUnauthorized, "UNAUTHORIZED", reason, message)
 	p.Challenge = "Bearer realm=" + reply.Quote(c.Realm) + ",service=" + reply.Quote(c.Service)
@@ -99,8 +100,7 @@ func (c *Challenge) problem(needed []scope.Scope, reason, message string) *reply
 	return p
 }
 
-// scopesProblem tells a malformed request, whose client reads why, from one that could not be
-// examined.
+// scopesProblem tells a malformed request, whose error the client reads, from a failure of Scopes.
 func scopesProblem(err error) *reply.Problem {
 	malformed := (*scope.ParseError)(nil)
 	if errors.As(err, &malformed) || errors.Is(err, ErrMalformedRequest) {
@@ -109,8 +109,8 @@ func scopesProblem(err error) *reply.Problem {
 	return reply.Unavailable("the request cannot be checked at the moment", err)
 }
 
-// bearerToken reads the token of RFC 6750, section 2.1. The other two ways of that section put a
-// token where it is logged.
+// bearerToken reads the token from the Authorization header (RFC 6750, section 2.1). The RFC also
+// allows a form or the query, where a token may be logged.
 func bearerToken(header http.Header) (text string, ok bool) {
 	values := header.Values("Authorization")
 	if len(values) != 1 {
@@ -122,8 +122,8 @@ func bearerToken(header http.Header) (text string, ok bool) {
 
 type claimsKey struct{}
 
-// Claims returns the claims of the token with which a request passed [Require]. Without one, ok is
-// false.
+// Claims returns the claims of the token with which a request passed [Require], given the request's
+// context. If the context is not from such a request, ok is false.
 func Claims(ctx context.Context) (claims token.Claims, ok bool) {
 	claims, ok = ctx.Value(claimsKey{}).(token.Claims)
 	return claims, ok

@@ -17,8 +17,8 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// A Server is the token endpoint: the realm that a registry's challenge names. It answers GET and
-// POST at whatever path it is mounted. It is safe for concurrent use.
+// A Server is the token endpoint, whose URL is the realm of a registry's challenge. It is an
+// [http.Handler] for GET and POST and ignores the path. It is safe for concurrent use.
 type Server struct {
 	config Config // checked, with its defaults
 }
@@ -31,7 +31,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body, err := s.answer(w, r, &record)
 		if problem := reply.From(err); problem != nil {
 			if problem.Status == http.StatusUnauthorized && r.Method == http.MethodGet {
-				// Not for a POST, which could not answer it: its credentials are in its body.
+				// A POST has its credentials in the body and could not respond to a challenge.
 				problem.Challenge = "Basic realm=" + reply.Quote(s.config.BasicRealm)
 			}
 			return nil, problem
@@ -53,7 +53,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply.Serve(w, r, s.config.Timeout, logger, answer, audit)
 }
 
-// answer handles a request of either method: read, authenticate, authorize, issue.
+// answer handles a request of either method: parse, authenticate, authorize, issue.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, record *AuditRecord) (any, error) {
 	record.RemoteAddr = s.config.RemoteAddr(r)
 	req := &tokenRequest{record: record}
@@ -66,7 +66,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, record *AuditRec
 	default:
 		err = reply.MethodNotAllowed("GET, POST")
 	}
-	if err != nil { // the record has what was read before it
+	if err != nil { // the record has the parameters read so far
 		return nil, err
 	}
 	issuer, err := s.issuer(r.Method, record)
@@ -91,7 +91,7 @@ func (s *Server) issuer(method string, record *AuditRecord) (Issuer, error) {
 			record.Service = name
 		}
 	}
-	const maxBytes = 255 // of a name that is not configured, and would make the token large
+	const maxBytes = 255 // for any other service: a longer name would enlarge the token
 	issuer, name := s.config.Services[record.Service], record.Service
 	if issuer == nil && len(name) <= maxBytes && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, unicode.IsControl) {
@@ -101,17 +101,17 @@ func (s *Server) issuer(method string, record *AuditRecord) (Issuer, error) {
 	case name == "":
 		return nil, reply.Invalid("the parameter service is missing")
 	case issuer == nil:
-		return nil, reply.Invalid("the service is not one that this server issues tokens for")
+		return nil, reply.Invalid("this server issues no tokens for the service")
 	}
 	return issuer, nil
 }
 
-// authorize asks for a decision about each requested scope and returns what is granted.
+// authorize asks for a decision about each requested scope and returns the granted ones.
 func (s *Server) authorize(ctx context.Context, req *tokenRequest) ([]scope.Scope, error) {
 	record, scopes := req.record, scope.Merge(req.scopes)
 	requests := make([]authz.Request, len(scopes))
 	for i, asked := range scopes {
-		asked.Actions = slices.Clone(asked.Actions) // so that an authorizer cannot change ours
+		asked.Actions = slices.Clone(asked.Actions) // an authorizer must not change ours
 		requests[i] = authz.Request{
 			Subject:    record.Subject,
 			Service:    record.Service,
@@ -122,7 +122,7 @@ func (s *Server) authorize(ctx context.Context, req *tokenRequest) ([]scope.Scop
 	}
 	decisions, err := authz.AuthorizeBatch(ctx, s.config.Authorizer, requests)
 	if err != nil {
-		return nil, reply.Unavailable("the request cannot be decided at the moment", err)
+		return nil, reply.Unavailable("access cannot be decided at the moment", err)
 	}
 	granted := make([]scope.Scope, 0, len(scopes))
 	for i, asked := range scopes {
@@ -135,7 +135,7 @@ func (s *Server) authorize(ctx context.Context, req *tokenRequest) ([]scope.Scop
 	return granted, nil
 }
 
-// decide grants the requested actions that the authorizer and the credential's limit allow.
+// decide grants the requested actions that both the authorizer and the subject's limit allow.
 func decide(asked scope.Scope, d authz.Decision, limit *authn.Limit) ScopeDecision {
 	if d.NoMatch {
 		d = authz.Decision{Reason: "no rule matches"}
@@ -153,8 +153,7 @@ func decide(asked scope.Scope, d authz.Decision, limit *authn.Limit) ScopeDecisi
 	return decision
 }
 
-// tokenBody is the JSON of a granted request. Clients of the specification read token, OAuth2
-// clients access_token.
+// tokenBody is the JSON of a 200. Clients that use GET read token, OAuth2 clients access_token.
 type tokenBody struct {
 	Token        string  `json:"token"`
 	AccessToken  string  `json:"access_token"`
@@ -179,14 +178,14 @@ func (s *Server) issue(
 	const maxBytes = 4 << 10 // proxies and registries limit all headers to 8 KiB
 	if size := len(issued.Value); size > maxBytes {
 		reply.Logger(s.config.Logger).LogAttrs(ctx, slog.LevelWarn,
-			"the token is larger than proxies and registries may accept in a header",
+			"the token is larger than many proxies and registries accept in a header",
 			slog.Int("bytes", size), slog.String("token_id", issued.ID))
 	}
 	refreshToken, err := s.refreshToken(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	record.TokenID = issued.ID // not earlier: until here, an error keeps the token back
+	record.TokenID = issued.ID // last, since after an error no token is sent
 	body := &tokenBody{
 		Token:        string(issued.Value),
 		AccessToken:  string(issued.Value),

@@ -27,18 +27,18 @@ func parseQuery(r *http.Request) (query, error) {
 	q := query{limit: 100}
 	for name, v := range values {
 		if len(v) != 1 || v[0] == "" || !q.set(name, v[0], r.Method == http.MethodGet) {
-			return query{}, reply.Invalid("a parameter is repeated or not id, subject, service," +
-				" kind (user, service account), all=true or, in a list, after or limit (1-1000)")
+			return query{}, reply.Invalid("each parameter must be sent once and be id, subject," +
+				" service, kind (user, service account), all=true or, in a list, after or" +
+				" limit (1-1000)")
 		}
 	}
 	if q.filter.Empty() { // also of a kind alone
-		return query{}, reply.Invalid("the id, the subject, the service or all=true is missing")
+		return query{}, reply.Invalid("one of id, subject, service and all=true is required")
 	}
 	return q, nil
 }
 
-// set reports whether a parameter is acceptable. A revocation has no pages: limit=1 would look as
-// if it revoked one token.
+// set stores a parameter and reports whether it is valid. Only a list has after and limit.
 func (q *query) set(name, value string, list bool) (ok bool) {
 	switch {
 	case name == "id":
@@ -57,7 +57,7 @@ func (q *query) set(name, value string, list bool) (ok bool) {
 	case name == "after" && list:
 		q.after = value
 	case name == "limit" && list:
-		q.limit, _ = strconv.Atoi(value) // 0 for what is no number
+		q.limit, _ = strconv.Atoi(value) // 0 if it is not a number
 		return q.limit >= 1 && q.limit <= 1000
 	default:
 		return false
@@ -77,11 +77,11 @@ type listedToken struct {
 	Kind      string       `json:"kind"`
 	Limit     *authn.Limit `json:"limit,omitempty"`
 	Service   string       `json:"service"`
-	ClientID  string       `json:"client_id"` // as the client said
+	ClientID  string       `json:"client_id"` // chosen by the client
 	IssuedAt  time.Time    `json:"issued_at"`
 	LastUsed  time.Time    `json:"last_used"`
 	ExpiresAt time.Time    `json:"expires_at"`
-	IdleAt    time.Time    `json:"idle_at"` // the end unless it is used before
+	IdleAt    time.Time    `json:"idle_at"` // when it expires unless it is used before
 }
 
 func (h *handler) list(ctx context.Context, q query, record *Record) (any, error) {

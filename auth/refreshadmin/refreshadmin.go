@@ -1,20 +1,21 @@
-// Package refreshadmin serves the administration of refresh tokens over HTTP, for the programs and
-// people that [Config].Allow admits.
+// Package refreshadmin lists and revokes refresh tokens over HTTP, for clients that [Config].Allow
+// permits.
 //
-//	GET    ?subject=alice                 lists the tokens of alice, without the tokens themselves
-//	DELETE ?id=K3T…                       revokes one
-//	DELETE ?subject=alice&kind=user       revokes all of a user or, by another kind, of an account
-//	DELETE ?service=registry.example.com  revokes all for a service
+//	GET    ?subject=alice                 lists the tokens of alice, without their secrets
+//	DELETE ?id=K3T…                       revokes one token
+//	DELETE ?subject=alice&kind=user       revokes all tokens of the user alice
+//	DELETE ?service=registry.example.com  revokes all tokens for a service
 //
-// Several parameters select the tokens that have all of the values; all=true selects every token.
-// A parameter that is unknown, empty or sent twice is an error, so that a typing mistake does not
-// select more than was meant. A list has pages of up to limit tokens, by default 100 and at most
-// 1000. The answer is {"refresh_tokens":[…],"next":"K3T…"}, and after=K3T… is the next page; the
-// last one has no next. A revocation is answered with {"revoked":3}: none of the tokens is redeemed
-// any more. Access tokens that were issued before live until they expire.
+// Each further parameter narrows the selection. The kind is "user" or "service account", by default
+// both. all=true selects every token. The answer is 400 if a parameter is unknown, empty or
+// repeated, or if there is none, so that a typing mistake does not select too much. A list has
+// pages of limit tokens, by default 100 and at most 1000. {"refresh_tokens":[…],"next":"K3T…"} is a
+// page, after=K3T… requests the next one, and the last has no "next". A revocation is answered with
+// {"revoked":3}. The tokens are then useless, but access tokens that were issued before remain
+// valid until they expire. After a 503, the tokens may or may not be revoked.
 //
 // Mount the handler under a path of its own, best at an address that is not public. Pages of other
-// sites cannot use it through a browser.
+// sites cannot use it: a cross-origin DELETE is answered with 403, and browsers hide the lists.
 package refreshadmin
 
 import (
@@ -30,34 +31,35 @@ import (
 	"github.com/berthpass/registry-auth/token/refresh"
 )
 
-// Config configures the handler that [New] returns.
+// Config configures the handler that [New] returns. All functions are called concurrently.
 type Config struct {
 	Tokens *refresh.Tokens // required
-	// Allow returns the client's name for the audit, or an error if it may not use the handler. An
-	// error that wraps [authn.ErrNoMatch] or [authn.ErrRejected] is answered with 403, any other
-	// with 503. It is called concurrently. Required: there is no handler without protection.
+	// Allow decides whether a client may use the handler, and returns its name for the audit, which
+	// may accompany an error. An error that wraps [authn.ErrNoMatch] or [authn.ErrRejected] is
+	// answered with 403, any other with 503. Required.
 	Allow func(r *http.Request) (name string, err error)
-	// RemoteAddr returns the client's address for the audit. The default is the connection's peer.
+	// RemoteAddr returns the client's address for the audit. The default is the peer address.
 	RemoteAddr func(r *http.Request) netip.Addr
-	// Logger receives faults, and the audit unless Audit is set. The default is slog.Default().
+	// Logger logs panics, and the audit unless Audit is set. The default is slog.Default().
 	Logger *slog.Logger
-	// Audit receives one record for each request before the answer is sent, concurrently.
+	// Audit gets one record of each request before the answer is sent. If it panics, the answer is
+	// 500, even if tokens were revoked. The default logs the record.
 	Audit func(ctx context.Context, record Record)
 }
 
-// A Record says what somebody did, or tried to do, with refresh tokens. It holds no secret.
+// A Record describes a request and its outcome, including refused ones. It holds no secret.
 type Record struct {
 	Time       time.Time
-	Method     string         // GET for a list, DELETE for a revocation; any other was refused
-	By         string         // the name that Allow returned, unproved with Status 403 or 503
-	Filter     refresh.Filter // what was listed or revoked
+	Method     string         // GET for a list, DELETE for a revocation
+	By         string         // the name that Allow returned, even with an error
+	Filter     refresh.Filter // which tokens were selected
 	Count      int            // how many tokens were listed or revoked
 	Status     int            // of the answer
-	Err        error          // why nothing was done, with causes that the client did not read
+	Err        error          // the reason for another Status than 200, with internal causes
 	RemoteAddr netip.Addr     // the client's, or the zero Addr
 }
 
-// LogValue implements [slog.LogValuer]. Empty fields are left out.
+// LogValue implements [slog.LogValuer]. It omits empty fields.
 func (a Record) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Int("status", a.Status), slog.Int("count", a.Count)}
 	attrs = reply.Text(attrs, "method", a.Method)
@@ -74,7 +76,7 @@ func (a Record) LogValue() slog.Value {
 	return reply.Group(attrs, a.RemoteAddr, a.Err)
 }
 
-// New returns the handler, or an error that says which field of the configuration is missing.
+// New returns the handler, or an error if Tokens or Allow is missing.
 func New(config Config) (http.Handler, error) {
 	if config.Tokens == nil || config.Allow == nil {
 		return nil, errors.New("new refresh token administration: Tokens or Allow is missing")
@@ -102,13 +104,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.config.Audit(ctx, record)
 			return
 		}
-		logger.LogAttrs(ctx, reply.Level(record.Status), "refresh token administration",
+		logger.LogAttrs(ctx, reply.Level(record.Status, record.Err), "refresh token administration",
 			slog.Any("request", record))
 	}
 	reply.Serve(w, r, 10*time.Second, logger, answer, audit)
 }
 
-// answer asks for permission before it looks at anything else.
+// answer asks Allow before it does anything else.
 func (h *handler) answer(r *http.Request, record *Record) (body any, err error) {
 	record.RemoteAddr = h.config.RemoteAddr(r)
 	record.By, err = h.config.Allow(r)
@@ -116,11 +118,11 @@ func (h *handler) answer(r *http.Request, record *Record) (body any, err error) 
 	case errors.Is(err, authn.ErrNoMatch), errors.Is(err, authn.ErrRejected):
 		return nil, denied("you may not administer refresh tokens", err)
 	case err != nil:
-		return nil, reply.Unavailable("it cannot be decided at the moment whether you may", err)
+		return nil, reply.Unavailable("your permission cannot be checked at the moment", err)
 	case record.By == "":
-		return nil, errors.New("allow: no error and no name")
+		return nil, errors.New("the Allow function returned no name and no error")
 	case crossOrigin != nil:
-		return nil, denied("a page of another site may not do this", crossOrigin)
+		return nil, denied("cross-origin requests are not allowed", crossOrigin)
 	case r.Method != http.MethodGet && r.Method != http.MethodDelete:
 		return nil, reply.MethodNotAllowed("GET, DELETE")
 	}
@@ -133,7 +135,7 @@ func (h *handler) answer(r *http.Request, record *Record) (body any, err error) 
 		return h.list(r.Context(), q, record)
 	}
 	if record.Count, err = h.config.Tokens.Revoke(r.Context(), q.filter); err != nil {
-		return nil, reply.Unavailable("it is not certain that the tokens are revoked", err)
+		return nil, reply.Unavailable("it is uncertain whether the tokens were revoked", err)
 	}
 	return map[string]int{"revoked": record.Count}, nil
 }

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// JSON sends an answer that no cache may keep.
+// JSON sends an answer that must not be cached.
 func JSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
-	if err != nil { // not with the strings, numbers and times of our own structs
+	if err != nil { // impossible for the types that callers pass
 		panic(err)
 	}
 	h := w.Header()
@@ -27,13 +27,12 @@ func JSON(w http.ResponseWriter, status int, body any) {
 	h.Set("Pragma", "no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // an error means that the client is gone
+	_, _ = w.Write(text) // an error means that the client hung up
 }
 
-// Serve answers a request: it calls answer, then audit, then sends the answer. A panic in either
-// becomes an internal error. The request's context ends after the timeout. That of audit does not,
-// so that a request that timed out is recorded as well. Audit gets a nil problem for status 200. It
-// comes before the answer is sent: no token leaves without its record.
+// Serve calls answer, then audit, then sends the answer, so that no token is sent without a record.
+// A panic in either becomes a 500. The timeout ends the context of answer but not that of audit,
+// so that a request that timed out is recorded as well. Audit gets a nil problem for status 200.
 func Serve(
 	w http.ResponseWriter, r *http.Request, timeout time.Duration, logger *slog.Logger,
 	answer func(r *http.Request) (body any, err error),
@@ -75,16 +74,16 @@ func recovered(ctx context.Context, logger *slog.Logger, do func() error) (p *Pr
 	return From(do())
 }
 
-// LimitBody lets reading the request's body fail at the deadline of ctx. Package net/http reads the
-// body of every request to its end, so a client that sends it slowly, or announces one and sends
-// none, would keep its connection. A ResponseWriter that is wrapped without Unwrap cannot do it.
+// LimitBody makes reads of the request's body fail after the deadline of ctx. Package net/http
+// reads every body to its end, so a client that sends it slowly, or announces one and sends none,
+// would keep its connection. It has no effect if w is a wrapper without an Unwrap method.
 func LimitBody(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	if deadline, ok := ctx.Deadline(); ok && r.ContentLength != 0 {
 		_ = http.NewResponseController(w).SetReadDeadline(deadline)
 	}
 }
 
-// Logger returns the logger, or the default one of this moment.
+// Logger returns the configured logger, or else the current default.
 func Logger(configured *slog.Logger) *slog.Logger {
 	return cmp.Or(configured, slog.Default())
 }
@@ -92,7 +91,7 @@ func Logger(configured *slog.Logger) *slog.Logger {
 // PeerAddr returns the address of the connection's peer, or the zero Addr for a connection without
 // one, such as a Unix socket.
 func PeerAddr(r *http.Request) netip.Addr {
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero AddrPort beside an error
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero AddrPort after an error
 	return peer.Addr().Unmap()
 }
 

@@ -1,8 +1,9 @@
-// Package reply holds what the HTTP handlers in and below package auth share: problems and their
-// answers, and client-supplied text in logs.
+// Package reply is shared by the HTTP handlers in and below package auth. It writes answers and
+// errors, and makes client-supplied text safe for logs.
 package reply
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -39,12 +40,12 @@ func New(status int, code, oauth, message string) *Problem {
 	return &Problem{Status: status, Code: code, OAuth: oauth, Message: message}
 }
 
-// Invalid is a request that its client has to change.
+// Invalid returns the 400 for a request that the client has to change.
 func Invalid(message string) *Problem {
 	return New(http.StatusBadRequest, "INVALID_REQUEST", "invalid_request", message)
 }
 
-// MethodNotAllowed is a request with a method that is not in allow, such as "GET, POST".
+// MethodNotAllowed returns the 405 for a method that is not in allow, such as "GET, POST".
 func MethodNotAllowed(allow string) *Problem {
 	p := New(http.StatusMethodNotAllowed, "UNSUPPORTED", "invalid_request",
 		"the method is not one of "+allow)
@@ -52,7 +53,8 @@ func MethodNotAllowed(allow string) *Problem {
 	return p
 }
 
-// Unavailable is a failure of something that the request needs. Clients keep their credentials.
+// Unavailable returns the 503 for a failed dependency. Unlike a 401, it lets clients keep their
+// credentials.
 func Unavailable(message string, cause error) *Problem {
 	p := New(http.StatusServiceUnavailable, "UNAVAILABLE", "temporarily_unavailable",
 		message+", try again later")
@@ -60,7 +62,7 @@ func Unavailable(message string, cause error) *Problem {
 	return p
 }
 
-// From returns the problem in err. Any other error is a bug of ours and becomes a 500.
+// From returns the problem that err wraps. Any other error is a bug and becomes a 500.
 func From(err error) *Problem {
 	if p := (*Problem)(nil); err == nil || errors.As(err, &p) {
 		return p
@@ -70,10 +72,11 @@ func From(err error) *Problem {
 	return p
 }
 
-// Level returns the log level of a request with this status.
-func Level(status int) slog.Level {
+// Level returns the log level of a request with this status and error. A client that hangs up must
+// not look like an outage.
+func Level(status int, err error) slog.Level {
 	switch {
-	case status >= http.StatusInternalServerError:
+	case status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled):
 		return slog.LevelError
 	case status >= http.StatusBadRequest:
 		return slog.LevelWarn
@@ -92,7 +95,7 @@ func (p *Problem) Write(w http.ResponseWriter) {
 		w.Header().Set("WWW-Authenticate", p.Challenge)
 	}
 	if p.RetryAfter > 0 {
-		seconds := int64(math.Ceil(p.RetryAfter.Seconds())) // or the client comes too early
+		seconds := int64(math.Ceil(p.RetryAfter.Seconds())) // else the client retries too early
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
 	JSON(w, p.Status, map[string]any{

@@ -9,18 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// Clip bounds how much text a client can write to the log with one request.
+// Clip truncates client-supplied text, so that one request cannot fill the log.
 func Clip(s string) string {
 	const most = 255
 	if len(s) <= most {
 		return s
 	}
-	return strings.ToValidUTF8(s[:most], "") + "…" // not half a character
+	return strings.ToValidUTF8(s[:most], "") + "…" // drop a truncated character
 }
 
-// Visible returns text for the log, quoted if it holds characters that people do not see or that
-// terminals obey. The JSON handler of slog escapes only what JSON must, which leaves out DEL, the
-// controls from U+0080 on, and those that change the direction of writing.
+// Visible returns text for the log, quoted if it has invisible or control characters. The JSON
+// handler of slog escapes only those that JSON requires: not DEL, the controls from U+0080 on, and
+// those that change the direction of writing.
 func Visible(s string) string {
 	invisible := func(r rune) bool { return !unicode.IsPrint(r) }
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, invisible) {
@@ -37,7 +37,7 @@ func Text(attrs []slog.Attr, key, value string) []slog.Attr {
 	return append(attrs, slog.String(key, Visible(value)))
 }
 
-// Group ends the attributes of a request with the client's address and the error, if there are any.
+// Group appends the client's address and the error, if any, and returns the attributes as a group.
 func Group(attrs []slog.Attr, remote netip.Addr, err error) slog.Value {
 	if remote.IsValid() {
 		attrs = Text(attrs, "remote_addr", remote.String())
