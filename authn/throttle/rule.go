@@ -27,7 +27,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("too many failed logins: retry after %v", e.RetryAfter)
+	return fmt.Sprintf("too many logins failed or are under way: retry after %v", e.RetryAfter)
 }
 
 // withDefaults returns the rule with times as many free failures.

@@ -80,8 +80,8 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 	if source == nil {
 		panic("new throttle: the authenticator is nil")
 	}
-	if config.Store != nil && config.Key == "" {
-		panic("new throttle: a Store requires a Key")
+	if n := len(config.Key); n < 32 && (n > 0 || config.Store != nil) {
+		panic("new throttle: the Key is missing or shorter than 32 bytes")
 	}
 	checks := max(2, runtime.GOMAXPROCS(0)/2)
 	config.ChecksPerNetwork = cmp.Or(max(0, config.ChecksPerNetwork), checks)

@@ -631,6 +631,10 @@ func TestNewPanicsOnMistakes(t *testing.T) {
 	for name, construct := range map[string]func(){
 		"no authenticator":    func() { throttle.New(nil, throttle.Config{}) },
 		"a store without key": func() { throttle.New(&source{}, throttle.Config{Store: store}) },
+		"a store and a short key": func() {
+			throttle.New(&source{}, throttle.Config{Store: store, Key: key[1:]})
+		},
+		"a short key alone": func() { throttle.New(&source{}, throttle.Config{Key: key[1:]}) },
 	} {
 		func() {
 			defer func() {
@@ -641,6 +645,23 @@ func TestNewPanicsOnMistakes(t *testing.T) {
 			construct()
 		}()
 	}
+}
+
+// Too many logins may be under way although none has failed.
+func TestTheErrorOfABusyNetworkBlamesNoFailuresAlone(t *testing.T) {
+	guard(t, throttle.Config{ChecksPerNetwork: 1}, func(g *guarded) {
+		finish := g.block()
+		var wg sync.WaitGroup
+		wg.Go(func() { g.want(home, "bob", "right", 200) })
+		synctest.Wait()
+		_, err := g.users.Authenticate(g.Context(), request(home, "alice", "right"))
+		refused := (*throttle.Error)(nil)
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "under way") {
+			g.Errorf("error %v, want one about logins under way", err)
+		}
+		finish()
+		wg.Wait()
+	})
 }
 
 // checks of a source that waits until the test lets it answer.
@@ -1035,7 +1056,7 @@ func TestAThousandAreDelayed(t *testing.T) {
 
 // Refused logins take no place, or a store could be filled for nothing.
 func TestRefusedLoginsTakeNoPlace(t *testing.T) {
-	config := throttle.Config{Store: throttle.NewMemoryStore(100), Key: "key"}
+	config := throttle.Config{Store: throttle.NewMemoryStore(100), Key: key}
 	config.Network.Free = 20
 	guard(t, config, func(g *guarded) {
 		g.guess(10, other, "alice")
