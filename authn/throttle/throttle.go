@@ -86,7 +86,7 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 	}
 	checks := max(2, runtime.GOMAXPROCS(0)/2)
 	config.ChecksPerNetwork = cmp.Or(max(0, config.ChecksPerNetwork), checks)
-	config.RefusalDelay = cmp.Or(config.RefusalDelay, time.Second)
+	config.RefusalDelay = max(-1, cmp.Or(config.RefusalDelay, time.Second))
 	config.Logger = cmp.Or(config.Logger, slog.Default())
 	t := &throttle{
 		source: source,
@@ -137,8 +137,8 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 		a, err = t.login(ctx, r)
 		return a, !a.checked && ctx.Err() != nil, err
 	})
-	if !shared.checked {
-		t.delay(ctx, arrived)
+	if wait := t.config.RefusalDelay - time.Since(arrived); wait > 0 && !shared.checked {
+		t.delay(ctx, wait)
 	}
 	return shared.subject, err
 }
@@ -285,13 +285,13 @@ func (t *throttle) acquire(ctx context.Context, keys []Key) (release func(), err
 	}
 }
 
-// delay lets an answer take a least time, unless many are delayed already: each one delayed keeps a
-// goroutine and a connection.
-func (t *throttle) delay(ctx context.Context, arrived time.Time) {
+// delay delays an answer, unless many are delayed already: each one keeps a goroutine and a
+// connection.
+func (t *throttle) delay(ctx context.Context, wait time.Duration) {
 	select {
 	case t.delayed <- struct{}{}:
 		select {
-		case <-time.After(t.config.RefusalDelay - time.Since(arrived)):
+		case <-time.After(wait):
 		case <-ctx.Done():
 		}
 		<-t.delayed
