@@ -53,7 +53,6 @@ func (t *throttle) keys(ctx context.Context, r authn.Request) []Key {
 	return keys
 }
 
-// key hashes the parts, so that a store shows neither names nor addresses.
 func (t *throttle) key(rule int, parts ...string) Key {
 	sum := t.mac.Sum(parts...)
 	return Key{Hash: [16]byte(sum[:]), Forget: t.rules[rule].Window}

@@ -7,27 +7,28 @@ import (
 	"time"
 )
 
-// A Rule says how many failures are free, and how long to wait after more. Fields that are zero
-// have their defaults. The sums of large durations do not overflow.
+// A Rule says after how many failures logins are refused, and for how long. Fields that are not
+// positive have their defaults.
 type Rule struct {
-	// Free is how many failures have no consequence, by default 10 of a pair and 100 of a network.
+	// Free is the number of failures after which logins are refused, by default 10 of a pair and
+	// 100 of a network; math.MaxInt never refuses.
 	Free int
-	// Window is the time without failures after which they are forgotten, or MaxDelay if that is
-	// longer. The default is 15 minutes; math.MaxInt64 never forgets.
+	// Window is how long after the last one failures are forgotten, and at least MaxDelay. The
+	// default is 15 minutes; math.MaxInt64 never forgets.
 	Window time.Duration
-	// FirstDelay is the wait after the free failures, by default one second. It doubles with each
-	// further failure up to MaxDelay, by default 15 minutes.
+	// FirstDelay is how long they are refused, by default one second. It doubles with each further
+	// failure up to MaxDelay, by default 15 minutes.
 	FirstDelay, MaxDelay time.Duration
 }
 
-// An Error refuses a login because of earlier failures. It says nothing about the credentials.
+// An Error refuses a login unchecked: after failures, or while too many logins are under way.
 type Error struct {
 	// RetryAfter is how long the client has to wait, at least one second.
 	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("too many failed logins: retry after %v", e.RetryAfter)
+	return fmt.Sprintf("too many logins failed or are under way: retry after %v", e.RetryAfter)
 }
 
 // withDefaults returns the rule with times as many free failures.

@@ -79,8 +79,22 @@ func TestSumsDoNotOverflow(t *testing.T) {
 		}
 	}
 	most := Rule{Free: math.MaxInt}.withDefaults(10, 16)
-	if most.Free < math.MaxInt/16*16 || most.wait(c, 0, now) != 0 {
+	c.Failures = math.MaxInt
+	if most.Free < math.MaxInt/16*16 || most.wait(c, 1000, now) != 0 {
 		t.Errorf("as many free failures as there can be: %+v", most)
+	}
+}
+
+func TestFieldsThatAreNotPositiveHaveTheirDefaults(t *testing.T) {
+	want := Rule{
+		Free: 40, Window: 15 * time.Minute, FirstDelay: time.Second, MaxDelay: 15 * time.Minute,
+	}
+	for _, rule := range []Rule{
+		{}, {-1, -1, -1, -1}, {math.MinInt, math.MinInt64, math.MinInt64, math.MinInt64},
+	} {
+		if got := rule.withDefaults(10, 4); got != want {
+			t.Errorf("%+v becomes %+v, want %+v", rule, got, want)
+		}
 	}
 }
 

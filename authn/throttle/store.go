@@ -11,41 +11,41 @@ import (
 	"github.com/berthpass/registry-auth/internal/lru"
 )
 
-// A Store keeps the counts, in memory or in a database that replicas share. Package storetest
-// checks an implementation.
+// A Store keeps the counts, as in a database that replicas share. Package storetest tests one.
 //
-// Each operation is one step, such as a script or a statement, and repeating it has no further
-// effect: database clients repeat a call whose reply was lost. After an error, it may have been
-// done or not. A count is kept until Forget has passed since its last failure and keep since its
-// last success. A Store that is full may drop the least recently used counts earlier.
+// Each operation is atomic and idempotent: database clients repeat a call whose reply was lost.
+// After an error, it may have been done or not. By the clock of the Store, a count is kept at least
+// until Forget has passed since its last failure and keep since its last success. A full Store may
+// drop the least recently used earlier.
 //
-// Times are whole microseconds, and may be earlier than stored ones when clocks differ or are set
-// back. Durations may be math.MaxInt64, and sums of them must not overflow. Implementations are
-// safe for concurrent use and return soon after ctx is done.
+// Times are whole microseconds in any location, or zero, and may be earlier than stored ones when
+// clocks differ or are set back. Durations may be math.MaxInt64; sums must not overflow.
+// Implementations are safe for concurrent use and return soon after ctx is done.
 type Store interface {
-	// Look returns the counts of the keys, in their order. An unknown key has the zero Count.
+	// Look returns the counts of different keys, in their order, the zero Count for an unknown one.
+	// The caller applies Forget.
 	Look(ctx context.Context, keys []Key) ([]Count, error)
 	// Fail counts a failure, for all of its keys or for none.
 	Fail(ctx context.Context, failure Failure) error
-	// Succeed makes the count zero if its Right is not proof, and sets Right to proof and RightAt
-	// to at.
+	// Succeed makes the count zero if its Right is not proof, sets Right to proof and RightAt to
+	// at, and keeps them for keep.
 	Succeed(ctx context.Context, key Key, proof [8]byte, at time.Time, keep time.Duration) error
 }
 
-// A Key names a count by a keyed hash of an account and a network, or of a network. Forget is no
-// part of the name: it is how long after the last failure the failures are forgotten.
+// A Key names a count by a keyed hash of an account and a network, or of a network. Forget is not
+// part of the name; it is how long after the last one failures are forgotten.
 type Key struct {
 	Hash   [16]byte
 	Forget time.Duration
 }
 
-// A Count is the state of a [Key]. It shows neither names nor addresses nor passwords.
+// A Count is stored under a [Key]. Without [Config].Key, no names, addresses or passwords can be
+// guessed from it.
 type Count struct {
-	// Failures is the number of failures, and Last is the time of the last one.
 	Failures int
-	Last     time.Time
-	// Wrong is a keyed hash of the credentials that failed last, and zero if that is not known.
-	// NoMatch means that the error was ErrNoMatch, and not ErrRejected.
+	Last     time.Time // of the last failure
+	// Wrong is a keyed hash of the credentials that failed last, or zero if the source did not
+	// answer. NoMatch means that the error was ErrNoMatch, not ErrRejected.
 	Wrong   [8]byte
 	NoMatch bool
 	// Right is a keyed hash of the credentials that were right last, at RightAt.
@@ -55,20 +55,20 @@ type Count struct {
 
 // A Failure is one failed login. In the [Count] of each of its keys, Failures becomes zero if At is
 // Forget or more after Last, and increases by one. Last, Wrong and NoMatch become At, Proof and
-// NoMatch. Right and RightAt become zero if Right is Proof.
+// NoMatch, even if At is earlier. Right and RightAt become zero if Right is Proof.
 type Failure struct {
 	// ID is random. A failure with the ID of one within the last minute changes nothing.
 	ID   [16]byte
 	Keys []Key
 	At   time.Time
-	// Proof is a keyed hash of the credentials, and zero if the source did not answer.
+	// Proof is a keyed hash of the credentials, or zero if the source did not answer.
 	Proof   [8]byte
 	NoMatch bool
 }
 
-// NewMemoryStore returns a [Store] in memory for so many counts of about 300 bytes, or for 100 000
-// if maxEntries is not positive. To have its own count dropped, an attacker has to fill the store
-// from many networks, which takes longer than the wait that it would save.
+// NewMemoryStore returns a [Store] in memory for maxEntries counts of about 200 bytes, or 100 000
+// if that is not positive. When it is full, it drops the least recently used: choose more than
+// attackers can add from many networks in a Window.
 func NewMemoryStore(maxEntries int) Store {
 	return &memory{
 		counts: lru.New[[16]byte, Count](cmp.Or(max(0, maxEntries), 100_000)),

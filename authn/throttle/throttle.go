@@ -2,37 +2,37 @@
 //
 //	users := throttle.New(authn.Cache(source, authn.CacheConfig{}), throttle.Config{})
 //
-// It belongs in front of everything else, the cache too. A refused login is an [*Error], which the
-// token server answers with 429 and Retry-After. Behind a proxy, RemoteAddr must be the address of
-// the client, or all clients share one count. Logins without a user name pass through unchanged.
+// It belongs in front of everything, the cache too. A refused login is an [*Error], which the
+// server answers with 429 and Retry-After. Behind a proxy, RemoteAddr must be the client's address,
+// or all share one count; no client may forge it. Logins without a user name are not limited.
 //
 // # Rules
 //
-// Failures are counted for each pair of an account and a network, and for each network. A network
-// is an IPv4 address or an IPv6 /64; of IPv6, the /56 and the /48 are counted too, with 4 and 16
-// times as many free failures. After 10 failures of a pair or 100 of a network, the next login
-// waits one second, and the wait doubles with each further failure, up to 15 minutes. A count is
-// forgotten after 15 minutes without a failure. Without an address, only the pair is counted.
+// Failures are counted for each pair of an account and a network, and for each network; not for an
+// account, which anyone could then lock. A network is an IPv4 address or an IPv6 /64; of IPv6, the
+// /56 and the /48 are counted too, with 4 and 16 times as many free failures. Logins from unknown
+// addresses are counted by account only. After 10 failures of a pair or 100 of a network, logins
+// are refused for one second, and for twice as long after each further failure, up to 15 minutes.
+// Failures are forgotten 15 minutes after the last. Refused logins do not count.
 //
-// An account is the name that an [authn.Directory] returns for the typed one, or else the typed
-// one. Case and surrounding white space make no difference, so all spellings share a count.
+// An account is the typed name, or the one that the source returns for it as an [authn.Directory],
+// asked before any refusal, at most every 10 seconds for a name and network. Case and surrounding
+// white space make no difference.
 //
-// A login fails when the source answers [authn.ErrRejected] or [authn.ErrNoMatch], and when the
-// client hangs up while the source is asked. Other errors count nothing. Refused logins do not
-// reach the source. The same wrong credentials within a second are one failure, and the source is
-// asked once: some clients repeat a POST as a GET.
+// Failures are [authn.ErrRejected], [authn.ErrNoMatch], and a context that ends while the source is
+// asked: clients hang up. Other errors do not count. Wrong credentials repeated within a second are
+// checked and counted once: some clients repeat a POST as a GET.
 //
-// Logins under way count as failures for others, so parallel guesses get no further. Identical ones
-// share one call of the source. Of different ones, a network has at most half of GOMAXPROCS checked
-// at once, and at least two. Others wait for two seconds and are then refused.
+// Logins under way count as failures for others, so parallel guessing gains nothing. Identical ones
+// share one call of the source. Of different ones in a network, [Config].ChecksPerNetwork are
+// checked at once. Others wait up to two seconds and are then refused.
 //
-// Right credentials are not locked out: for 24 hours after a success, they pass from the same
-// network whatever is counted. A stranger there could use this to test guesses while it is refused.
-// So after 1000 guesses within 15 minutes, the right credentials wait too. A success with other
-// credentials than the last clears the failures of the pair. Nothing clears those of a network.
+// Right credentials are not locked out: for 24 hours after a success, the source still checks them
+// from the same network, whatever is counted. That lets others there test up to 1000 guesses in 15
+// minutes at each process; after that, right credentials are refused too. A success with other
+// credentials than the last success clears the pair's failures. No success clears a network's.
 //
-// An answer without a check takes one second, for up to 1000 at once: most floods wait for each
-// response before sending the next request.
+// Answers without a check take a second, up to 1000 at once: most attackers wait for each answer.
 package throttle
 
 import (
@@ -52,40 +52,41 @@ import (
 	"github.com/berthpass/registry-auth/internal/secret"
 )
 
-// Config sets the rules. The zero value is a good choice for one process.
+// Config sets the rules. The zero value suits one process.
 type Config struct {
-	// Pair is the rule for one account and one network, and Network that for all accounts.
+	// Pair is the rule for an account in a network, and Network for the network alone.
 	Pair, Network Rule
-	// ChecksPerNetwork is how many different logins of one network are checked at once. The
-	// default is half of GOMAXPROCS, and at least 2.
+	// ChecksPerNetwork is how many different logins of one network are checked at once, by default
+	// half of GOMAXPROCS but at least two.
 	ChecksPerNetwork int
-	// RefusalDelay is the least time that an answer without a check takes. The default is one
-	// second; if it is negative, there is no delay.
+	// RefusalDelay is the least time that an answer without a check takes, by default one second.
+	// If it is negative, there is no delay.
 	RefusalDelay time.Duration
-	// Store keeps the counts. Set it to share them between replicas, or to keep them when the
-	// configuration is reloaded. When it is broken or slow, a process counts in memory for five
-	// seconds. The default is a new [NewMemoryStore].
+	// Store keeps the counts. Set it to share them between replicas, or to keep them in a reload.
+	// When it fails or takes half a second, a process counts in memory for five seconds, then tries
+	// again. The default is a new [NewMemoryStore].
 	Store Store
-	// Key is the secret of the hashes in the Store, 32 random bytes. All that share a Store need
-	// the same one. It is required with a Store; the default without is random.
+	// Key is the secret of the hashes in the Store: at least 32 random bytes, the same for all that
+	// share a Store. Keep it elsewhere: with both, passwords can be guessed offline. Without a
+	// Store, the default is random.
 	Key authn.Secret
-	// Logger logs when the Store breaks and when it works again. The default is slog.Default().
+	// Logger logs when the Store fails and works again. The default is slog.Default().
 	Logger *slog.Logger
 }
 
 // New returns an authenticator that asks source, and refuses logins with an [*Error] after too many
-// failures. It has the abilities of source, such as [authn.Directory]. New panics if source is nil,
-// and if there is a Store without a Key.
+// failures. It is an [authn.Directory] and an [authn.Confirmer] if source is either. New panics if
+// source is nil, a Store has no Key, or the Key is too short.
 func New(source authn.Authenticator, config Config) authn.Authenticator {
 	if source == nil {
 		panic("new throttle: the authenticator is nil")
 	}
-	if config.Store != nil && config.Key == "" {
-		panic("new throttle: a Store requires a Key")
+	if n := len(config.Key); n < 32 && (n > 0 || config.Store != nil) {
+		panic("new throttle: the Key is missing or shorter than 32 bytes")
 	}
 	checks := max(2, runtime.GOMAXPROCS(0)/2)
 	config.ChecksPerNetwork = cmp.Or(max(0, config.ChecksPerNetwork), checks)
-	config.RefusalDelay = cmp.Or(config.RefusalDelay, time.Second)
+	config.RefusalDelay = max(-1, cmp.Or(config.RefusalDelay, time.Second))
 	config.Logger = cmp.Or(config.Logger, slog.Default())
 	t := &throttle{
 		source: source,
@@ -136,8 +137,8 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 		a, err = t.login(ctx, r)
 		return a, !a.checked && ctx.Err() != nil, err
 	})
-	if !shared.checked {
-		t.delay(ctx, arrived)
+	if wait := t.config.RefusalDelay - time.Since(arrived); wait > 0 && !shared.checked {
+		t.delay(ctx, wait)
 	}
 	return shared.subject, err
 }
@@ -179,7 +180,7 @@ func (t *throttle) look(ctx context.Context, a attempt, others []int) (pair Coun
 	var counts []Count
 	err := t.counts.do(ctx, func(ctx context.Context, s Store) (err error) {
 		if counts, err = s.Look(ctx, a.keys); err == nil && len(counts) != len(a.keys) {
-			return errors.New("the store returned not as many counts as keys")
+			return errors.New("the store did not return one count for each key")
 		}
 		return err
 	})
@@ -284,13 +285,13 @@ func (t *throttle) acquire(ctx context.Context, keys []Key) (release func(), err
 	}
 }
 
-// delay lets an answer take a least time, unless many are delayed already: each one delayed keeps a
-// goroutine and a connection.
-func (t *throttle) delay(ctx context.Context, arrived time.Time) {
+// delay delays an answer, unless many are delayed already: each one keeps a goroutine and a
+// connection.
+func (t *throttle) delay(ctx context.Context, wait time.Duration) {
 	select {
 	case t.delayed <- struct{}{}:
 		select {
-		case <-time.After(t.config.RefusalDelay - time.Since(arrived)):
+		case <-time.After(wait):
 		case <-ctx.Done():
 		}
 		<-t.delayed

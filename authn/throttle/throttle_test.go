@@ -631,6 +631,10 @@ func TestNewPanicsOnMistakes(t *testing.T) {
 	for name, construct := range map[string]func(){
 		"no authenticator":    func() { throttle.New(nil, throttle.Config{}) },
 		"a store without key": func() { throttle.New(&source{}, throttle.Config{Store: store}) },
+		"a store and a short key": func() {
+			throttle.New(&source{}, throttle.Config{Store: store, Key: key[1:]})
+		},
+		"a short key alone": func() { throttle.New(&source{}, throttle.Config{Key: key[1:]}) },
 	} {
 		func() {
 			defer func() {
@@ -641,6 +645,23 @@ func TestNewPanicsOnMistakes(t *testing.T) {
 			construct()
 		}()
 	}
+}
+
+// Too many logins may be under way although none has failed.
+func TestTheErrorOfABusyNetworkBlamesNoFailuresAlone(t *testing.T) {
+	guard(t, throttle.Config{ChecksPerNetwork: 1}, func(g *guarded) {
+		finish := g.block()
+		var wg sync.WaitGroup
+		wg.Go(func() { g.want(home, "bob", "right", 200) })
+		synctest.Wait()
+		_, err := g.users.Authenticate(g.Context(), request(home, "alice", "right"))
+		refused := (*throttle.Error)(nil)
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "under way") {
+			g.Errorf("error %v, want one about logins under way", err)
+		}
+		finish()
+		wg.Wait()
+	})
 }
 
 // checks of a source that waits until the test lets it answer.
@@ -949,15 +970,15 @@ func TestFewChecksForOneNetwork(t *testing.T) {
 }
 
 func TestFewChecksForOnePairWithoutAnAddress(t *testing.T) {
-	guard(t, throttle.Config{ChecksPerNetwork: 4}, func(g *guarded) {
+	guard(t, throttle.Config{ChecksPerNetwork: 2}, func(g *guarded) {
 		finish := g.block()
 		var wg sync.WaitGroup
-		for i := range 8 {
+		for i := range 5 {
 			wg.Go(func() { g.want("", "alice", authn.Secret(strconv.Itoa(i)), 401) })
 		}
 		synctest.Wait()
-		if n := g.checks.Load(); n != 4 {
-			g.Errorf("%d are checked at once, want 4", n)
+		if n := g.checks.Load(); n != 2 {
+			g.Errorf("%d are checked at once, want 2", n)
 		}
 		finish()
 		wg.Wait()
@@ -966,9 +987,10 @@ func TestFewChecksForOnePairWithoutAnAddress(t *testing.T) {
 
 func TestRefusalsAreDelayed(t *testing.T) {
 	for name, test := range map[string]struct{ configured, want time.Duration }{
-		"by default":    {0, time.Second},
-		"as configured": {3 * time.Second, 3 * time.Second},
-		"not at all":    {-1, 0},
+		"by default":                {0, time.Second},
+		"as configured":             {3 * time.Second, 3 * time.Second},
+		"not at all":                {-1, 0},
+		"a sum that would overflow": {math.MinInt64, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -1035,7 +1057,7 @@ func TestAThousandAreDelayed(t *testing.T) {
 
 // Refused logins take no place, or a store could be filled for nothing.
 func TestRefusedLoginsTakeNoPlace(t *testing.T) {
-	config := throttle.Config{Store: throttle.NewMemoryStore(100), Key: "key"}
+	config := throttle.Config{Store: throttle.NewMemoryStore(100), Key: key}
 	config.Network.Free = 20
 	guard(t, config, func(g *guarded) {
 		g.guess(10, other, "alice")

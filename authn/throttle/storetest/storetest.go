@@ -21,7 +21,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
-// Run runs all tests, each with a new and empty store that has room for a hundred counts.
+// Run runs all tests, each with a new, empty store for a hundred counts. Their times are fixed.
 func Run(t *testing.T, newStore func(t *testing.T) throttle.Store) {
 	for name, test := range map[string]func(suite){
 		"a failure is counted for its keys alone":        suite.failures,

@@ -38,6 +38,7 @@ func TestMutantsFail(t *testing.T) {
 		milliseconds floats loses-NoMatch loses-Wrong keeps-Wrong keeps-Right
 		success-clears-always success-clears-never success-keeps-Last success-clears-all
 		success-keeps-the-later-time loses-updates two-steps another-error half-an-error
+		expires-by-the-time-of-the-failure
 	`) {
 		t.Run(fault, func(t *testing.T) {
 			suite := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMutant$")
@@ -91,6 +92,9 @@ func (m *mutant) Look(_ context.Context, keys []throttle.Key) ([]throttle.Count,
 			i = len(keys) - 1 - i
 		}
 		counts[i] = m.counts[m.name(k)]
+		if m.has("expires-by-the-time-of-the-failure") && time.Since(counts[i].Last) > k.Forget {
+			counts[i] = throttle.Count{}
+		}
 	}
 	return counts, nil
 }
