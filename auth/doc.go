@@ -20,7 +20,7 @@
 //	server, err := auth.NewServer(auth.Config{
 //		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
 //		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
-//		Authorizer:    authz.First(authz.PublicPull("public"), authz.OwnNamespace()),
+//		Authorizer:    authz.OwnNamespace(), // alice may pull and push alice/app
 //	})
 //	http.Handle("/token", server)
 //

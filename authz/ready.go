@@ -47,8 +47,8 @@ func OwnNamespace(actions ...string) Authorizer {
 	})
 }
 
-// PublicPull grants pull on the repositories below each prefix to every subject, anonymous ones
-// included. A prefix is a path of whole components: "public" covers public/app and public/team/app,
+// PublicPull grants pull on the repositories below each prefix to every subject. Anonymous ones need
+// auth.Config.AnonymousAllowed, too. A prefix is a path of whole components: "public" covers public/app and public/team/app,
 // but neither the repository public nor publicity/app. The prefixes "" and "public/" cover nothing.
 //
 // Below a prefix it refuses all other actions, so inside [First], authorizers that grant push there

@@ -28,7 +28,7 @@ func parseQuery(r *http.Request) (query, error) {
 	for name, v := range values {
 		if len(v) != 1 || v[0] == "" || !q.set(name, v[0], r.Method == http.MethodGet) {
 			return query{}, reply.Invalid("each parameter must be sent once and be id, subject," +
-				" service, kind (user, service account), all=true or, in a list, after or" +
+				" service, kind (user, service_account), all=true or, in a list, after or" +
 				" limit (1-1000)")
 		}
 	}
@@ -49,11 +49,9 @@ func (q *query) set(name, value string, list bool) (ok bool) {
 		q.filter.Service = value
 	case name == "all" && value == "true":
 		q.filter.All = true
-	case name == "kind" && value == authn.KindUser.String():
+	case name == "kind":
 		q.filter.Kind = new(authn.Kind)
-	case name == "kind" && value == authn.KindServiceAccount.String():
-		kind := authn.KindServiceAccount
-		q.filter.Kind = &kind
+		return q.filter.Kind.UnmarshalText([]byte(value)) == nil
 	case name == "after" && list:
 		q.after = value
 	case name == "limit" && list:
@@ -74,7 +72,7 @@ type listBody struct {
 type listedToken struct {
 	ID        string       `json:"id"`
 	Subject   string       `json:"subject"`
-	Kind      string       `json:"kind"`
+	Kind      authn.Kind   `json:"kind"`
 	Limit     *authn.Limit `json:"limit,omitempty"`
 	Service   string       `json:"service"`
 	ClientID  string       `json:"client_id"` // chosen by the client
@@ -97,7 +95,7 @@ func (h *handler) list(ctx context.Context, q query, record *Record) (any, error
 	record.Count = len(page)
 	for _, r := range page {
 		body.RefreshTokens = append(body.RefreshTokens, listedToken{
-			r.ID, r.Subject.Name, r.Subject.Kind.String(), r.Subject.Limit, r.Service, r.ClientID,
+			r.ID, r.Subject.Name, r.Subject.Kind, r.Subject.Limit, r.Service, r.ClientID,
 			r.IssuedAt.UTC(), r.LastUsed.UTC(), r.ExpiresAt.UTC(), r.IdleAt.UTC(),
 		})
 	}

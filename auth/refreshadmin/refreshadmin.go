@@ -6,7 +6,7 @@
 //	DELETE ?subject=alice&kind=user       revokes all tokens of the user alice
 //	DELETE ?service=registry.example.com  revokes all tokens for a service
 //
-// Each further parameter narrows the selection. The kind is "user" or "service account", by default
+// Each further parameter narrows the selection. The kind is "user" or "service_account", by default
 // both. all=true selects every token. The answer is 400 if a parameter is unknown, empty or
 // repeated, or if there is none, so that a typing mistake does not select too much. A list has
 // pages of limit tokens, by default 100 and at most 1000. {"refresh_tokens":[…],"next":"K3T…"} is a

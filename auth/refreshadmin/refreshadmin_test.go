@@ -201,7 +201,7 @@ func TestHandlerRevokes(t *testing.T) {
 func TestHandlerLists(t *testing.T) {
 	a := newAdmin(t)
 	for query, want := range map[string]int{
-		"all=true": 4, "subject=alice": 3, "subject=alice&kind=service+account": 1, "service=other.test": 1, "subject=carol": 0,
+		"all=true": 4, "subject=alice": 3, "subject=alice&kind=service_account": 1, "service=other.test": 1, "subject=carol": 0,
 		"id=" + a.record["bob"].ID: 1,
 	} {
 		reply := a.do(http.MethodGet, query)
