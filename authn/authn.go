@@ -67,8 +67,8 @@ type Directory interface {
 //
 // Confirm takes a subject that Authenticate returned, of which only Name, Kind, Stamp and Limit are
 // as they were; let Stamp identify the credentials. It returns the current subject with the current
-// Limit of the same credentials. The rules of [Directory] apply. [ErrNoMatch] means that another
-// source may know the subject: a [Chain] goes on. [ErrRejected] means that the credentials are gone.
+// Limit of the same credentials. The rules of [Directory] apply. After [ErrNoMatch] a [Chain] asks
+// its next member; for credentials that are gone, return [ErrRejected].
 type Confirmer interface {
 	Confirm(ctx context.Context, remembered Subject) (Subject, error)
 }

@@ -47,9 +47,10 @@ func OwnNamespace(actions ...string) Authorizer {
 	})
 }
 
-// PublicPull grants pull on the repositories below each prefix to every subject. Anonymous ones need
-// auth.Config.AnonymousAllowed, too. A prefix is a path of whole components: "public" covers public/app and public/team/app,
-// but neither the repository public nor publicity/app. The prefixes "" and "public/" cover nothing.
+// PublicPull grants pull on the repositories below each prefix to every subject, and to anonymous
+// ones where auth.Config allows them. A prefix is a path of whole components: "public" covers
+// public/app and public/team/app, but neither the repository public nor publicity/app. The prefixes
+// "" and "public/" cover nothing.
 //
 // Below a prefix it refuses all other actions, so inside [First], authorizers that grant push there
 // come before it. It answers NoMatch for other repositories.
