@@ -18,6 +18,7 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/token"
 )
 
 // A panic costs one request and nothing else.
@@ -169,6 +170,21 @@ func TestASubjectWithoutANameIsAnOutage(t *testing.T) {
 		cfg.Authenticator = authn.Func(func(context.Context, authn.Request) (authn.Subject, error) { return authn.Subject{}, nil })
 	})
 	f.get("service=registry.test&scope=repository:public/app:pull", "alice:wonderland").wantError(503, "UNAVAILABLE", "temporarily_unavailable")
+}
+
+// An issuer that returns nothing, and no error, is broken.
+func TestAnEmptyTokenIsAnOutage(t *testing.T) {
+	f := newFixture(t, func(cfg *auth.Config) {
+		cfg.Services = map[string]auth.Issuer{service: emptyIssuer{}}
+	})
+	f.get("service=registry.test&scope=repository:public/app:pull&offline_token=true", "alice:wonderland").
+		wantError(503, "UNAVAILABLE", "temporarily_unavailable")
+}
+
+type emptyIssuer struct{}
+
+func (emptyIssuer) Issue(context.Context, token.Request) (token.Token, error) {
+	return token.Token{}, nil
 }
 
 // A subject beside an error does not count.

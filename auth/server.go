@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -172,6 +173,9 @@ func (s *Server) issue(
 	issued, err := issuer.Issue(ctx, token.Request{
 		Subject: record.Subject.Name, Audience: record.Service, Access: granted,
 	})
+	if err == nil && issued.Value == "" {
+		err = errors.New("the issuer returned an empty token")
+	}
 	if err != nil {
 		return nil, reply.Unavailable("a token cannot be signed at the moment", err)
 	}

@@ -74,19 +74,24 @@ func (c *cache) authenticate(ctx context.Context, r Request) (Subject, error) {
 	}
 	key := credentials(c.mac.Sum(r.Username, string(r.Password)))
 	for {
-		remembered, ok := c.logins.Get(key)
-		if !ok || time.Since(remembered.began) >= c.ttl {
-			break
+		if remembered, ok := c.logins.Get(key); ok && time.Since(remembered.began) < c.ttl {
+			if subject, err := c.confirm(ctx, remembered); !refused(err) {
+				return subject, err
+			}
+			c.logins.Remove(key, func(current *login) bool { return current == remembered })
+			continue
 		}
-		if subject, err := c.confirm(ctx, remembered); !refused(err) {
+		own := false
+		subject, err := c.checks.Do(ctx, key, func() (subject Subject, abandoned bool, err error) {
+			own = true
+			subject, err = c.check(ctx, key, Request{Username: r.Username, Password: r.Password})
+			return subject, err != nil && ctx.Err() != nil && !refused(err), err
+		})
+		if own || err != nil {
 			return subject, err
 		}
-		c.logins.Remove(key, func(current *login) bool { return current == remembered })
+		// Another request's check succeeded, but it began before this request: confirm it.
 	}
-	return c.checks.Do(ctx, key, func() (subject Subject, abandoned bool, err error) {
-		subject, err = c.check(ctx, key, Request{Username: r.Username, Password: r.Password})
-		return subject, err != nil && ctx.Err() != nil && !refused(err), err
-	})
 }
 
 // check asks the source, and remembers a success.

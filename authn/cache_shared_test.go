@@ -81,6 +81,32 @@ func TestConcurrentRequestsShareACheck(t *testing.T) {
 	}
 }
 
+// A request that begins after the user was disabled must not get the result of an earlier check.
+func TestASharedSuccessIsConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, finish := slowSource()
+		disabled := false
+		s.lookup = func(name string) (authn.Subject, error) {
+			if disabled {
+				return authn.Subject{}, authn.ErrRejected
+			}
+			return authn.Subject{Name: name, Stamp: "1"}, nil
+		}
+		cached := authn.Cache(s, authn.CacheConfig{})
+		first := start(t.Context(), cached, "alice")
+		disabled = true
+		second := start(t.Context(), cached, "alice")
+		finish <- nil
+		finish <- authn.ErrRejected // the check that the second request makes
+		if err := <-first; err != nil {
+			t.Errorf("the first request: %v", err)
+		}
+		if err := <-second; !errors.Is(err, authn.ErrRejected) {
+			t.Errorf("the second request: %v, want a rejection", err)
+		}
+	})
+}
+
 func TestDifferentCredentialsDoNotShareACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, finish := slowSource()

@@ -92,5 +92,9 @@ func publishFile(file string, data []byte, mode fs.FileMode) error {
 	if err = os.Link(temporary.Name(), file); errors.Is(err, fs.ErrExist) {
 		return nil
 	}
+	if folder, opened := os.Open(filepath.Dir(file)); opened == nil {
+		_ = folder.Sync() // the entry of the file; some systems cannot
+		_ = folder.Close()
+	}
 	return err
 }

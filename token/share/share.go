@@ -98,9 +98,7 @@ func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token,
 	if len(q.text) > maxQuestion {
 		return i.inner.Issue(ctx, request)
 	}
-	if keys := i.KeySet(); keys != nil {
-		q.signing = keys.Signing()
-	}
+	q.signing = i.signing()
 	for ctx.Err() == nil {
 		own := &call{begun: time.Now().Round(0), done: make(chan struct{})}
 		c := i.calls.Update(q, func(kept *call) *call {
@@ -133,12 +131,21 @@ func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token,
 	return token.Token{}, ctx.Err()
 }
 
-// run makes the token of a call, which is forgotten if it fails or panics.
+// signing returns the key that signs now, if that is known.
+func (i *Issuer) signing() *token.Key {
+	if keys := i.KeySet(); keys != nil {
+		return keys.Signing()
+	}
+	return nil
+}
+
+// run makes the token of a call, which is forgotten if it fails or panics, or if the signing key
+// changed meanwhile.
 func (i *Issuer) run(ctx context.Context, c *call, q question, request token.Request) {
 	c.err = errors.New("issue shared token: the issuer panicked")
 	defer func() {
-		if c.err != nil {
-			c.ended = ctx.Err() != nil
+		c.ended = c.err != nil && ctx.Err() != nil
+		if c.err != nil || i.signing() != q.signing {
 			i.calls.Remove(q, func(kept *call) bool { return kept == c })
 		}
 		close(c.done)

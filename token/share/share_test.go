@@ -359,6 +359,54 @@ func TestTokensOfAReplacedKeyAreNotShared(t *testing.T) {
 	}
 }
 
+// The signing key changes after it was looked up and before the token is signed. When the change is
+// undone and the other key retired, nobody gets that token.
+func TestATokenOfAnotherKeyIsNotKept(t *testing.T) {
+	before, _ := newKey(t, ready)
+	during, _ := newKey(t, ready)
+	keys, err := token.NewKeySet(before, during)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := token.NewIssuer(token.IssuerConfig{Name: "auth.test", Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	promoting := promotingIssuer{inner, during.ID()}
+	shared, err := share.New(promoting, share.Config{For: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := shared.Issue(t.Context(), token.Request{Audience: "registry.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keys.Promote(before.ID()); err != nil {
+		t.Fatal(err)
+	}
+	second, err := shared.Issue(t.Context(), token.Request{Audience: "registry.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.ID == second.ID {
+		t.Error("a token of another key is shared")
+	}
+}
+
+// promotingIssuer promotes a key before each token.
+type promotingIssuer struct {
+	*token.Issuer
+
+	key string
+}
+
+func (i promotingIssuer) Issue(ctx context.Context, r token.Request) (token.Token, error) {
+	if err := i.KeySet().Promote(i.key); err != nil {
+		return token.Token{}, err
+	}
+	return i.Issuer.Issue(ctx, r)
+}
+
 func TestKeptTokensAreBounded(t *testing.T) {
 	key, signer := newKey(t, ready)
 	issuer := newIssuer(t, key, func(c *share.Config) { c.MaxTokens = 2 })
