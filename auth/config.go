@@ -63,7 +63,8 @@ type Config struct {
 	// (RFC 7617). The default is "registry".
 	BasicRealm string
 	// Timeout is the time for one request, including the reading of its body. Then the contexts of
-	// the Authenticator, the Authorizer and the issuer are done. The default is 10 seconds.
+	// the Authenticator, the Authorizer and the issuer are done. For a body, it takes the place of
+	// [http.Server].ReadTimeout. The default is 10 seconds.
 	Timeout time.Duration
 	// RemoteAddr returns the client's address, for the authenticator, the authorizer and the audit.
 	// The default is the peer address of the connection. Behind a proxy, set a function that trusts

@@ -26,11 +26,12 @@ type memoryStore struct {
 
 // An owner is the subject that the limit of Insert counts for.
 type owner struct {
-	name string
-	kind authn.Kind
+	name  string
+	kind  authn.Kind
+	stamp string
 }
 
-func ownerOf(r *Record) owner { return owner{r.Subject.Name, r.Subject.Kind} }
+func ownerOf(r *Record) owner { return owner{r.Subject.Name, r.Subject.Kind, r.Subject.Stamp} }
 
 func (m *memoryStore) Insert(_ context.Context, record Record, limit int) error {
 	m.mu.Lock()

@@ -33,8 +33,9 @@ type Config struct {
 	// Lifetime is the maximum age. The default is 180 days. For both lifetimes, values above 100
 	// years, such as math.MaxInt64, are treated as 100 years, and negative values are an error.
 	Lifetime time.Duration
-	// MaxPerSubject is the maximum number of tokens of a subject, counted over all services. A
-	// further token replaces the least recently used one. The default is 100.
+	// MaxPerSubject is the maximum number of tokens of a subject for all services, counted by its
+	// stamp, so that one credential cannot log another out. A further token replaces the least
+	// recently used one. The default is 100.
 	MaxPerSubject int
 }
 

@@ -69,10 +69,11 @@ func (f Filter) matches(r *Record) bool {
 // may repeat it at once. Later, Insert could restore a record that was deleted in between. A store
 // that cannot answer must not return ErrInvalid, because clients then discard the token.
 type Store interface {
-	// Insert adds a record. If its subject (name and kind, for all services) then has more than
-	// limit records, which is at least 1, Insert deletes those with the oldest LastUsed, but never
-	// the new one. If there is a record with the same ID and Hash, Insert must change nothing and
-	// return nil. When Insert returns nil, its changes must be durable and visible to all servers.
+	// Insert adds a record. If its subject (name, kind and stamp, for all services) then has more
+	// than limit records, which is at least 1, Insert deletes those with the oldest LastUsed, but
+	// never the new one. If there is a record with the same ID and Hash, Insert must change nothing
+	// and return nil. When Insert returns nil, its changes must be durable and visible to all
+	// servers.
 	//
 	// Insert may also delete records that have expired at record.IssuedAt; a store for several
 	// servers should wait longer, in case a clock is wrong. Until then they count towards limit.

@@ -210,6 +210,10 @@ func (s suite) limit() {
 	s.all("5 6 7")
 	s.insert(1, recordOf(8, "alice", 0, elsewhere))
 	s.all("6 7 8")
+	other := record(9)
+	other.Subject.Stamp = "another credential"
+	s.insert(1, other)
+	s.all("6 7 8 9")
 }
 
 func (s suite) delete() {
