@@ -110,7 +110,7 @@ func unauthorized(message string, cause error) *reply.Problem {
 func authenticationProblem(err error) error {
 	if throttled := (*throttle.Error)(nil); errors.As(err, &throttled) {
 		p := reply.New(http.StatusTooManyRequests, "TOOMANYREQUESTS", "temporarily_unavailable",
-			"too many failed logins, try again later")
+			"too many logins failed or are under way, try again later")
 		p.Cause, p.RetryAfter = err, max(throttled.RetryAfter, time.Second)
 		return p
 	}

@@ -44,7 +44,7 @@
 //	413  a body that is too large
 //	414  a query that is too large
 //	415  a POST whose body is not a form
-//	429  too many failed logins: the credentials were not checked; see package throttle
+//	429  too many logins failed or are under way: nothing was checked; see package throttle
 //	500  a bug, such as a panic in an authorizer
 //	503  a source of users, the authorizer, an issuer or the refresh tokens failed or timed out
 //
