@@ -9,16 +9,6 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// identify returns the same request for logins that have the same answer. It keeps the parts that a
-// source may look at, of the address only the smallest network.
-func identify(r authn.Request) authn.Request {
-	r.RemoteAddr, r.ClientID = networksOf(r.RemoteAddr)[0].Addr(), ""
-	if r.TLS != nil && len(r.TLS.PeerCertificates) == 0 {
-		r.TLS = nil // another connection makes no difference
-	}
-	return r
-}
-
 // knownKeys are remembered for a short time, or each refused login would make a look-up.
 type knownKeys struct {
 	keys  []Key

@@ -23,9 +23,10 @@
 // asked: clients hang up. Other errors do not count. Wrong credentials repeated within a second are
 // checked and counted once: some clients repeat a POST as a GET.
 //
-// Logins under way count as failures for others, so parallel guessing gains nothing. Identical ones
-// share one call of the source. Of different ones in a network, [Config].ChecksPerNetwork are
-// checked at once. Others wait up to two seconds and are then refused.
+// Logins under way count as failures for others, so parallel guessing gains nothing. Of those in a
+// network, [Config].ChecksPerNetwork are checked at once, and identical ones one after another
+// until they were right. Others wait up to two seconds and are then refused. Each is checked by
+// itself; a cache below saves the hashes of identical ones.
 //
 // Right credentials are not locked out: for 24 hours after a success, the source still checks them
 // from the same network, whatever is counted. That lets others there test up to 1000 guesses in 15
@@ -47,7 +48,6 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/internal/call"
 	"github.com/berthpass/registry-auth/internal/lru"
 	"github.com/berthpass/registry-auth/internal/secret"
 )
@@ -56,7 +56,7 @@ import (
 type Config struct {
 	// Pair is the rule for an account in a network, and Network for the network alone.
 	Pair, Network Rule
-	// ChecksPerNetwork is how many different logins of one network are checked at once, by default
+	// ChecksPerNetwork is how many logins of one network are checked at once, by default
 	// half of GOMAXPROCS but at least two.
 	ChecksPerNetwork int
 	// RefusalDelay is the least time that an answer without a check takes, by default one second.
@@ -113,19 +113,12 @@ type throttle struct {
 	mac     secret.MAC
 	rules   []Rule                               // in the order of keys
 	known   *lru.Cache[authn.Request, knownKeys] // by name and network
-	calls   call.Group[authn.Request, answer]
-	checks  *lru.Cache[[16]byte, chan struct{}] // semaphores by network
-	guesses *lru.Cache[[16]byte, guesses]       // by pair
+	checks  *lru.Cache[[16]byte, chan struct{}]  // semaphores by network and by identity
+	guesses *lru.Cache[[16]byte, guesses]        // by pair
 	delayed chan struct{}
 
 	mu       sync.Mutex
 	underWay map[[16]byte]int // checks by key
-}
-
-// An answer is for one login, or for several identical ones.
-type answer struct {
-	subject authn.Subject
-	checked bool // the source said whether the credentials are right
 }
 
 func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
@@ -133,50 +126,51 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 		return t.source.Authenticate(ctx, r)
 	}
 	arrived := time.Now()
-	shared, err := t.calls.Do(ctx, identify(r), func() (a answer, abandoned bool, err error) {
-		a, err = t.login(ctx, r)
-		return a, !a.checked && ctx.Err() != nil, err
-	})
-	if wait := t.config.RefusalDelay - time.Since(arrived); wait > 0 && !shared.checked {
+	subject, answered, err := t.login(ctx, r)
+	if wait := t.config.RefusalDelay - time.Since(arrived); wait > 0 && !answered {
 		t.delay(ctx, wait)
 	}
-	return shared.subject, err
+	return subject, err
 }
 
 // An attempt is a login for which the source may be asked.
 type attempt struct {
-	request authn.Request
-	proof   [8]byte // of the credentials
-	keys    []Key   // of the pair, and of the networks
+	request  authn.Request
+	keys     []Key    // of the pair, and of the networks
+	proof    [8]byte  // of the credentials for this pair
+	identity [16]byte // the same for identical logins only
 }
 
-// login asks the source, unless the login is refused.
-func (t *throttle) login(ctx context.Context, r authn.Request) (answer, error) {
-	sum := t.mac.Sum("credentials", r.Username, string(r.Password))
-	a := attempt{request: r, proof: [8]byte(sum[:]), keys: t.keys(ctx, r)}
-	pair, refusal := t.look(ctx, a, make([]int, len(a.keys)))
-	if t.wasRight(a, pair) {
-		return t.ask(ctx, a, pair.RightAt)
+// login asks the source, unless the login is refused. It reports whether the source said if the
+// credentials are right.
+func (t *throttle) login(
+	ctx context.Context, r authn.Request,
+) (subject authn.Subject, answered bool, err error) {
+	a := attempt{request: r, keys: t.keys(ctx, r)}
+	sum := t.mac.Sum("credentials", string(a.keys[0].Hash[:]), r.Username, string(r.Password))
+	a.proof, a.identity = [8]byte(sum[:]), [16]byte(sum[16:])
+	rightAt, err := t.admit(ctx, a, make([]int, len(a.keys)))
+	if err == nil && rightAt.IsZero() {
+		others, release, busy := t.acquire(ctx, a)
+		defer release()
+		if busy != nil {
+			return subject, false, busy
+		}
+		if rightAt, err = t.admit(ctx, a, others); !rightAt.IsZero() {
+			release() // an identical login was right meanwhile
+		}
 	}
-	if refusal != nil {
-		return answer{}, refusal
-	}
-	release, err := t.acquire(ctx, a.keys)
 	if err != nil {
-		return answer{}, err
+		return subject, false, err
 	}
-	defer release()
-	others := t.track(a.keys, 1) // those that only wait are no guesses yet
-	defer t.track(a.keys, -1)
-	if _, refusal = t.look(ctx, a, others); refusal != nil {
-		return answer{}, refusal
-	}
-	return t.ask(ctx, a, time.Time{})
+	return t.ask(ctx, a, rightAt)
 }
 
-// look returns the count of the pair. The refusal is nil if the attempt may be made while so many
-// others are under way for its keys.
-func (t *throttle) look(ctx context.Context, a attempt, others []int) (pair Count, refusal error) {
+// admit refuses an attempt that may not be made while so many others are under way for its keys. If
+// its credentials were right lately, it returns when.
+func (t *throttle) admit(
+	ctx context.Context, a attempt, others []int,
+) (rightAt time.Time, refusal error) {
 	var counts []Count
 	err := t.counts.do(ctx, func(ctx context.Context, s Store) (err error) {
 		if counts, err = s.Look(ctx, a.keys); err == nil && len(counts) != len(a.keys) {
@@ -185,14 +179,15 @@ func (t *throttle) look(ctx context.Context, a attempt, others []int) (pair Coun
 		return err
 	})
 	if err = cmp.Or(err, ctx.Err()); err != nil {
-		return Count{}, fmt.Errorf("look up failed logins: %w", err)
+		return rightAt, fmt.Errorf("look up failed logins: %w", err)
 	}
-	pair = counts[0]
-	now, wait := time.Now(), time.Duration(0)
+	pair, now, wait := counts[0], time.Now(), time.Duration(0)
 	for i, c := range counts {
 		wait = max(wait, t.rules[i].wait(c, others[i], now))
 	}
 	switch repeated := pair.Wrong == a.proof && now.Sub(pair.Last).Abs() < time.Second; {
+	case t.wasRight(a, pair):
+		return pair.RightAt, nil
 	case repeated && pair.NoMatch: // a Chain around the throttle asks the next source
 		refusal = fmt.Errorf("%w: as for the same credentials a moment ago", authn.ErrNoMatch)
 	case repeated:
@@ -200,7 +195,7 @@ func (t *throttle) look(ctx context.Context, a attempt, others []int) (pair Coun
 	case wait > 0:
 		refusal = &Error{RetryAfter: max(wait, time.Second)}
 	}
-	return pair, refusal
+	return rightAt, refusal
 }
 
 const rightFor = 24 * time.Hour
@@ -232,8 +227,10 @@ func (t *throttle) wasRight(a attempt, pair Count) bool {
 }
 
 // ask asks the source and counts the result. The credentials were right at rightAt, if not zero.
-func (t *throttle) ask(ctx context.Context, a attempt, rightAt time.Time) (answer, error) {
-	subject, err := t.source.Authenticate(ctx, a.request)
+func (t *throttle) ask(
+	ctx context.Context, a attempt, rightAt time.Time,
+) (subject authn.Subject, answered bool, err error) {
+	subject, err = t.source.Authenticate(ctx, a.request)
 	noMatch := errors.Is(err, authn.ErrNoMatch)
 	wrong := noMatch || errors.Is(err, authn.ErrRejected)
 	hungUp := err != nil && ctx.Err() != nil && rightAt.IsZero() // and may have made a guess
@@ -252,7 +249,7 @@ func (t *throttle) ask(ctx context.Context, a attempt, rightAt time.Time) (answe
 			return s.Succeed(ctx, a.keys[0], a.proof, now, rightFor)
 		})
 	}
-	return answer{subject, wrong || err == nil}, err
+	return subject, wrong || err == nil, err
 }
 
 // track adds change to the number of checks under way for each key. It returns the numbers before.
@@ -268,21 +265,36 @@ func (t *throttle) track(keys []Key, change int) (before []int) {
 	return before
 }
 
-// acquire waits until few enough logins of the smallest network are checked, or of the pair without
-// one. It waits for as long as package password lets a check wait.
-func (t *throttle) acquire(ctx context.Context, keys []Key) (release func(), err error) {
-	key := keys[min(1, len(keys)-1)]
-	semaphore := t.checks.Update(key.Hash, func(s chan struct{}) chan struct{} {
-		return cmp.Or(s, make(chan struct{}, t.config.ChecksPerNetwork))
+// acquire waits while an identical login is checked, or too many of the smallest network, or of the
+// pair without one. It waits for as long as package password lets a check wait, and returns how
+// many others are under way. Those that only wait are no guesses yet.
+func (t *throttle) acquire(
+	ctx context.Context, a attempt,
+) (others []int, release func(), err error) {
+	var held []chan struct{}
+	release = sync.OnceFunc(func() {
+		if others != nil {
+			t.track(a.keys, -1)
+		}
+		for _, semaphore := range held {
+			<-semaphore
+		}
 	})
-	select {
-	case semaphore <- struct{}{}:
-		return func() { <-semaphore }, nil
-	case <-time.After(2 * time.Second):
-		return nil, &Error{RetryAfter: time.Second}
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for other logins of the network: %w", ctx.Err())
+	timeout, sizes := time.After(2*time.Second), []int{1, t.config.ChecksPerNetwork}
+	for i, key := range [][16]byte{a.identity, a.keys[min(1, len(a.keys)-1)].Hash} {
+		semaphore := t.checks.Update(key, func(s chan struct{}) chan struct{} {
+			return cmp.Or(s, make(chan struct{}, sizes[i]))
+		})
+		select {
+		case semaphore <- struct{}{}:
+			held = append(held, semaphore)
+		case <-timeout:
+			return nil, release, &Error{RetryAfter: time.Second}
+		case <-ctx.Done():
+			return nil, release, fmt.Errorf("wait for other logins: %w", ctx.Err())
+		}
 	}
+	return t.track(a.keys, 1), release, nil
 }
 
 // delay delays an answer, unless many are delayed already: each one keeps a goroutine and a
