@@ -19,9 +19,10 @@
 // asked before any refusal, at most every 10 seconds for a name and network. Case and surrounding
 // white space make no difference.
 //
-// Failures are [authn.ErrRejected], [authn.ErrNoMatch], and a context that ends while the source is
-// asked: clients hang up. Other errors do not count. Wrong credentials repeated within a second are
-// checked and counted once: some clients repeat a POST as a GET.
+// Failures are [authn.ErrRejected], [authn.ErrNoMatch], and a context that is canceled while the
+// source is asked: the client hung up. Other errors, such as a deadline, do not count. Wrong
+// credentials repeated within a second are checked and counted once: some clients repeat a POST as
+// a GET.
 //
 // Logins under way count as failures for others, so parallel guessing gains nothing. Of those in a
 // network, [Config].ChecksPerNetwork are checked at once, and identical ones one after another
@@ -233,7 +234,8 @@ func (t *throttle) ask(
 	subject, err = t.source.Authenticate(ctx, a.request)
 	noMatch := errors.Is(err, authn.ErrNoMatch)
 	wrong := noMatch || errors.Is(err, authn.ErrRejected)
-	hungUp := err != nil && ctx.Err() != nil && rightAt.IsZero() // and may have made a guess
+	// A client that hangs up may have made a guess. A deadline is the server's own.
+	hungUp := err != nil && errors.Is(ctx.Err(), context.Canceled) && rightAt.IsZero()
 	now := time.Now().Truncate(time.Microsecond)
 	ctx = context.WithoutCancel(ctx)
 	switch {

@@ -894,20 +894,27 @@ func TestAFloodLeavesTheHashLimiterToOthers(t *testing.T) {
 	}
 }
 
+// hangUp logs in as a client that hangs up while the source is asked.
+func (g *guarded) hangUp(r authn.Request) error {
+	ctx, cancel := context.WithCancel(g.Context())
+	defer time.AfterFunc(time.Millisecond, cancel).Stop()
+	_, err := g.users.Authenticate(ctx, r)
+	return err
+}
+
+func hangs(ctx context.Context, _ authn.Request) (authn.Subject, error) {
+	<-ctx.Done()
+	return authn.Subject{}, ctx.Err()
+}
+
 // A client that hangs up cannot take its guess back once the source was asked.
 func TestAHangUpIsAFailure(t *testing.T) {
 	guard(t, throttle.Config{}, func(g *guarded) {
-		g.check = func(ctx context.Context, _ authn.Request) (authn.Subject, error) {
-			<-ctx.Done()
-			return authn.Subject{}, ctx.Err()
-		}
+		g.check = hangs
 		for i := range 200 {
-			ctx, cancel := context.WithTimeout(g.Context(), time.Millisecond)
-			_, err := g.users.Authenticate(ctx, request(home, "alice", authn.Secret(strconv.Itoa(i))))
-			if err == nil {
+			if g.hangUp(request(home, "alice", authn.Secret(strconv.Itoa(i)))) == nil {
 				g.Error("no error")
 			}
-			cancel()
 		}
 		if n := g.checks.Load(); n != 10 {
 			g.Errorf("the source is asked %d times, want 10", n)
@@ -919,16 +926,30 @@ func TestAHangUpIsAFailure(t *testing.T) {
 func TestAHangUpWithRightCredentialsIsNoFailure(t *testing.T) {
 	guard(t, throttle.Config{}, func(g *guarded) {
 		g.want(home, "alice", "right", 200)
-		g.check = func(ctx context.Context, _ authn.Request) (authn.Subject, error) {
-			<-ctx.Done()
-			return authn.Subject{}, ctx.Err()
-		}
+		g.check = hangs
 		for range 200 {
-			ctx, cancel := context.WithTimeout(g.Context(), time.Millisecond)
-			_, _ = g.users.Authenticate(ctx, request(home, "alice", "right"))
+			_ = g.hangUp(request(home, "alice", "right"))
+		}
+		g.check = nil
+		g.want(home, "bob", "right", 200)
+	})
+}
+
+// The server bounds each request. Its deadline locked owners out when the source hung.
+func TestAnOutageLocksNobodyOut(t *testing.T) {
+	guard(t, throttle.Config{}, func(g *guarded) {
+		g.check = hangs
+		for i := range 300 {
+			ctx, cancel := context.WithTimeout(g.Context(), 10*time.Second)
+			name := []string{"alice", "user" + strconv.Itoa(i)}[i%2]
+			_, err := g.users.Authenticate(ctx, request(home, name, "right"))
+			if !errors.Is(err, context.DeadlineExceeded) {
+				g.Fatalf("login %d: %v", i, err)
+			}
 			cancel()
 		}
 		g.check = nil
+		g.want(home, "alice", "right", 200)
 		g.want(home, "bob", "right", 200)
 	})
 }
