@@ -138,7 +138,7 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 type attempt struct {
 	request  authn.Request
 	keys     []Key    // of the pair, and of the networks
-	proof    [8]byte  // of the credentials for this pair
+	proof    [8]byte  // of the credentials for this pair and service
 	identity [16]byte // the same for identical logins only
 }
 
@@ -148,7 +148,8 @@ func (t *throttle) login(
 	ctx context.Context, r authn.Request,
 ) (subject authn.Subject, answered bool, err error) {
 	a := attempt{request: r, keys: t.keys(ctx, r)}
-	sum := t.mac.Sum("credentials", string(a.keys[0].Hash[:]), r.Username, string(r.Password))
+	pair := string(a.keys[0].Hash[:])
+	sum := t.mac.Sum("credentials", pair, r.Service, r.Username, string(r.Password))
 	a.proof, a.identity = [8]byte(sum[:]), [16]byte(sum[16:])
 	rightAt, err := t.admit(ctx, a, make([]int, len(a.keys)))
 	if err == nil && rightAt.IsZero() {

@@ -531,6 +531,25 @@ func TestRepetitionsAreOneFailure(t *testing.T) {
 	}
 }
 
+// Credentials that are wrong for one service may be right for another.
+func TestAnotherServiceIsNoRepetition(t *testing.T) {
+	guard(t, throttle.Config{}, func(g *guarded) {
+		g.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
+			if r.Service != "b.test" {
+				return authn.Subject{}, authn.ErrRejected
+			}
+			return known(ctx, r)
+		}
+		for _, want := range []int{401, 200} {
+			r := request(home, "alice", "right")
+			r.Service = map[int]string{401: "a.test", 200: "b.test"}[want]
+			if status, _ := g.try(r); status != want {
+				g.Errorf("for %s: %d, want %d", r.Service, status, want)
+			}
+		}
+	})
+}
+
 func TestOtherErrorsCountNothing(t *testing.T) {
 	for name, fault := range map[string]func() error{
 		"a broken source":    func() error { return errors.New("the database is down") },
