@@ -138,12 +138,15 @@ type fallback struct {
 	retryAt atomic.Pointer[time.Time] // nil while the store works
 }
 
-// do calls the operation with the store or with memory. It fails only when ctx is done.
-func (f *fallback) do(ctx context.Context, operation func(context.Context, Store) error) error {
+// do calls the operation with the store or with memory. It fails only when ctx is done. A broken
+// store is tried again, by one login at a time, with a write: it may be readable alone, and then
+// would never count.
+func (f *fallback) do(
+	ctx context.Context, writes bool, operation func(context.Context, Store) error,
+) error {
 	now, at := time.Now(), f.retryAt.Load()
 	next := now.Add(5 * time.Second)
-	// One login of those that come later tries a broken store again.
-	broken := at != nil && (now.Before(*at) || !f.retryAt.CompareAndSwap(at, &next))
+	broken := at != nil && (!writes || now.Before(*at) || !f.retryAt.CompareAndSwap(at, &next))
 	if f.config.Store == nil || broken {
 		return operation(ctx, f.memory)
 	}
@@ -152,7 +155,7 @@ func (f *fallback) do(ctx context.Context, operation func(context.Context, Store
 	err := operation(bounded, f.config.Store)
 	switch {
 	case err == nil:
-		if f.retryAt.Swap(nil) != nil {
+		if writes && f.retryAt.Swap(nil) != nil {
 			f.config.Logger.InfoContext(ctx, "throttle store works again")
 		}
 		return nil

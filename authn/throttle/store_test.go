@@ -169,6 +169,26 @@ func TestABrokenStoreLetsNobodyInOrOut(t *testing.T) {
 	}
 }
 
+// A replica of a database is read-only. It gave new guesses every five seconds.
+func TestAReadOnlyStoreCountsInMemory(t *testing.T) {
+	store, log, config := brittle()
+	config.Store = readOnlyStore{store}
+	guard(t, config, func(g *guarded) {
+		checked := 0
+		for range 600 {
+			checked += g.guess(3, home, "alice")
+			time.Sleep(time.Second)
+		}
+		if checked != 19 { // ten, and after 1, 2, 4 … 256 seconds
+			g.Errorf("%d guesses in ten minutes, want 19 as in memory", checked)
+		}
+		if text := log.String(); strings.Count(text, "\n") != 1 {
+			g.Errorf("the log: %s", text)
+		}
+		g.want(other, "bob", "right", 200)
+	})
+}
+
 // After five seconds, one login tries the store, and others do not wait for it.
 func TestOneLoginTriesABrokenStoreAgain(t *testing.T) {
 	store, _, config := brittle()
@@ -233,6 +253,16 @@ type shortStore struct{ throttle.Store }
 
 func (shortStore) Look(context.Context, []throttle.Key) ([]throttle.Count, error) {
 	return nil, nil
+}
+
+type readOnlyStore struct{ throttle.Store }
+
+func (readOnlyStore) Fail(context.Context, throttle.Failure) error { return errors.New("read-only") }
+
+func (readOnlyStore) Succeed(
+	context.Context, throttle.Key, [8]byte, time.Time, time.Duration,
+) error {
+	return errors.New("read-only")
 }
 
 // A login with remembered credentials costs one read.

@@ -64,8 +64,8 @@ type Config struct {
 	// If it is negative, there is no delay.
 	RefusalDelay time.Duration
 	// Store keeps the counts. Set it to share them between replicas, or to keep them in a reload.
-	// When it fails or takes half a second, a process counts in memory for five seconds, then tries
-	// again. The default is a new [NewMemoryStore].
+	// When it fails or takes half a second, a process counts in memory until a write succeeds again,
+	// which it tries every five seconds at most. The default is a new [NewMemoryStore].
 	Store Store
 	// Key is the secret of the hashes in the Store: at least 32 random bytes, the same for all that
 	// share a Store. Keep it elsewhere: with both, passwords can be guessed offline. Without a
@@ -174,7 +174,7 @@ func (t *throttle) admit(
 	ctx context.Context, a attempt, others []int,
 ) (rightAt time.Time, refusal error) {
 	var counts []Count
-	err := t.counts.do(ctx, func(ctx context.Context, s Store) (err error) {
+	err := t.counts.do(ctx, false, func(ctx context.Context, s Store) (err error) {
 		if counts, err = s.Look(ctx, a.keys); err == nil && len(counts) != len(a.keys) {
 			return errors.New("the store did not return one count for each key")
 		}
@@ -246,9 +246,9 @@ func (t *throttle) ask(
 		if wrong {
 			f.Proof = a.proof
 		}
-		_ = t.counts.do(ctx, func(ctx context.Context, s Store) error { return s.Fail(ctx, f) })
+		_ = t.counts.do(ctx, true, func(ctx context.Context, s Store) error { return s.Fail(ctx, f) })
 	case err == nil && !subject.Anonymous() && now.Sub(rightAt) >= time.Minute:
-		_ = t.counts.do(ctx, func(ctx context.Context, s Store) error {
+		_ = t.counts.do(ctx, true, func(ctx context.Context, s Store) error {
 			return s.Succeed(ctx, a.keys[0], a.proof, now, rightFor)
 		})
 	}
