@@ -66,51 +66,69 @@ type Failure struct {
 	NoMatch bool
 }
 
-// NewMemoryStore returns a [Store] in memory for maxEntries counts of about 200 bytes, or 100 000
-// if that is not positive. When it is full, it drops the least recently used: choose more than
-// attackers can add from many networks in a Window.
+// NewMemoryStore returns a [Store] in memory for maxEntries counts with failures and as many with
+// successes alone, of about 300 bytes each. The default is 100 000. When it is full, it drops the
+// least recently used: choose more failures than attackers can add from many networks in a Window.
 func NewMemoryStore(maxEntries int) Store {
+	size := cmp.Or(max(0, maxEntries), 100_000)
 	return &memory{
-		counts: lru.New[[16]byte, Count](cmp.Or(max(0, maxEntries), 100_000)),
-		failed: lru.New[[16]byte, struct{}](1000),
+		failures:  lru.New[[16]byte, Count](size),
+		successes: lru.New[[16]byte, Count](size),
+		ids:       lru.New[[16]byte, struct{}](1000),
 	}
 }
 
 type memory struct {
-	mu     sync.Mutex // for changes of several keys
-	counts *lru.Cache[[16]byte, Count]
-	failed *lru.Cache[[16]byte, struct{}] // IDs of failures
+	mu sync.Mutex // for operations on several keys or caches
+	// An attacker's own logins from many networks must not evict failures.
+	failures, successes *lru.Cache[[16]byte, Count]
+	ids                 *lru.Cache[[16]byte, struct{}] // of failures
 }
 
-func (m *memory) Look(_ context.Context, keys []Key) ([]Count, error) {
+func (m *memory) Look(_ context.Context, keys []Key) (counts []Count, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	counts := make([]Count, len(keys))
-	for i, key := range keys {
-		counts[i], _ = m.counts.Get(key.Hash)
+	for _, key := range keys {
+		counts = append(counts, m.get(key))
 	}
 	return counts, nil
+}
+
+func (m *memory) get(key Key) Count {
+	c, ok := m.failures.Get(key.Hash)
+	if !ok {
+		c, _ = m.successes.Get(key.Hash)
+	}
+	return c
+}
+
+func (m *memory) set(key Key, c Count) {
+	to, from := m.failures, m.successes
+	if c.Failures == 0 {
+		to, from = from, to
+	}
+	from.Remove(key.Hash, func(Count) bool { return true })
+	to.Add(key.Hash, c)
 }
 
 func (m *memory) Fail(_ context.Context, f Failure) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, done := m.failed.Get(f.ID); done {
+	if _, done := m.ids.Get(f.ID); done {
 		return nil
 	}
-	m.failed.Add(f.ID, struct{}{})
+	m.ids.Add(f.ID, struct{}{})
 	for _, key := range f.Keys {
-		m.counts.Update(key.Hash, func(c Count) Count {
-			if f.At.Sub(c.Last) >= key.Forget {
-				c.Failures = 0
-			}
-			if c.Right == f.Proof {
-				c.Right, c.RightAt = [8]byte{}, time.Time{}
-			}
-			c.Failures++
-			c.Last, c.Wrong, c.NoMatch = f.At, f.Proof, f.NoMatch
-			return c
-		})
+		c := m.get(key)
+		if f.At.Sub(c.Last) >= key.Forget {
+			c.Failures = 0
+		}
+		if c.Right == f.Proof {
+			c.Right, c.RightAt = [8]byte{}, time.Time{}
+		}
+		c.Failures++
+		c.Last, c.Wrong, c.NoMatch = f.At, f.Proof, f.NoMatch
+		m.set(key, c)
 	}
 	return nil
 }
@@ -120,13 +138,12 @@ func (m *memory) Succeed(
 ) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.counts.Update(key.Hash, func(c Count) Count {
-		if c.Right != proof {
-			c = Count{}
-		}
-		c.Right, c.RightAt = proof, at
-		return c
-	})
+	c := m.get(key)
+	if c.Right != proof {
+		c = Count{}
+	}
+	c.Right, c.RightAt = proof, at
+	m.set(key, c)
 	return nil
 }
 

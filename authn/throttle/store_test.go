@@ -66,6 +66,32 @@ func TestTheMemoryStoreIsBounded(t *testing.T) {
 	})
 }
 
+// An attacker's own logins from many networks evicted the failures of its guesses.
+func TestSuccessesEvictNoFailures(t *testing.T) {
+	config := throttle.Config{Store: throttle.NewMemoryStore(100), Key: key}
+	guard(t, config, func(g *guarded) {
+		g.guess(30, home, "alice")
+		for i := range 300 {
+			g.want(fmt.Sprintf("2001:db8:0:%x::1", i), "bob", "right", 200)
+		}
+		g.want(home, "alice", "wrong", 429)
+	})
+}
+
+// So do failures evict no successes, and a count is in one place only.
+func TestACountMovesBetweenFailuresAndSuccesses(t *testing.T) {
+	guard(t, throttle.Config{Store: throttle.NewMemoryStore(2), Key: key}, func(g *guarded) {
+		g.guess(1, "", "alice")
+		g.want("", "alice", "right", 200)
+		g.guess(1, "", "a")
+		g.guess(1, "", "b")
+		if checked := g.guess(20, "", "alice"); checked != 10 {
+			g.Errorf("%d guesses after a success, want 10", checked)
+		}
+		g.want("", "alice", "right", 200)
+	})
+}
+
 // A brittleStore works, fails or hangs as the test wants, and counts the calls.
 type brittleStore struct {
 	throttle.Store

@@ -101,7 +101,7 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 		known:    lru.New[authn.Request, knownKeys](10_000),
 		underWay: make(map[[16]byte]int),
 		checks:   lru.New[[16]byte, chan struct{}](10_000),
-		guesses:  lru.New[[16]byte, guesses](10_000),
+		guesses:  make(map[[16]byte]guesses),
 		delayed:  make(chan struct{}, 1000),
 	}
 	return authn.Decorate(source, t.authenticate)
@@ -115,11 +115,12 @@ type throttle struct {
 	rules   []Rule                               // in the order of keys
 	known   *lru.Cache[authn.Request, knownKeys] // by name and network
 	checks  *lru.Cache[[16]byte, chan struct{}]  // semaphores by network and by identity
-	guesses *lru.Cache[[16]byte, guesses]        // by pair
 	delayed chan struct{}
 
-	mu       sync.Mutex
-	underWay map[[16]byte]int // checks by key
+	mu           sync.Mutex
+	underWay     map[[16]byte]int     // checks by key
+	guesses      map[[16]byte]guesses // by pair, since guessesSince
+	guessesSince time.Time
 }
 
 func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
@@ -188,7 +189,7 @@ func (t *throttle) admit(
 		wait = max(wait, t.rules[i].wait(c, others[i], now))
 	}
 	switch repeated := pair.Wrong == a.proof && now.Sub(pair.Last).Abs() < time.Second; {
-	case t.wasRight(a, pair):
+	case t.wasRight(a, pair, now):
 		return pair.RightAt, nil
 	case repeated && pair.NoMatch: // a Chain around the throttle asks the next source
 		refusal = fmt.Errorf("%w: as for the same credentials a moment ago", authn.ErrNoMatch)
@@ -206,26 +207,29 @@ const rightFor = 24 * time.Hour
 type guesses struct {
 	number int
 	last   [8]byte
-	since  time.Time
 }
 
 // wasRight reports whether the credentials were right for the pair lately, unless too many others
-// were compared with them. A program that repeats an old password makes one guess.
-func (t *throttle) wasRight(a attempt, pair Count) bool {
-	matches, now := pair.Right == a.proof, time.Now()
+// were compared with them. A program that repeats an old password makes one guess. The numbers of
+// guesses are never evicted, or an attacker's own accounts would make room for new guesses.
+func (t *throttle) wasRight(a attempt, pair Count, now time.Time) bool {
 	if pair.Right == [8]byte{} || now.Sub(pair.RightAt) >= rightFor {
 		return false
 	}
-	made := t.guesses.Update(a.keys[0].Hash, func(g guesses) guesses {
-		if now.Sub(g.since).Abs() >= 15*time.Minute {
-			g = guesses{since: now}
-		}
-		if !matches && g.last != a.proof {
-			g.number, g.last = g.number+1, a.proof
-		}
-		return g
-	})
-	return matches && made.number <= 1000
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Sub(t.guessesSince).Abs() >= 15*time.Minute {
+		t.guesses, t.guessesSince = make(map[[16]byte]guesses), now
+	}
+	g, counted := t.guesses[a.keys[0].Hash]
+	full := !counted && len(t.guesses) >= 100_000
+	if pair.Right == a.proof {
+		return g.number <= 1000 && !full
+	}
+	if g.last != a.proof && !full {
+		t.guesses[a.keys[0].Hash] = guesses{g.number + 1, a.proof}
+	}
+	return false
 }
 
 // ask asks the source and counts the result. The credentials were right at rightAt, if not zero.

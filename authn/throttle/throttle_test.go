@@ -394,6 +394,21 @@ func TestAStrangerInTheNetworkHasAThousandGuesses(t *testing.T) {
 	}
 }
 
+// An attacker's own account in many networks evicted the number of guesses.
+func TestNothingMakesRoomForMoreGuesses(t *testing.T) {
+	guard(t, throttle.Config{}, func(g *guarded) {
+		g.want(home, "alice", "right", 200)
+		g.guess(1100, home, "alice")
+		g.want(home, "alice", "right", 429)
+		for i := range 10_001 {
+			address := fmt.Sprintf("2001:db8:0:%x::1", i)
+			g.want(address, "bob", "right", 200)
+			g.guess(1, address, "bob")
+		}
+		g.want(home, "alice", "right", 429)
+	})
+}
+
 // Parallel guesses are compared no more often than those one after another.
 func TestAStrangerHasNoMoreGuessesInParallel(t *testing.T) {
 	guard(t, throttle.Config{}, func(g *guarded) {
