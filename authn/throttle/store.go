@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +28,8 @@ type Store interface {
 	Look(ctx context.Context, keys []Key) ([]Count, error)
 	// Fail counts a failure, for all of its keys or for none.
 	Fail(ctx context.Context, failure Failure) error
-	// Succeed makes the count zero if its Right is not proof, sets Right to proof and RightAt to
-	// at, and keeps them for keep.
+	// Succeed clears all but Right if that does not contain proof. It makes proof the first of
+	// Right, sets RightAt to at, and keeps them for keep.
 	Succeed(ctx context.Context, key Key, proof [8]byte, at time.Time, keep time.Duration) error
 }
 
@@ -48,14 +49,19 @@ type Count struct {
 	// answer. NoMatch means that the error was ErrNoMatch, not ErrRejected.
 	Wrong   [8]byte
 	NoMatch bool
-	// Right is a keyed hash of the credentials that were right last, at RightAt.
-	Right   [8]byte
+	// Right has keyed hashes of the last credentials that were right, the latest first and zeros
+	// at the end. RightAt is the time of the last success.
+	Right   [4][8]byte
 	RightAt time.Time
+}
+
+func (c *Count) lose(proof [8]byte) {
+	_ = slices.DeleteFunc(c.Right[:], func(p [8]byte) bool { return p == proof })
 }
 
 // A Failure is one failed login. In the [Count] of each of its keys, Failures becomes zero if At is
 // Forget or more after Last, and increases by one. Last, Wrong and NoMatch become At, Proof and
-// NoMatch, even if At is earlier. Right and RightAt become zero if Right is Proof.
+// NoMatch, even if At is earlier. Right loses Proof, and those after it move up.
 type Failure struct {
 	// ID is random. A failure with the ID of one within the last minute changes nothing.
 	ID   [16]byte
@@ -123,9 +129,7 @@ func (m *memory) Fail(_ context.Context, f Failure) error {
 		if f.At.Sub(c.Last) >= key.Forget {
 			c.Failures = 0
 		}
-		if c.Right == f.Proof {
-			c.Right, c.RightAt = [8]byte{}, time.Time{}
-		}
+		c.lose(f.Proof)
 		c.Failures++
 		c.Last, c.Wrong, c.NoMatch = f.At, f.Proof, f.NoMatch
 		m.set(key, c)
@@ -139,10 +143,12 @@ func (m *memory) Succeed(
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.get(key)
-	if c.Right != proof {
-		c = Count{}
+	if !slices.Contains(c.Right[:], proof) {
+		c = Count{Right: c.Right}
 	}
-	c.Right, c.RightAt = proof, at
+	c.lose(proof)
+	copy(c.Right[1:], c.Right[:])
+	c.Right[0], c.RightAt = proof, at
 	m.set(key, c)
 	return nil
 }

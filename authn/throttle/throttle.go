@@ -29,10 +29,13 @@
 // until they were right. Others wait up to two seconds and are then refused. Each is checked by
 // itself; a cache below saves the hashes of identical ones.
 //
-// Right credentials are not locked out: for 24 hours after a success, the source still checks them
-// from the same network, whatever is counted. That lets others there test up to 1000 guesses in 15
-// minutes at each process; after that, right credentials are refused too. A success with other
-// credentials than the last success clears the pair's failures. No success clears a network's.
+// Right credentials are not locked out: for 24 hours after a success of a pair, the source still
+// checks its last four right credentials for a service, whatever is counted. That lets others in
+// the network test up to 1000 guesses in 15 minutes; after that, right credentials are refused too.
+// A success with other credentials than these clears the pair's failures. No success clears a
+// network's.
+//
+// Guesses and logins under way are counted by each process for itself, and from zero after New.
 //
 // Answers without a check take a second, up to 1000 at once: most attackers wait for each answer.
 package throttle
@@ -45,6 +48,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -213,7 +217,7 @@ type guesses struct {
 // were compared with them. A program that repeats an old password makes one guess. The numbers of
 // guesses are never evicted, or an attacker's own accounts would make room for new guesses.
 func (t *throttle) wasRight(a attempt, pair Count, now time.Time) bool {
-	if pair.Right == [8]byte{} || now.Sub(pair.RightAt) >= rightFor {
+	if pair.Right[0] == [8]byte{} || now.Sub(pair.RightAt) >= rightFor {
 		return false
 	}
 	t.mu.Lock()
@@ -223,7 +227,7 @@ func (t *throttle) wasRight(a attempt, pair Count, now time.Time) bool {
 	}
 	g, counted := t.guesses[a.keys[0].Hash]
 	full := !counted && len(t.guesses) >= 100_000
-	if pair.Right == a.proof {
+	if slices.Contains(pair.Right[:], a.proof) {
 		return g.number <= 1000 && !full
 	}
 	if g.last != a.proof && !full {

@@ -454,6 +454,44 @@ func TestRightCredentialsPassForADay(t *testing.T) {
 	}
 }
 
+// An account has a token for each machine, or logs in to several services. The second success
+// replaced the first, which was locked out then.
+func TestSeveralRightCredentialsAreNotLockedOut(t *testing.T) {
+	for name, logins := range map[string][]authn.Request{
+		"tokens": {
+			request(home, "alice", "right1"), request(home, "alice", "right2"),
+			request(home, "alice", "right3"), request(home, "alice", "right4"),
+		},
+		"services": {
+			{Username: "alice", Password: "right", RemoteAddr: netip.MustParseAddr(home), Service: "a"},
+			{Username: "alice", Password: "right", RemoteAddr: netip.MustParseAddr(home), Service: "b"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			guard(t, throttle.Config{}, func(g *guarded) {
+				g.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
+					if !strings.HasPrefix(string(r.Password), "right") {
+						return authn.Subject{}, authn.ErrRejected
+					}
+					return authn.Subject{Name: r.Username}, nil
+				}
+				checked := 0
+				for range 20 {
+					for _, r := range logins {
+						if status, _ := g.try(r); status != 200 {
+							g.Errorf("%s for %q: %d", string(r.Password), r.Service, status)
+						}
+					}
+					checked += g.guess(30, home, "alice")
+				}
+				if checked > 10 { // none of them clears the failures again
+					g.Errorf("%d guesses are checked, want 10", checked)
+				}
+			})
+		})
+	}
+}
+
 // A password that was right yesterday gives no more guesses than any other.
 func TestCredentialsThatAreWrongNowDoNotPass(t *testing.T) {
 	guard(t, throttle.Config{}, func(g *guarded) {
