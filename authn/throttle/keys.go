@@ -29,8 +29,8 @@ func (t *throttle) keys(ctx context.Context, r authn.Request) []Key {
 		}
 	}
 	// Case is folded for known names too, or a source that ignores case would show by its counts
-	// which names exist.
-	account = strings.ToLower(strings.TrimSpace(account))
+	// which names exist. ToLower alone would keep ſ and s apart, which strings.EqualFold does not.
+	account = strings.ToLower(strings.ToUpper(strings.TrimSpace(account)))
 	keys := []Key{t.key(0, "pair", account, networks[0].String())}
 	for i, network := range networks {
 		if network.IsValid() {

@@ -258,6 +258,7 @@ func TestSpellingsShareACount(t *testing.T) {
 	}{
 		"a known name":                {nil, []string{"alice", "ALICE", " aLiCe", "alice\t"}, 10},
 		"an unknown name":             {nil, []string{"nobody", "NOBODY", "Nobody ", " nobody"}, 10},
+		"letters that fold to one":    {nil, []string{"kſσ", "\u212aSΣ", "KSς", "ksσ"}, 10},
 		"the directory's own aliases": {corp, []string{"alice", "alice@corp", "Alice@corp"}, 10},
 		"two accounts":                {corp, []string{"alice@corp", "bob@corp"}, 20},
 		"no directory": {
