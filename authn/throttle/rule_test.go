@@ -149,7 +149,7 @@ func TestGuessesAreBoundedInMemory(t *testing.T) {
 	right, wrong, now := [8]byte{1}, [8]byte{2}, time.Now()
 	throttled, pair := &throttle{}, Count{Right: [4][8]byte{right}, RightAt: now}
 	try := func(i int, proof [8]byte) bool {
-		a := attempt{proof: proof, keys: make([]Key, 1)}
+		a := &attempt{proof: proof, keys: make([]Key, 1)}
 		binary.BigEndian.PutUint64(a.keys[0].Hash[:], uint64(i))
 		return throttled.wasRight(a, pair, now)
 	}

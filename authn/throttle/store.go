@@ -17,14 +17,12 @@ import (
 // Each operation is atomic and idempotent: database clients repeat a call whose reply was lost.
 // After an error, it may have been done or not. By the clock of the Store, a count is kept at least
 // until Forget has passed since its last failure and keep since its last success. A full Store may
-// drop the least recently used earlier.
-//
-// Times are whole microseconds in any location, or zero, and may be earlier than stored ones when
-// clocks differ or are set back. Durations may be math.MaxInt64; sums must not overflow.
-// Implementations are safe for concurrent use and return soon after ctx is done.
+// drop the least recently used earlier. Times are whole microseconds in any location, or zero, and
+// may be earlier than stored ones when clocks differ or are set back. Durations may be
+// math.MaxInt64; sums must not overflow. Implementations are safe for concurrent use and return
+// soon after ctx is done.
 type Store interface {
-	// Look returns the counts of different keys, in their order, the zero Count for an unknown one.
-	// The caller applies Forget.
+	// Look returns the counts of different keys in their order, zero if unknown, whatever Forget is.
 	Look(ctx context.Context, keys []Key) ([]Count, error)
 	// Fail counts a failure, for all of its keys or for none.
 	Fail(ctx context.Context, failure Failure) error
@@ -40,8 +38,7 @@ type Key struct {
 	Forget time.Duration
 }
 
-// A Count is stored under a [Key]. Without [Config].Key, no names, addresses or passwords can be
-// guessed from it.
+// A Count is stored under a [Key]. Only with [Config].Key can passwords be guessed from it.
 type Count struct {
 	Failures int
 	Last     time.Time // of the last failure
@@ -53,10 +50,6 @@ type Count struct {
 	// at the end. RightAt is the time of the last success.
 	Right   [4][8]byte
 	RightAt time.Time
-}
-
-func (c *Count) lose(proof [8]byte) {
-	_ = slices.DeleteFunc(c.Right[:], func(p [8]byte) bool { return p == proof })
 }
 
 // A Failure is one failed login. In the [Count] of each of its keys, Failures becomes zero if At is
@@ -129,7 +122,7 @@ func (m *memory) Fail(_ context.Context, f Failure) error {
 		if f.At.Sub(c.Last) >= key.Forget {
 			c.Failures = 0
 		}
-		c.lose(f.Proof)
+		_ = slices.DeleteFunc(c.Right[:], func(proof [8]byte) bool { return proof == f.Proof })
 		c.Failures++
 		c.Last, c.Wrong, c.NoMatch = f.At, f.Proof, f.NoMatch
 		m.set(key, c)
@@ -137,19 +130,17 @@ func (m *memory) Fail(_ context.Context, f Failure) error {
 	return nil
 }
 
-func (m *memory) Succeed(
-	_ context.Context, key Key, proof [8]byte, at time.Time, _ time.Duration,
-) error {
+func (m *memory) Succeed(_ context.Context, k Key, p [8]byte, at time.Time, _ time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := m.get(key)
-	if !slices.Contains(c.Right[:], proof) {
-		c = Count{Right: c.Right}
+	c := m.get(k)
+	place := slices.Index(c.Right[:], p)
+	if place < 0 {
+		c, place = Count{Right: c.Right}, len(c.Right)-1
 	}
-	c.lose(proof)
-	copy(c.Right[1:], c.Right[:])
-	c.Right[0], c.RightAt = proof, at
-	m.set(key, c)
+	copy(c.Right[1:place+1], c.Right[:])
+	c.Right[0], c.RightAt = p, at
+	m.set(k, c)
 	return nil
 }
 
@@ -161,9 +152,8 @@ type fallback struct {
 	retryAt atomic.Pointer[time.Time] // nil while the store works
 }
 
-// do calls the operation with the store or with memory. It fails only when ctx is done. A broken
-// store is tried again, by one login at a time, with a write: it may be readable alone, and then
-// would never count.
+// do calls the operation with the store or with memory, and fails only when ctx is done. One login
+// at a time tries a broken store again, by a write: reads may work while no failure is counted.
 func (f *fallback) do(
 	ctx context.Context, writes bool, operation func(context.Context, Store) error,
 ) error {

@@ -20,24 +20,20 @@
 // white space make no difference.
 //
 // Failures are [authn.ErrRejected], [authn.ErrNoMatch], and a context that is canceled while the
-// source is asked: the client hung up. Other errors, such as a deadline, do not count. Wrong
-// credentials repeated within a second are checked and counted once: some clients repeat a POST as
-// a GET.
+// source is asked: the client hung up. Other errors, as a deadline, do not count. Wrong credentials
+// repeated within a second are checked and counted once: some clients repeat a POST as a GET.
 //
-// Logins under way count as failures for others, so parallel guessing gains nothing. Of those in a
-// network, [Config].ChecksPerNetwork are checked at once, and identical ones one after another
-// until they were right. Others wait up to two seconds and are then refused. Each is checked by
-// itself; a cache below saves the hashes of identical ones.
+// Logins under way count as failures for others, so parallel guessing gains nothing. In a network,
+// [Config].ChecksPerNetwork are checked at once, identical ones one by one until they were right.
+// Others wait up to two seconds and are then refused. No result is shared; the cache does that.
 //
 // Right credentials are not locked out: for 24 hours after a success of a pair, the source still
-// checks its last four right credentials for a service, whatever is counted. That lets others in
-// the network test up to 1000 guesses in 15 minutes; after that, right credentials are refused too.
-// A success with other credentials than these clears the pair's failures. No success clears a
-// network's.
+// checks the last four that were right, each for one service, whatever is counted. That lets others
+// in the network test up to 1000 guesses in 15 minutes; after that, right credentials are refused
+// too. A success with none of the four clears the pair's failures. No success clears a network's.
 //
-// Guesses and logins under way are counted by each process for itself, and from zero after New.
-//
-// Answers without a check take a second, up to 1000 at once: most attackers wait for each answer.
+// Each process counts guesses and logins under way for itself, and from zero after New. Answers
+// without a check take a second, up to 1000 at once: most attackers wait for each answer.
 package throttle
 
 import (
@@ -61,15 +57,15 @@ import (
 type Config struct {
 	// Pair is the rule for an account in a network, and Network for the network alone.
 	Pair, Network Rule
-	// ChecksPerNetwork is how many logins of one network are checked at once, by default
-	// half of GOMAXPROCS but at least two.
+	// ChecksPerNetwork is how many logins of one network are checked at once, by default half of
+	// GOMAXPROCS but at least two.
 	ChecksPerNetwork int
 	// RefusalDelay is the least time that an answer without a check takes, by default one second.
 	// If it is negative, there is no delay.
 	RefusalDelay time.Duration
 	// Store keeps the counts. Set it to share them between replicas, or to keep them in a reload.
-	// When it fails or takes half a second, a process counts in memory until a write succeeds again,
-	// which it tries every five seconds at most. The default is a new [NewMemoryStore].
+	// When it fails or takes half a second, a process counts in memory, and every five seconds
+	// tries a write again. The default is a new [NewMemoryStore].
 	Store Store
 	// Key is the secret of the hashes in the Store: at least 32 random bytes, the same for all that
 	// share a Store. Keep it elsewhere: with both, passwords can be guessed offline. Without a
@@ -105,7 +101,6 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 		known:    lru.New[authn.Request, knownKeys](10_000),
 		underWay: make(map[[16]byte]int),
 		checks:   lru.New[[16]byte, chan struct{}](10_000),
-		guesses:  make(map[[16]byte]guesses),
 		delayed:  make(chan struct{}, 1000),
 	}
 	return authn.Decorate(source, t.authenticate)
@@ -134,7 +129,14 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 	arrived := time.Now()
 	subject, answered, err := t.login(ctx, r)
 	if wait := t.config.RefusalDelay - time.Since(arrived); wait > 0 && !answered {
-		t.delay(ctx, wait)
+		select { // each one that is delayed keeps a goroutine and a connection
+		case t.delayed <- struct{}{}:
+			delay, cancel := context.WithTimeout(ctx, wait)
+			<-delay.Done()
+			cancel()
+			<-t.delayed
+		default:
+		}
 	}
 	return subject, err
 }
@@ -142,42 +144,39 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 // An attempt is a login for which the source may be asked.
 type attempt struct {
 	request  authn.Request
-	keys     []Key    // of the pair, and of the networks
-	proof    [8]byte  // of the credentials for this pair and service
-	identity [16]byte // the same for identical logins only
+	keys     []Key     // of the pair, and of the networks
+	proof    [8]byte   // of the credentials for this pair and service
+	identity [16]byte  // the same for identical logins only
+	others   []int     // under way for each key
+	rightAt  time.Time // when the credentials were right lately, or zero
 }
 
 // login asks the source, unless the login is refused. It reports whether the source said if the
 // credentials are right.
-func (t *throttle) login(
-	ctx context.Context, r authn.Request,
-) (subject authn.Subject, answered bool, err error) {
-	a := attempt{request: r, keys: t.keys(ctx, r)}
+func (t *throttle) login(ctx context.Context, r authn.Request) (authn.Subject, bool, error) {
+	a := &attempt{request: r, keys: t.keys(ctx, r)}
 	pair := string(a.keys[0].Hash[:])
 	sum := t.mac.Sum("credentials", pair, r.Service, r.Username, string(r.Password))
-	a.proof, a.identity = [8]byte(sum[:]), [16]byte(sum[16:])
-	rightAt, err := t.admit(ctx, a, make([]int, len(a.keys)))
-	if err == nil && rightAt.IsZero() {
-		others, release, busy := t.acquire(ctx, a)
+	a.proof, a.identity, a.others = [8]byte(sum[:]), [16]byte(sum[16:]), make([]int, len(a.keys))
+	err := t.admit(ctx, a)
+	if err == nil && a.rightAt.IsZero() {
+		release, busy := t.acquire(ctx, a)
 		defer release()
-		if busy != nil {
-			return subject, false, busy
+		if err = busy; err == nil {
+			err = t.admit(ctx, a)
 		}
-		if rightAt, err = t.admit(ctx, a, others); !rightAt.IsZero() {
+		if !a.rightAt.IsZero() {
 			release() // an identical login was right meanwhile
 		}
 	}
 	if err != nil {
-		return subject, false, err
+		return authn.Subject{}, false, err
 	}
-	return t.ask(ctx, a, rightAt)
+	return t.ask(ctx, a)
 }
 
-// admit refuses an attempt that may not be made while so many others are under way for its keys. If
-// its credentials were right lately, it returns when.
-func (t *throttle) admit(
-	ctx context.Context, a attempt, others []int,
-) (rightAt time.Time, refusal error) {
+// admit refuses an attempt after too many failures, or sets rightAt.
+func (t *throttle) admit(ctx context.Context, a *attempt) error {
 	var counts []Count
 	err := t.counts.do(ctx, false, func(ctx context.Context, s Store) (err error) {
 		if counts, err = s.Look(ctx, a.keys); err == nil && len(counts) != len(a.keys) {
@@ -186,23 +185,23 @@ func (t *throttle) admit(
 		return err
 	})
 	if err = cmp.Or(err, ctx.Err()); err != nil {
-		return rightAt, fmt.Errorf("look up failed logins: %w", err)
+		return fmt.Errorf("look up failed logins: %w", err)
 	}
 	pair, now, wait := counts[0], time.Now(), time.Duration(0)
 	for i, c := range counts {
-		wait = max(wait, t.rules[i].wait(c, others[i], now))
+		wait = max(wait, t.rules[i].wait(c, a.others[i], now))
 	}
 	switch repeated := pair.Wrong == a.proof && now.Sub(pair.Last).Abs() < time.Second; {
 	case t.wasRight(a, pair, now):
-		return pair.RightAt, nil
+		a.rightAt = pair.RightAt
 	case repeated && pair.NoMatch: // a Chain around the throttle asks the next source
-		refusal = fmt.Errorf("%w: as for the same credentials a moment ago", authn.ErrNoMatch)
+		return fmt.Errorf("%w: as for the same credentials a moment ago", authn.ErrNoMatch)
 	case repeated:
-		refusal = fmt.Errorf("%w: as the same ones were a moment ago", authn.ErrRejected)
+		return fmt.Errorf("%w: as the same ones were a moment ago", authn.ErrRejected)
 	case wait > 0:
-		refusal = &Error{RetryAfter: max(wait, time.Second)}
+		return &Error{RetryAfter: max(wait, time.Second)}
 	}
-	return rightAt, refusal
+	return nil
 }
 
 const rightFor = 24 * time.Hour
@@ -213,10 +212,10 @@ type guesses struct {
 	last   [8]byte
 }
 
-// wasRight reports whether the credentials were right for the pair lately, unless too many others
-// were compared with them. A program that repeats an old password makes one guess. The numbers of
-// guesses are never evicted, or an attacker's own accounts would make room for new guesses.
-func (t *throttle) wasRight(a attempt, pair Count, now time.Time) bool {
+// wasRight reports whether the credentials were right lately, and few others were compared with
+// them. A program that repeats an old password makes one guess. Numbers are not evicted, or logins
+// to an attacker's own account would make room for more guesses.
+func (t *throttle) wasRight(a *attempt, pair Count, now time.Time) bool {
 	if pair.Right[0] == [8]byte{} || now.Sub(pair.RightAt) >= rightFor {
 		return false
 	}
@@ -227,24 +226,20 @@ func (t *throttle) wasRight(a attempt, pair Count, now time.Time) bool {
 	}
 	g, counted := t.guesses[a.keys[0].Hash]
 	full := !counted && len(t.guesses) >= 100_000
-	if slices.Contains(pair.Right[:], a.proof) {
-		return g.number <= 1000 && !full
-	}
-	if g.last != a.proof && !full {
+	matches := slices.Contains(pair.Right[:], a.proof)
+	if !matches && g.last != a.proof && !full {
 		t.guesses[a.keys[0].Hash] = guesses{g.number + 1, a.proof}
 	}
-	return false
+	return matches && g.number <= 1000 && !full
 }
 
-// ask asks the source and counts the result. The credentials were right at rightAt, if not zero.
-func (t *throttle) ask(
-	ctx context.Context, a attempt, rightAt time.Time,
-) (subject authn.Subject, answered bool, err error) {
-	subject, err = t.source.Authenticate(ctx, a.request)
+// ask asks the source and counts the result.
+func (t *throttle) ask(ctx context.Context, a *attempt) (authn.Subject, bool, error) {
+	subject, err := t.source.Authenticate(ctx, a.request)
 	noMatch := errors.Is(err, authn.ErrNoMatch)
 	wrong := noMatch || errors.Is(err, authn.ErrRejected)
 	// A client that hangs up may have made a guess. A deadline is the server's own.
-	hungUp := err != nil && errors.Is(ctx.Err(), context.Canceled) && rightAt.IsZero()
+	hungUp := err != nil && errors.Is(ctx.Err(), context.Canceled) && a.rightAt.IsZero()
 	now := time.Now().Truncate(time.Microsecond)
 	ctx = context.WithoutCancel(ctx)
 	switch {
@@ -254,13 +249,35 @@ func (t *throttle) ask(
 		if wrong {
 			f.Proof = a.proof
 		}
-		_ = t.counts.do(ctx, true, func(ctx context.Context, s Store) error { return s.Fail(ctx, f) })
-	case err == nil && !subject.Anonymous() && now.Sub(rightAt) >= time.Minute:
+		_ = t.counts.do(ctx, true, func(c context.Context, s Store) error { return s.Fail(c, f) })
+	case err == nil && !subject.Anonymous() && now.Sub(a.rightAt) >= time.Minute:
 		_ = t.counts.do(ctx, true, func(ctx context.Context, s Store) error {
 			return s.Succeed(ctx, a.keys[0], a.proof, now, rightFor)
 		})
 	}
 	return subject, wrong || err == nil, err
+}
+
+// acquire waits while an identical login is checked, or too many of the smallest network, or of the
+// pair without one. It waits for as long as package password lets a check wait.
+func (t *throttle) acquire(ctx context.Context, a *attempt) (release func(), err error) {
+	free, timeout := func() {}, time.After(2*time.Second)
+	for i, key := range [][16]byte{a.identity, a.keys[min(1, len(a.keys)-1)].Hash} {
+		semaphore := t.checks.Update(key, func(s chan struct{}) chan struct{} {
+			return cmp.Or(s, make(chan struct{}, []int{1, t.config.ChecksPerNetwork}[i]))
+		})
+		select {
+		case semaphore <- struct{}{}:
+			others := free
+			free = func() { <-semaphore; others() }
+		case <-timeout:
+			return free, &Error{RetryAfter: time.Second}
+		case <-ctx.Done():
+			return free, fmt.Errorf("wait for other logins: %w", ctx.Err())
+		}
+	}
+	a.others = t.track(a.keys, 1) // those that only wait are no guesses yet
+	return sync.OnceFunc(func() { t.track(a.keys, -1); free() }), nil
 }
 
 // track adds change to the number of checks under way for each key. It returns the numbers before.
@@ -274,50 +291,4 @@ func (t *throttle) track(keys []Key, change int) (before []int) {
 		}
 	}
 	return before
-}
-
-// acquire waits while an identical login is checked, or too many of the smallest network, or of the
-// pair without one. It waits for as long as package password lets a check wait, and returns how
-// many others are under way. Those that only wait are no guesses yet.
-func (t *throttle) acquire(
-	ctx context.Context, a attempt,
-) (others []int, release func(), err error) {
-	var held []chan struct{}
-	release = sync.OnceFunc(func() {
-		if others != nil {
-			t.track(a.keys, -1)
-		}
-		for _, semaphore := range held {
-			<-semaphore
-		}
-	})
-	timeout, sizes := time.After(2*time.Second), []int{1, t.config.ChecksPerNetwork}
-	for i, key := range [][16]byte{a.identity, a.keys[min(1, len(a.keys)-1)].Hash} {
-		semaphore := t.checks.Update(key, func(s chan struct{}) chan struct{} {
-			return cmp.Or(s, make(chan struct{}, sizes[i]))
-		})
-		select {
-		case semaphore <- struct{}{}:
-			held = append(held, semaphore)
-		case <-timeout:
-			return nil, release, &Error{RetryAfter: time.Second}
-		case <-ctx.Done():
-			return nil, release, fmt.Errorf("wait for other logins: %w", ctx.Err())
-		}
-	}
-	return t.track(a.keys, 1), release, nil
-}
-
-// delay delays an answer, unless many are delayed already: each one keeps a goroutine and a
-// connection.
-func (t *throttle) delay(ctx context.Context, wait time.Duration) {
-	select {
-	case t.delayed <- struct{}{}:
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
-		<-t.delayed
-	default:
-	}
 }
