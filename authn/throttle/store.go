@@ -22,7 +22,7 @@ import (
 // math.MaxInt64; sums must not overflow. Implementations are safe for concurrent use and return
 // soon after ctx is done.
 type Store interface {
-	// Look returns the counts of different keys in their order, zero if unknown, whatever Forget is.
+	// Look returns the counts of different keys in their order, zero if unknown. It ignores Forget.
 	Look(ctx context.Context, keys []Key) ([]Count, error)
 	// Fail counts a failure, for all of its keys or for none.
 	Fail(ctx context.Context, failure Failure) error
@@ -66,7 +66,7 @@ type Failure struct {
 }
 
 // NewMemoryStore returns a [Store] in memory for maxEntries counts with failures and as many with
-// successes alone, of about 300 bytes each. The default is 100 000. When it is full, it drops the
+// successes alone, of about 200 bytes each. The default is 100 000. When it is full, it drops the
 // least recently used: choose more failures than attackers can add from many networks in a Window.
 func NewMemoryStore(maxEntries int) Store {
 	size := cmp.Or(max(0, maxEntries), 100_000)
