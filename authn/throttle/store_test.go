@@ -283,7 +283,9 @@ func (shortStore) Look(context.Context, []throttle.Key) ([]throttle.Count, error
 
 type readOnlyStore struct{ throttle.Store }
 
-func (readOnlyStore) Fail(context.Context, throttle.Failure) error { return errors.New("read-only") }
+func (readOnlyStore) Fail(context.Context, throttle.Failure) error {
+	return errors.New("read-only")
+}
 
 func (readOnlyStore) Succeed(
 	context.Context, throttle.Key, [8]byte, time.Time, time.Duration,

@@ -458,15 +458,17 @@ func TestRightCredentialsPassForADay(t *testing.T) {
 // An account has a token for each machine, or logs in to several services. The second success
 // replaced the first, which was locked out then.
 func TestSeveralRightCredentialsAreNotLockedOut(t *testing.T) {
+	of := func(service string) authn.Request {
+		r := request(home, "alice", "right")
+		r.Service = service
+		return r
+	}
 	for name, logins := range map[string][]authn.Request{
 		"tokens": {
 			request(home, "alice", "right1"), request(home, "alice", "right2"),
 			request(home, "alice", "right3"), request(home, "alice", "right4"),
 		},
-		"services": {
-			{Username: "alice", Password: "right", RemoteAddr: netip.MustParseAddr(home), Service: "a"},
-			{Username: "alice", Password: "right", RemoteAddr: netip.MustParseAddr(home), Service: "b"},
-		},
+		"services": {of("a.test"), of("b.test")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			guard(t, throttle.Config{}, func(g *guarded) {
@@ -889,7 +891,7 @@ func TestTheSourceSeesEachLoginItself(t *testing.T) {
 		return &tls.ConnectionState{ServerName: name}
 	}
 	for name, change := range map[string]func(r *authn.Request){
-		"address":    func(r *authn.Request) { r.RemoteAddr = netip.MustParseAddr("2001:db8::666") },
+		"address":    func(r *authn.Request) { r.RemoteAddr = netip.MustParseAddr("2001:db8::2") },
 		"client ID":  func(r *authn.Request) { r.ClientID = "podman" },
 		"connection": func(r *authn.Request) { r.TLS = connection("other.test") },
 		"service":    func(r *authn.Request) { r.Service = "other.test" },
