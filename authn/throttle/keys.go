@@ -9,16 +9,6 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// identify returns the same request for logins that have the same answer. It keeps the parts that a
-// source may look at, of the address only the smallest network.
-func identify(r authn.Request) authn.Request {
-	r.RemoteAddr, r.ClientID = networksOf(r.RemoteAddr)[0].Addr(), ""
-	if r.TLS != nil && len(r.TLS.PeerCertificates) == 0 {
-		r.TLS = nil // another connection makes no difference
-	}
-	return r
-}
-
 // knownKeys are remembered for a short time, or each refused login would make a look-up.
 type knownKeys struct {
 	keys  []Key
@@ -39,8 +29,8 @@ func (t *throttle) keys(ctx context.Context, r authn.Request) []Key {
 		}
 	}
 	// Case is folded for known names too, or a source that ignores case would show by its counts
-	// which names exist.
-	account = strings.ToLower(strings.TrimSpace(account))
+	// which names exist. ToLower alone would keep ſ and s apart, which strings.EqualFold does not.
+	account = strings.ToLower(strings.ToUpper(strings.TrimSpace(account)))
 	keys := []Key{t.key(0, "pair", account, networks[0].String())}
 	for i, network := range networks {
 		if network.IsValid() {

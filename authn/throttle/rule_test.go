@@ -1,6 +1,7 @@
 package throttle
 
 import (
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -139,5 +140,32 @@ func TestChecksThatEndedAreNotTracked(t *testing.T) {
 	}
 	if n := len(throttled.underWay); n != 0 {
 		t.Errorf("%d keys are left", n)
+	}
+}
+
+// When too many pairs are guessed at, credentials of further ones pass no more until all numbers of
+// guesses are forgotten.
+func TestGuessesAreBoundedInMemory(t *testing.T) {
+	right, wrong, now := [8]byte{1}, [8]byte{2}, time.Now()
+	throttled, pair := &throttle{}, Count{Right: [4][8]byte{right}, RightAt: now}
+	try := func(i int, proof [8]byte) bool {
+		a := &attempt{proof: proof, keys: make([]Key, 1)}
+		binary.BigEndian.PutUint64(a.keys[0].Hash[:], uint64(i))
+		return throttled.wasRight(a, pair, now)
+	}
+	for i := range 100_001 {
+		if try(i, wrong) {
+			t.Fatal("wrong credentials pass")
+		}
+	}
+	if n := len(throttled.guesses); n != 100_000 {
+		t.Errorf("%d numbers of guesses are kept, want 100 000", n)
+	}
+	if !try(7, right) || try(100_001, right) {
+		t.Error("credentials whose guesses are not counted pass, or others do not")
+	}
+	now = now.Add(15 * time.Minute)
+	if !try(100_001, right) || len(throttled.guesses) > 0 {
+		t.Error("the guesses are not forgotten")
 	}
 }

@@ -66,6 +66,32 @@ func TestTheMemoryStoreIsBounded(t *testing.T) {
 	})
 }
 
+// An attacker's own logins from many networks evicted the failures of its guesses.
+func TestSuccessesEvictNoFailures(t *testing.T) {
+	config := throttle.Config{Store: throttle.NewMemoryStore(100), Key: key}
+	guard(t, config, func(g *guarded) {
+		g.guess(30, home, "alice")
+		for i := range 300 {
+			g.want(fmt.Sprintf("2001:db8:0:%x::1", i), "bob", "right", 200)
+		}
+		g.want(home, "alice", "wrong", 429)
+	})
+}
+
+// So do failures evict no successes, and a count is in one place only.
+func TestACountMovesBetweenFailuresAndSuccesses(t *testing.T) {
+	guard(t, throttle.Config{Store: throttle.NewMemoryStore(2), Key: key}, func(g *guarded) {
+		g.guess(1, "", "alice")
+		g.want("", "alice", "right", 200)
+		g.guess(1, "", "a")
+		g.guess(1, "", "b")
+		if checked := g.guess(20, "", "alice"); checked != 10 {
+			g.Errorf("%d guesses after a success, want 10", checked)
+		}
+		g.want("", "alice", "right", 200)
+	})
+}
+
 // A brittleStore works, fails or hangs as the test wants, and counts the calls.
 type brittleStore struct {
 	throttle.Store
@@ -169,6 +195,26 @@ func TestABrokenStoreLetsNobodyInOrOut(t *testing.T) {
 	}
 }
 
+// A replica of a database is read-only. It gave new guesses every five seconds.
+func TestAReadOnlyStoreCountsInMemory(t *testing.T) {
+	store, log, config := brittle()
+	config.Store = readOnlyStore{store}
+	guard(t, config, func(g *guarded) {
+		checked := 0
+		for range 600 {
+			checked += g.guess(3, home, "alice")
+			time.Sleep(time.Second)
+		}
+		if checked != 19 { // ten, and after 1, 2, 4 … 256 seconds
+			g.Errorf("%d guesses in ten minutes, want 19 as in memory", checked)
+		}
+		if text := log.String(); strings.Count(text, "\n") != 1 {
+			g.Errorf("the log: %s", text)
+		}
+		g.want(other, "bob", "right", 200)
+	})
+}
+
 // After five seconds, one login tries the store, and others do not wait for it.
 func TestOneLoginTriesABrokenStoreAgain(t *testing.T) {
 	store, _, config := brittle()
@@ -233,6 +279,18 @@ type shortStore struct{ throttle.Store }
 
 func (shortStore) Look(context.Context, []throttle.Key) ([]throttle.Count, error) {
 	return nil, nil
+}
+
+type readOnlyStore struct{ throttle.Store }
+
+func (readOnlyStore) Fail(context.Context, throttle.Failure) error {
+	return errors.New("read-only")
+}
+
+func (readOnlyStore) Succeed(
+	context.Context, throttle.Key, [8]byte, time.Time, time.Duration,
+) error {
+	return errors.New("read-only")
 }
 
 // A login with remembered credentials costs one read.

@@ -19,20 +19,21 @@
 // asked before any refusal, at most every 10 seconds for a name and network. Case and surrounding
 // white space make no difference.
 //
-// Failures are [authn.ErrRejected], [authn.ErrNoMatch], and a context that ends while the source is
-// asked: clients hang up. Other errors do not count. Wrong credentials repeated within a second are
-// checked and counted once: some clients repeat a POST as a GET.
+// Failures are [authn.ErrRejected], [authn.ErrNoMatch], and a context that is canceled while the
+// source is asked: the client hung up. Other errors, as a deadline, do not count. Wrong credentials
+// repeated within a second are checked and counted once: some clients repeat a POST as a GET.
 //
-// Logins under way count as failures for others, so parallel guessing gains nothing. Identical ones
-// share one call of the source. Of different ones in a network, [Config].ChecksPerNetwork are
-// checked at once. Others wait up to two seconds and are then refused.
+// Logins under way count as failures for others, so parallel guessing gains nothing. In a network,
+// [Config].ChecksPerNetwork are checked at once, identical ones one by one until they were right.
+// Others wait up to two seconds and are then refused. No result is shared; the cache does that.
 //
-// Right credentials are not locked out: for 24 hours after a success, the source still checks them
-// from the same network, whatever is counted. That lets others there test up to 1000 guesses in 15
-// minutes at each process; after that, right credentials are refused too. A success with other
-// credentials than the last success clears the pair's failures. No success clears a network's.
+// Right credentials are not locked out: for 24 hours after a success of a pair, the source still
+// checks the last four that were right, each for one service, whatever is counted. That lets others
+// in the network test up to 1000 guesses in 15 minutes; after that, right credentials are refused
+// too. A success with none of the four clears the pair's failures. No success clears a network's.
 //
-// Answers without a check take a second, up to 1000 at once: most attackers wait for each answer.
+// Each process counts guesses and logins under way for itself, and from zero after New. Answers
+// without a check take a second, up to 1000 at once: most attackers wait for each answer.
 package throttle
 
 import (
@@ -43,11 +44,11 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/internal/call"
 	"github.com/berthpass/registry-auth/internal/lru"
 	"github.com/berthpass/registry-auth/internal/secret"
 )
@@ -56,15 +57,15 @@ import (
 type Config struct {
 	// Pair is the rule for an account in a network, and Network for the network alone.
 	Pair, Network Rule
-	// ChecksPerNetwork is how many different logins of one network are checked at once, by default
-	// half of GOMAXPROCS but at least two.
+	// ChecksPerNetwork is how many logins of one network are checked at once, by default half of
+	// GOMAXPROCS but at least two.
 	ChecksPerNetwork int
 	// RefusalDelay is the least time that an answer without a check takes, by default one second.
 	// If it is negative, there is no delay.
 	RefusalDelay time.Duration
 	// Store keeps the counts. Set it to share them between replicas, or to keep them in a reload.
-	// When it fails or takes half a second, a process counts in memory for five seconds, then tries
-	// again. The default is a new [NewMemoryStore].
+	// When it fails or takes half a second, a process counts in memory, and every five seconds
+	// tries a write again. The default is a new [NewMemoryStore].
 	Store Store
 	// Key is the secret of the hashes in the Store: at least 32 random bytes, the same for all that
 	// share a Store. Keep it elsewhere: with both, passwords can be guessed offline. Without a
@@ -100,7 +101,6 @@ func New(source authn.Authenticator, config Config) authn.Authenticator {
 		known:    lru.New[authn.Request, knownKeys](10_000),
 		underWay: make(map[[16]byte]int),
 		checks:   lru.New[[16]byte, chan struct{}](10_000),
-		guesses:  lru.New[[16]byte, guesses](10_000),
 		delayed:  make(chan struct{}, 1000),
 	}
 	return authn.Decorate(source, t.authenticate)
@@ -113,19 +113,13 @@ type throttle struct {
 	mac     secret.MAC
 	rules   []Rule                               // in the order of keys
 	known   *lru.Cache[authn.Request, knownKeys] // by name and network
-	calls   call.Group[authn.Request, answer]
-	checks  *lru.Cache[[16]byte, chan struct{}] // semaphores by network
-	guesses *lru.Cache[[16]byte, guesses]       // by pair
+	checks  *lru.Cache[[16]byte, chan struct{}]  // semaphores by network and by identity
 	delayed chan struct{}
 
-	mu       sync.Mutex
-	underWay map[[16]byte]int // checks by key
-}
-
-// An answer is for one login, or for several identical ones.
-type answer struct {
-	subject authn.Subject
-	checked bool // the source said whether the credentials are right
+	mu           sync.Mutex
+	underWay     map[[16]byte]int     // checks by key
+	guesses      map[[16]byte]guesses // by pair, since guessesSince
+	guessesSince time.Time
 }
 
 func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
@@ -133,74 +127,81 @@ func (t *throttle) authenticate(ctx context.Context, r authn.Request) (authn.Sub
 		return t.source.Authenticate(ctx, r)
 	}
 	arrived := time.Now()
-	shared, err := t.calls.Do(ctx, identify(r), func() (a answer, abandoned bool, err error) {
-		a, err = t.login(ctx, r)
-		return a, !a.checked && ctx.Err() != nil, err
-	})
-	if wait := t.config.RefusalDelay - time.Since(arrived); wait > 0 && !shared.checked {
-		t.delay(ctx, wait)
+	subject, answered, err := t.login(ctx, r)
+	if wait := t.config.RefusalDelay - time.Since(arrived); wait > 0 && !answered {
+		select { // each one that is delayed keeps a goroutine and a connection
+		case t.delayed <- struct{}{}:
+			delay, cancel := context.WithTimeout(ctx, wait)
+			<-delay.Done()
+			cancel()
+			<-t.delayed
+		default:
+		}
 	}
-	return shared.subject, err
+	return subject, err
 }
 
 // An attempt is a login for which the source may be asked.
 type attempt struct {
-	request authn.Request
-	proof   [8]byte // of the credentials
-	keys    []Key   // of the pair, and of the networks
+	request  authn.Request
+	keys     []Key     // of the pair, and of the networks
+	proof    [8]byte   // of the credentials for this pair and service
+	identity [16]byte  // the same for identical logins only
+	others   []int     // under way for each key
+	rightAt  time.Time // when the credentials were right lately, or zero
 }
 
-// login asks the source, unless the login is refused.
-func (t *throttle) login(ctx context.Context, r authn.Request) (answer, error) {
-	sum := t.mac.Sum("credentials", r.Username, string(r.Password))
-	a := attempt{request: r, proof: [8]byte(sum[:]), keys: t.keys(ctx, r)}
-	pair, refusal := t.look(ctx, a, make([]int, len(a.keys)))
-	if t.wasRight(a, pair) {
-		return t.ask(ctx, a, pair.RightAt)
+// login asks the source, unless the login is refused. It reports whether the source said if the
+// credentials are right.
+func (t *throttle) login(ctx context.Context, r authn.Request) (authn.Subject, bool, error) {
+	a := &attempt{request: r, keys: t.keys(ctx, r)}
+	pair := string(a.keys[0].Hash[:])
+	sum := t.mac.Sum("credentials", pair, r.Service, r.Username, string(r.Password))
+	a.proof, a.identity, a.others = [8]byte(sum[:]), [16]byte(sum[16:]), make([]int, len(a.keys))
+	err := t.admit(ctx, a)
+	if err == nil && a.rightAt.IsZero() {
+		release, busy := t.acquire(ctx, a)
+		defer release()
+		if err = busy; err == nil {
+			err = t.admit(ctx, a)
+		}
+		if !a.rightAt.IsZero() {
+			release() // an identical login was right meanwhile
+		}
 	}
-	if refusal != nil {
-		return answer{}, refusal
-	}
-	release, err := t.acquire(ctx, a.keys)
 	if err != nil {
-		return answer{}, err
+		return authn.Subject{}, false, err
 	}
-	defer release()
-	others := t.track(a.keys, 1) // those that only wait are no guesses yet
-	defer t.track(a.keys, -1)
-	if _, refusal = t.look(ctx, a, others); refusal != nil {
-		return answer{}, refusal
-	}
-	return t.ask(ctx, a, time.Time{})
+	return t.ask(ctx, a)
 }
 
-// look returns the count of the pair. The refusal is nil if the attempt may be made while so many
-// others are under way for its keys.
-func (t *throttle) look(ctx context.Context, a attempt, others []int) (pair Count, refusal error) {
+// admit refuses an attempt after too many failures, or sets rightAt.
+func (t *throttle) admit(ctx context.Context, a *attempt) error {
 	var counts []Count
-	err := t.counts.do(ctx, func(ctx context.Context, s Store) (err error) {
+	err := t.counts.do(ctx, false, func(ctx context.Context, s Store) (err error) {
 		if counts, err = s.Look(ctx, a.keys); err == nil && len(counts) != len(a.keys) {
 			return errors.New("the store did not return one count for each key")
 		}
 		return err
 	})
 	if err = cmp.Or(err, ctx.Err()); err != nil {
-		return Count{}, fmt.Errorf("look up failed logins: %w", err)
+		return fmt.Errorf("look up failed logins: %w", err)
 	}
-	pair = counts[0]
-	now, wait := time.Now(), time.Duration(0)
+	pair, now, wait := counts[0], time.Now(), time.Duration(0)
 	for i, c := range counts {
-		wait = max(wait, t.rules[i].wait(c, others[i], now))
+		wait = max(wait, t.rules[i].wait(c, a.others[i], now))
 	}
 	switch repeated := pair.Wrong == a.proof && now.Sub(pair.Last).Abs() < time.Second; {
+	case t.wasRight(a, pair, now):
+		a.rightAt = pair.RightAt
 	case repeated && pair.NoMatch: // a Chain around the throttle asks the next source
-		refusal = fmt.Errorf("%w: as for the same credentials a moment ago", authn.ErrNoMatch)
+		return fmt.Errorf("%w: as for the same credentials a moment ago", authn.ErrNoMatch)
 	case repeated:
-		refusal = fmt.Errorf("%w: as the same ones were a moment ago", authn.ErrRejected)
+		return fmt.Errorf("%w: as the same ones were a moment ago", authn.ErrRejected)
 	case wait > 0:
-		refusal = &Error{RetryAfter: max(wait, time.Second)}
+		return &Error{RetryAfter: max(wait, time.Second)}
 	}
-	return pair, refusal
+	return nil
 }
 
 const rightFor = 24 * time.Hour
@@ -209,34 +210,36 @@ const rightFor = 24 * time.Hour
 type guesses struct {
 	number int
 	last   [8]byte
-	since  time.Time
 }
 
-// wasRight reports whether the credentials were right for the pair lately, unless too many others
-// were compared with them. A program that repeats an old password makes one guess.
-func (t *throttle) wasRight(a attempt, pair Count) bool {
-	matches, now := pair.Right == a.proof, time.Now()
-	if pair.Right == [8]byte{} || now.Sub(pair.RightAt) >= rightFor {
+// wasRight reports whether the credentials were right lately, and few others were compared with
+// them. A program that repeats an old password makes one guess. Numbers are not evicted, or logins
+// to an attacker's own account would make room for more guesses.
+func (t *throttle) wasRight(a *attempt, pair Count, now time.Time) bool {
+	if pair.Right[0] == [8]byte{} || now.Sub(pair.RightAt) >= rightFor {
 		return false
 	}
-	made := t.guesses.Update(a.keys[0].Hash, func(g guesses) guesses {
-		if now.Sub(g.since).Abs() >= 15*time.Minute {
-			g = guesses{since: now}
-		}
-		if !matches && g.last != a.proof {
-			g.number, g.last = g.number+1, a.proof
-		}
-		return g
-	})
-	return matches && made.number <= 1000
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Sub(t.guessesSince).Abs() >= 15*time.Minute {
+		t.guesses, t.guessesSince = make(map[[16]byte]guesses), now
+	}
+	g, counted := t.guesses[a.keys[0].Hash]
+	full := !counted && len(t.guesses) >= 100_000
+	matches := slices.Contains(pair.Right[:], a.proof)
+	if !matches && g.last != a.proof && !full {
+		t.guesses[a.keys[0].Hash] = guesses{g.number + 1, a.proof}
+	}
+	return matches && g.number <= 1000 && !full
 }
 
-// ask asks the source and counts the result. The credentials were right at rightAt, if not zero.
-func (t *throttle) ask(ctx context.Context, a attempt, rightAt time.Time) (answer, error) {
+// ask asks the source and counts the result.
+func (t *throttle) ask(ctx context.Context, a *attempt) (authn.Subject, bool, error) {
 	subject, err := t.source.Authenticate(ctx, a.request)
 	noMatch := errors.Is(err, authn.ErrNoMatch)
 	wrong := noMatch || errors.Is(err, authn.ErrRejected)
-	hungUp := err != nil && ctx.Err() != nil && rightAt.IsZero() // and may have made a guess
+	// A client that hangs up may have made a guess. A deadline is the server's own.
+	hungUp := err != nil && errors.Is(ctx.Err(), context.Canceled) && a.rightAt.IsZero()
 	now := time.Now().Truncate(time.Microsecond)
 	ctx = context.WithoutCancel(ctx)
 	switch {
@@ -246,13 +249,35 @@ func (t *throttle) ask(ctx context.Context, a attempt, rightAt time.Time) (answe
 		if wrong {
 			f.Proof = a.proof
 		}
-		_ = t.counts.do(ctx, func(ctx context.Context, s Store) error { return s.Fail(ctx, f) })
-	case err == nil && !subject.Anonymous() && now.Sub(rightAt) >= time.Minute:
-		_ = t.counts.do(ctx, func(ctx context.Context, s Store) error {
+		_ = t.counts.do(ctx, true, func(c context.Context, s Store) error { return s.Fail(c, f) })
+	case err == nil && !subject.Anonymous() && now.Sub(a.rightAt) >= time.Minute:
+		_ = t.counts.do(ctx, true, func(ctx context.Context, s Store) error {
 			return s.Succeed(ctx, a.keys[0], a.proof, now, rightFor)
 		})
 	}
-	return answer{subject, wrong || err == nil}, err
+	return subject, wrong || err == nil, err
+}
+
+// acquire waits while an identical login is checked, or too many of the smallest network, or of the
+// pair without one. It waits for as long as package password lets a check wait.
+func (t *throttle) acquire(ctx context.Context, a *attempt) (release func(), err error) {
+	free, timeout := func() {}, time.After(2*time.Second)
+	for i, key := range [][16]byte{a.identity, a.keys[min(1, len(a.keys)-1)].Hash} {
+		semaphore := t.checks.Update(key, func(s chan struct{}) chan struct{} {
+			return cmp.Or(s, make(chan struct{}, []int{1, t.config.ChecksPerNetwork}[i]))
+		})
+		select {
+		case semaphore <- struct{}{}:
+			others := free
+			free = func() { <-semaphore; others() }
+		case <-timeout:
+			return free, &Error{RetryAfter: time.Second}
+		case <-ctx.Done():
+			return free, fmt.Errorf("wait for other logins: %w", ctx.Err())
+		}
+	}
+	a.others = t.track(a.keys, 1) // those that only wait are no guesses yet
+	return sync.OnceFunc(func() { t.track(a.keys, -1); free() }), nil
 }
 
 // track adds change to the number of checks under way for each key. It returns the numbers before.
@@ -266,35 +291,4 @@ func (t *throttle) track(keys []Key, change int) (before []int) {
 		}
 	}
 	return before
-}
-
-// acquire waits until few enough logins of the smallest network are checked, or of the pair without
-// one. It waits for as long as package password lets a check wait.
-func (t *throttle) acquire(ctx context.Context, keys []Key) (release func(), err error) {
-	key := keys[min(1, len(keys)-1)]
-	semaphore := t.checks.Update(key.Hash, func(s chan struct{}) chan struct{} {
-		return cmp.Or(s, make(chan struct{}, t.config.ChecksPerNetwork))
-	})
-	select {
-	case semaphore <- struct{}{}:
-		return func() { <-semaphore }, nil
-	case <-time.After(2 * time.Second):
-		return nil, &Error{RetryAfter: time.Second}
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for other logins of the network: %w", ctx.Err())
-	}
-}
-
-// delay delays an answer, unless many are delayed already: each one keeps a goroutine and a
-// connection.
-func (t *throttle) delay(ctx context.Context, wait time.Duration) {
-	select {
-	case t.delayed <- struct{}{}:
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
-		<-t.delayed
-	default:
-	}
 }

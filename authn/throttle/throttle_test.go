@@ -3,7 +3,6 @@ package throttle_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -259,6 +258,7 @@ func TestSpellingsShareACount(t *testing.T) {
 	}{
 		"a known name":                {nil, []string{"alice", "ALICE", " aLiCe", "alice\t"}, 10},
 		"an unknown name":             {nil, []string{"nobody", "NOBODY", "Nobody ", " nobody"}, 10},
+		"letters that fold to one":    {nil, []string{"kſσ", "\u212aSΣ", "KSς", "ksσ"}, 10},
 		"the directory's own aliases": {corp, []string{"alice", "alice@corp", "Alice@corp"}, 10},
 		"two accounts":                {corp, []string{"alice@corp", "bob@corp"}, 20},
 		"no directory": {
@@ -395,6 +395,23 @@ func TestAStrangerInTheNetworkHasAThousandGuesses(t *testing.T) {
 	}
 }
 
+// An attacker's own account in many networks evicted the number of guesses.
+func TestNothingMakesRoomForMoreGuesses(t *testing.T) {
+	guard(t, throttle.Config{}, func(g *guarded) {
+		g.want(home, "alice", "right", 200)
+		g.guess(1100, home, "alice")
+		g.want(home, "alice", "right", 429)
+		for i := range 2 * 10_001 {
+			address := fmt.Sprintf("2001:db8:0:%x::1", i%10_001)
+			g.want(address, "bob", "right", 200)
+			if i >= 10_001 {
+				g.guess(1, address, "bob")
+			}
+		}
+		g.want(home, "alice", "right", 429)
+	})
+}
+
 // Parallel guesses are compared no more often than those one after another.
 func TestAStrangerHasNoMoreGuessesInParallel(t *testing.T) {
 	guard(t, throttle.Config{}, func(g *guarded) {
@@ -434,6 +451,46 @@ func TestRightCredentialsPassForADay(t *testing.T) {
 			time.Sleep(idle)
 			g.guess(10, home, "alice")
 			g.want(home, "alice", "right", want)
+		})
+	}
+}
+
+// An account has a token for each machine, or logs in to several services. The second success
+// replaced the first, which was locked out then.
+func TestSeveralRightCredentialsAreNotLockedOut(t *testing.T) {
+	of := func(service string) authn.Request {
+		r := request(home, "alice", "right")
+		r.Service = service
+		return r
+	}
+	for name, logins := range map[string][]authn.Request{
+		"tokens": {
+			request(home, "alice", "right1"), request(home, "alice", "right2"),
+			request(home, "alice", "right3"), request(home, "alice", "right4"),
+		},
+		"services": {of("a.test"), of("b.test")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			guard(t, throttle.Config{}, func(g *guarded) {
+				g.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
+					if !strings.HasPrefix(string(r.Password), "right") {
+						return authn.Subject{}, authn.ErrRejected
+					}
+					return authn.Subject{Name: r.Username}, nil
+				}
+				checked := 0
+				for range 20 {
+					for _, r := range logins {
+						if status, _ := g.try(r); status != 200 {
+							g.Errorf("%s for %q: %d", string(r.Password), r.Service, status)
+						}
+					}
+					checked += g.guess(30, home, "alice")
+				}
+				if checked > 10 { // none of them clears the failures again
+					g.Errorf("%d guesses are checked, want 10", checked)
+				}
+			})
 		})
 	}
 }
@@ -530,6 +587,25 @@ func TestRepetitionsAreOneFailure(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Credentials that are wrong for one service may be right for another.
+func TestAnotherServiceIsNoRepetition(t *testing.T) {
+	guard(t, throttle.Config{}, func(g *guarded) {
+		g.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
+			if r.Service != "b.test" {
+				return authn.Subject{}, authn.ErrRejected
+			}
+			return known(ctx, r)
+		}
+		for _, want := range []int{401, 200} {
+			r := request(home, "alice", "right")
+			r.Service = map[int]string{401: "a.test", 200: "b.test"}[want]
+			if status, _ := g.try(r); status != want {
+				g.Errorf("for %s: %d, want %d", r.Service, status, want)
+			}
+		}
+	})
 }
 
 func TestOtherErrorsCountNothing(t *testing.T) {
@@ -726,68 +802,124 @@ func TestParallelGuessesRace(t *testing.T) {
 	}
 }
 
-// Fifty nodes of a cluster log in at once from the addresses of a /64.
+// Nodes of a cluster log in at once from the addresses of a /64, with a cache below the throttle.
 func TestIdenticalLoginsAreOne(t *testing.T) {
-	for password, want := range map[authn.Secret]int{"right": 200, "wrong": 401} {
-		guard(t, throttle.Config{}, func(g *guarded) {
-			finish := g.block()
-			var wg sync.WaitGroup
-			for i := range 50 {
-				address := fmt.Sprintf("2001:db8::%x", i)
-				wg.Go(func() { g.want(address, "alice", password, want) })
-			}
-			synctest.Wait()
-			finish()
-			wg.Wait()
-			if n := g.checks.Load(); n != 1 {
-				g.Errorf("%d checks of fifty identical logins, want 1", n)
-			}
-			left := 10
-			if want == 401 {
-				left = 9
-			}
-			if checked := g.guess(20, "2001:db8::1", "alice"); checked != left {
-				g.Errorf("%d further guesses, want %d", checked, left)
-			}
+	for name, test := range map[string]struct {
+		password     authn.Secret
+		atOnce       int
+		status, left int
+	}{
+		"right":                    {"right", 2, 200, 10},
+		"right, on a large server": {"right", 64, 200, 10},
+		"wrong":                    {"wrong", 2, 401, 9},
+		"wrong, on a large server": {"wrong", 64, 401, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := &guarded{T: t, source: &source{}}
+				g.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
+					time.Sleep(500 * time.Millisecond) // a costly hash
+					return known(ctx, r)
+				}
+				g.users = throttle.New(authn.Cache(g.source, authn.CacheConfig{}),
+					throttle.Config{RefusalDelay: -1, ChecksPerNetwork: test.atOnce})
+				var wg sync.WaitGroup
+				for i := range 1000 {
+					address := fmt.Sprintf("2001:db8::%x", i)
+					wg.Go(func() { g.want(address, "alice", test.password, test.status) })
+				}
+				wg.Wait()
+				if n := g.checks.Load(); n != 1 {
+					g.Errorf("%d checks of a thousand identical logins, want 1", n)
+				}
+				if checked := g.guess(20, "2001:db8::1", "alice"); checked != test.left {
+					g.Errorf("%d further guesses, want %d", checked, test.left)
+				}
+			})
 		})
 	}
 }
 
-// A result is shared only if the source cannot tell the logins apart.
-func TestLoginsThatDifferAreNotOne(t *testing.T) {
-	connection := func(certificates ...*x509.Certificate) *tls.ConnectionState {
-		return &tls.ConnectionState{PeerCertificates: certificates}
+// Without a cache, one is checked, and then the others at once.
+func TestIdenticalLoginsOfASlowSource(t *testing.T) {
+	guard(t, throttle.Config{}, func(g *guarded) {
+		g.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
+			time.Sleep(time.Second)
+			return known(ctx, r)
+		}
+		begun := time.Now()
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() { g.want(home, "alice", "right", 200) })
+		}
+		time.Sleep(1500 * time.Millisecond)
+		synctest.Wait()
+		wg.Go(func() { g.want(home, "bob", "right", 200) }) // they are no guesses
+		wg.Wait()
+		if took := time.Since(begun); took != 2500*time.Millisecond {
+			g.Errorf("the logins took %v, want 2.5s", took)
+		}
+	})
+}
+
+// A login got the answer of an identical one that had begun before the user was disabled.
+func TestALoginAfterAUserWasDisabledIsRejected(t *testing.T) {
+	guard(t, throttle.Config{}, func(g *guarded) {
+		var disabled atomic.Bool
+		answer := make(chan struct{})
+		g.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
+			if disabled.Load() {
+				return authn.Subject{}, authn.ErrRejected
+			}
+			<-answer
+			return known(ctx, r)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { g.want(home, "alice", "right", 200) })
+		synctest.Wait()
+		disabled.Store(true)
+		wg.Go(func() { g.want(home, "alice", "right", 401) })
+		synctest.Wait()
+		close(answer)
+		wg.Wait()
+	})
+}
+
+// A login got the answer for another address, client ID or connection, which a source may look at.
+func TestTheSourceSeesEachLoginItself(t *testing.T) {
+	connection := func(name string) *tls.ConnectionState {
+		return &tls.ConnectionState{ServerName: name}
 	}
-	for name, test := range map[string]struct {
-		change func(r *authn.Request)
-		want   int64
-	}{
-		"nothing":         {func(*authn.Request) {}, 1},
-		"client ID":       {func(r *authn.Request) { r.ClientID = "podman" }, 1},
-		"TLS connection":  {func(r *authn.Request) { r.TLS = connection() }, 1},
-		"certificate":     {func(r *authn.Request) { r.TLS = connection(&x509.Certificate{}) }, 2},
-		"service":         {func(r *authn.Request) { r.Service = "other.test" }, 2},
-		"network":         {func(r *authn.Request) { r.RemoteAddr = netip.MustParseAddr(other) }, 2},
-		"unknown address": {func(r *authn.Request) { r.RemoteAddr = netip.Addr{} }, 2},
-		"name":            {func(r *authn.Request) { r.Username = "ALICE" }, 2},
-		"password":        {func(r *authn.Request) { r.Password = "Right" }, 2},
+	for name, change := range map[string]func(r *authn.Request){
+		"address":    func(r *authn.Request) { r.RemoteAddr = netip.MustParseAddr("2001:db8::2") },
+		"client ID":  func(r *authn.Request) { r.ClientID = "podman" },
+		"connection": func(r *authn.Request) { r.TLS = connection("other.test") },
+		"service":    func(r *authn.Request) { r.Service = "other.test" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			guard(t, throttle.Config{}, func(g *guarded) {
-				finish := g.block()
-				first := request(home, "alice", "right")
-				first.TLS = connection()
-				second := first
-				test.change(&second)
+				allowed := request("2001:db8::1", "alice", "right")
+				allowed.ClientID, allowed.TLS = "docker", connection("registry.test")
+				stolen := allowed
+				change(&stolen)
+				answer := make(chan struct{})
+				g.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
+					<-answer
+					if r != allowed {
+						return authn.Subject{}, authn.ErrRejected
+					}
+					return authn.Subject{Name: r.Username}, nil
+				}
 				var wg sync.WaitGroup
-				for _, r := range []authn.Request{first, second} {
-					wg.Go(func() { g.try(r) })
-				}
+				wg.Go(func() { g.try(allowed) })
 				synctest.Wait()
-				if n := g.checks.Load(); n != test.want {
-					g.Errorf("%d checks, want %d", n, test.want)
-				}
-				finish()
+				wg.Go(func() {
+					if status, _ := g.try(stolen); status != 401 {
+						g.Errorf("stolen credentials: %d, want 401", status)
+					}
+				})
+				synctest.Wait()
+				close(answer)
 				wg.Wait()
 			})
 		})
@@ -839,20 +971,27 @@ func TestAFloodLeavesTheHashLimiterToOthers(t *testing.T) {
 	}
 }
 
+// hangUp logs in as a client that hangs up while the source is asked.
+func (g *guarded) hangUp(r authn.Request) error {
+	ctx, cancel := context.WithCancel(g.Context())
+	defer time.AfterFunc(time.Millisecond, cancel).Stop()
+	_, err := g.users.Authenticate(ctx, r)
+	return err
+}
+
+func hangs(ctx context.Context, _ authn.Request) (authn.Subject, error) {
+	<-ctx.Done()
+	return authn.Subject{}, ctx.Err()
+}
+
 // A client that hangs up cannot take its guess back once the source was asked.
 func TestAHangUpIsAFailure(t *testing.T) {
 	guard(t, throttle.Config{}, func(g *guarded) {
-		g.check = func(ctx context.Context, _ authn.Request) (authn.Subject, error) {
-			<-ctx.Done()
-			return authn.Subject{}, ctx.Err()
-		}
+		g.check = hangs
 		for i := range 200 {
-			ctx, cancel := context.WithTimeout(g.Context(), time.Millisecond)
-			_, err := g.users.Authenticate(ctx, request(home, "alice", authn.Secret(strconv.Itoa(i))))
-			if err == nil {
+			if g.hangUp(request(home, "alice", authn.Secret(strconv.Itoa(i)))) == nil {
 				g.Error("no error")
 			}
-			cancel()
 		}
 		if n := g.checks.Load(); n != 10 {
 			g.Errorf("the source is asked %d times, want 10", n)
@@ -864,16 +1003,30 @@ func TestAHangUpIsAFailure(t *testing.T) {
 func TestAHangUpWithRightCredentialsIsNoFailure(t *testing.T) {
 	guard(t, throttle.Config{}, func(g *guarded) {
 		g.want(home, "alice", "right", 200)
-		g.check = func(ctx context.Context, _ authn.Request) (authn.Subject, error) {
-			<-ctx.Done()
-			return authn.Subject{}, ctx.Err()
-		}
+		g.check = hangs
 		for range 200 {
-			ctx, cancel := context.WithTimeout(g.Context(), time.Millisecond)
-			_, _ = g.users.Authenticate(ctx, request(home, "alice", "right"))
+			_ = g.hangUp(request(home, "alice", "right"))
+		}
+		g.check = nil
+		g.want(home, "bob", "right", 200)
+	})
+}
+
+// The server bounds each request. Its deadline locked owners out when the source hung.
+func TestAnOutageLocksNobodyOut(t *testing.T) {
+	guard(t, throttle.Config{}, func(g *guarded) {
+		g.check = hangs
+		for i := range 300 {
+			ctx, cancel := context.WithTimeout(g.Context(), 10*time.Second)
+			name := []string{"alice", "user" + strconv.Itoa(i)}[i%2]
+			_, err := g.users.Authenticate(ctx, request(home, name, "right"))
+			if !errors.Is(err, context.DeadlineExceeded) {
+				g.Fatalf("login %d: %v", i, err)
+			}
 			cancel()
 		}
 		g.check = nil
+		g.want(home, "alice", "right", 200)
 		g.want(home, "bob", "right", 200)
 	})
 }
@@ -895,15 +1048,14 @@ func TestAHangUpBeforeTheCheckIsNoFailure(t *testing.T) {
 	})
 }
 
-// The client whose call is shared hangs up, and the others are answered.
-func TestAnotherLoginTakesTheCallOver(t *testing.T) {
+// An identical login that waits neither inherits a hang-up nor waits longer than its own context.
+func TestIdenticalLoginsEndByThemselves(t *testing.T) {
 	guard(t, throttle.Config{}, func(g *guarded) {
-		finish := make(chan struct{})
 		g.check = func(ctx context.Context, r authn.Request) (authn.Subject, error) {
 			select {
 			case <-ctx.Done():
 				return authn.Subject{}, ctx.Err()
-			case <-finish:
+			case <-time.After(1500 * time.Millisecond):
 				return known(ctx, r)
 			}
 		}
@@ -911,9 +1063,7 @@ func TestAnotherLoginTakesTheCallOver(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _ = g.users.Authenticate(ctx, request(home, "alice", "right")) })
 		synctest.Wait()
-		for range 5 {
-			wg.Go(func() { g.want(home, "alice", "right", 200) })
-		}
+		wg.Go(func() { g.want(home, "alice", "right", 200) })
 		impatient, leave := context.WithTimeout(g.Context(), time.Second)
 		defer leave()
 		_, err := g.users.Authenticate(impatient, request(home, "alice", "right"))
@@ -921,8 +1071,6 @@ func TestAnotherLoginTakesTheCallOver(t *testing.T) {
 			g.Errorf("a login whose own context ended: %v", err)
 		}
 		hangUp()
-		synctest.Wait()
-		close(finish)
 		wg.Wait()
 		if n := g.checks.Load(); n != 2 {
 			g.Errorf("the source is asked %d times, want 2", n)

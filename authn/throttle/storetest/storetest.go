@@ -30,6 +30,7 @@ func Run(t *testing.T, newStore func(t *testing.T) throttle.Store) {
 		"a key is its hash":                              suite.names,
 		"a clock that is set back loses no failure":      suite.setBack,
 		"a success clears the failures of another proof": suite.success,
+		"the last four proofs of a success are kept":     suite.rights,
 		"concurrent failures are whole and not lost":     suite.concurrent,
 		"a done context ends each operation":             suite.contexts,
 	} {
@@ -71,6 +72,15 @@ func proof(n uint64) (p [8]byte) {
 // counted is the count after so many failures, the last of which is f.
 func counted(failures int, f throttle.Failure) throttle.Count {
 	return throttle.Count{Failures: failures, Last: f.At, Wrong: f.Proof, NoMatch: f.NoMatch}
+}
+
+// right returns c with the proofs of those that were right, the latest first.
+func right(c throttle.Count, at time.Time, proofs ...uint64) throttle.Count {
+	for i, n := range proofs {
+		c.Right[i] = proof(n)
+	}
+	c.RightAt = at
+	return c
 }
 
 func (s suite) fail(failures ...throttle.Failure) {
@@ -157,23 +167,36 @@ func (s suite) setBack() {
 	s.want(key(1), counted(2, back))
 	s.succeed(key(1), proof(1), start())
 	s.succeed(key(1), proof(1), back.At)
-	s.want(key(1), throttle.Count{Right: proof(1), RightAt: back.At})
+	s.want(key(1), right(throttle.Count{}, back.At, 1))
 }
 
 func (s suite) success() {
 	s.fail(failure(1, key(1), key(2)))
 	s.succeed(key(1), proof(7), start())
-	s.want(key(1), throttle.Count{Right: proof(7), RightAt: start()})
+	s.want(key(1), right(throttle.Count{}, start(), 7))
 	s.want(key(2), counted(1, failure(1)))
-	want := counted(1, failure(2))
-	want.Right, want.RightAt = proof(7), start().Add(time.Minute)
 	s.fail(failure(2, key(1)))
-	s.succeed(key(1), proof(7), want.RightAt)
-	s.want(key(1), want)
+	later := start().Add(time.Minute)
+	s.succeed(key(1), proof(7), later)
+	s.want(key(1), right(counted(1, failure(2)), later, 7))
 	s.succeed(key(1), proof(8), start())
-	s.want(key(1), throttle.Count{Right: proof(8), RightAt: start()})
-	s.fail(failure(8, key(1))) // they are not right any more
-	s.want(key(1), counted(1, failure(8)))
+	s.want(key(1), right(throttle.Count{}, start(), 8, 7))
+}
+
+func (s suite) rights() {
+	for n := range uint64(5) {
+		s.succeed(key(1), proof(10+n), start())
+	}
+	s.want(key(1), right(throttle.Count{}, start(), 14, 13, 12, 11))
+	s.fail(failure(1, key(1)))
+	s.succeed(key(1), proof(12), start())
+	s.want(key(1), right(counted(1, failure(1)), start(), 12, 14, 13, 11))
+	s.fail(failure(14, key(1))) // these are not right any more
+	s.want(key(1), right(counted(2, failure(14)), start(), 12, 13, 11))
+	s.succeed(key(1), proof(15), start())
+	s.want(key(1), right(throttle.Count{}, start(), 15, 12, 13, 11))
+	s.fail(failure(11, key(1)), failure(15, key(1)))
+	s.want(key(1), right(counted(2, failure(15)), start(), 12, 13))
 }
 
 func (s suite) concurrent() {

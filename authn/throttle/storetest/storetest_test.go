@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +38,8 @@ func TestMutantsFail(t *testing.T) {
 		Forget-is-in-the-key truncates-the-hash first-key-only reverses-the-order
 		milliseconds floats loses-NoMatch loses-Wrong keeps-Wrong keeps-Right
 		success-clears-always success-clears-never success-keeps-Last success-clears-all
-		success-keeps-the-later-time loses-updates two-steps another-error half-an-error
+		success-keeps-the-later-time keeps-one-Right keeps-the-order leaves-gaps
+		loses-updates two-steps another-error half-an-error
 		expires-by-the-time-of-the-failure
 	`) {
 		t.Run(fault, func(t *testing.T) {
@@ -160,8 +162,11 @@ func (m *mutant) add(c throttle.Count, f throttle.Failure, forget time.Duration)
 	if f.At.Before(c.Last) && m.has("ignores-set-back-clocks") {
 		return c
 	}
-	if c.Right == f.Proof && !m.has("keeps-Right") {
-		c.Right, c.RightAt = [8]byte{}, time.Time{}
+	if i := slices.Index(c.Right[:], f.Proof); i >= 0 && !m.has("keeps-Right") {
+		if c.Right[i] = [8]byte{}; !m.has("leaves-gaps") {
+			copy(c.Right[i:], c.Right[i+1:])
+			c.Right[3] = [8]byte{}
+		}
 	}
 	c.Last, c.Wrong, c.NoMatch = m.stored(f.At), f.Proof, f.NoMatch
 	switch {
@@ -179,7 +184,8 @@ func (m *mutant) Succeed(
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.counts[m.name(k)]
-	clears := c.Right != proof
+	known := slices.Index(c.Right[:], proof)
+	clears := known < 0
 	switch {
 	case m.has("success-clears-always"):
 		clears = true
@@ -191,13 +197,23 @@ func (m *mutant) Succeed(
 		return nil
 	}
 	if clears {
-		last := c.Last
-		c = throttle.Count{}
+		last, right := c.Last, c.Right
+		if c = (throttle.Count{}); !m.has("keeps-one-Right") {
+			c.Right = right
+		}
 		if m.has("success-keeps-Last") {
 			c.Last = last
 		}
 	}
-	c.Right, c.RightAt = proof, m.stored(at)
+	switch {
+	case known < 0:
+		copy(c.Right[1:], c.Right[:])
+	case m.has("keeps-the-order"):
+		c.Right[0], c.Right[known] = c.Right[known], c.Right[0]
+	default:
+		copy(c.Right[1:known+1], c.Right[:])
+	}
+	c.Right[0], c.RightAt = proof, m.stored(at)
 	m.counts[m.name(k)] = c
 	return nil
 }
