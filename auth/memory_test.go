@@ -17,7 +17,7 @@ import (
 // The most that one request may allocate, from the handler to its record in the log. Package
 // net/http adds its buffers, and the header of at most 32 KiB.
 const (
-	mostForALegalRequest    = 304 << 10
+	mostForALegalRequest    = 320 << 10
 	mostForAnIllegalRequest = 128 << 10
 	// A hundred scopes with sixteen actions each, where registries know four, make a token of 56
 	// KiB, which no header takes. They are legal and granted, and are held as text and as lists on
