@@ -84,7 +84,11 @@ func TestCompileRefuses(t *testing.T) {
 		},
 		"two repeated labels": {
 			`{"match": {"name": "${labels:a}${labels:b}${labels:a}${labels:b}"}, "actions": []}`,
-			[]string{"${labels:a} and ${labels:b} both occur more than once"},
+			[]string{"${labels:a} and ${labels:b} both can occur more than once"},
+		},
+		"two labels under a quantifier": {
+			`{"match": {"name": "/^(${labels:a}-|${labels:b})+$/"}, "actions": []}`,
+			[]string{"${labels:a} and ${labels:b} both can occur more than once"},
 		},
 		"a bad address": {
 			`{"match": {"ip": "10.1.2"}, "actions": []}`,
@@ -229,26 +233,20 @@ func TestWarnings(t *testing.T) {
 		},
 		"a capture group without an expression": {
 			`[{"match": {"name": "${account:1}/*"}, "actions": []}]`,
-			[]string{
-				"1: can never match: the rule's account has no capture group for ${account:1}",
-			},
+			[]string{"1: ${account:1} matches nothing: the rule's account has no such group"},
 		},
 		"a capture group of a glob": {
 			`[{"match": {"account": "a*", "name": "${account:1}/*"}, "actions": []}]`,
-			[]string{
-				"1: can never match: the rule's account has no capture group for ${account:1}",
-			},
+			[]string{"1: ${account:1} matches nothing: the rule's account has no such group"},
 		},
 		"a capture group that the expression lacks": {
 			`[{"match": {"account": "/(a)/", "name": "${account:2}/*"}, "actions": []}]`,
-			[]string{
-				"1: can never match: the rule's account has no capture group for ${account:2}",
-			},
+			[]string{"1: ${account:2} matches nothing: the rule's account has no such group"},
 		},
 		"a capture group of another rule": {`[
 			{"match": {"name": "${account:1}/*"}, "actions": []},
 			{"match": {"account": "/^(a)/", "name": "${account:1}/*"}, "actions": []}
-		]`, []string{"1: can never match: the rule's account has no capture group"}},
+		]`, []string{"1: ${account:1} matches nothing"}},
 		"the same rule with a capture group twice": {`[
 			{"match": {"account": "/^(a)/", "name": "${account:1}/*"}, "actions": []},
 			{"match": {"account": "/^(a)/", "name": "${account:1}/*"}, "actions": ["pull"]}

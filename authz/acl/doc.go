@@ -44,8 +44,8 @@
 //
 // A pattern may contain the variables ${account}, ${type}, ${name} and ${service}; ${labels:group}
 // for each of the subject's values of the label group; and ${account:1} for a capture group of the
-// rule's own expression for account (or type, name, service). A label that occurs twice in one
-// pattern has the same value in both places; only one label may do so. Labels vary independently.
+// rule's own expression for account (or type, name, service). Labels vary independently. A label
+// that occurs twice or under a quantifier has the same value each time; only one label may do so.
 //
 // # Differences from docker_auth
 //
@@ -53,8 +53,8 @@
 // rules say:
 //
 //   - Values of variables are literal text: a label value * or .* is no wildcard.
-//   - A pattern does not match if one of its variables has no value or an empty one. So
-//     ${account}/* does not mean /* for the anonymous subject.
+//   - A variable without a value, or with an empty one, matches nothing. So ${account}/* does not
+//     mean /* for the anonymous subject. /^(${account}|shared)\/.+$/ still matches shared/app.
 //   - ${account} and its capture groups have no value if the account contains a slash: the user
 //     alice/team owns nothing in alice's namespace. Labels may contain slashes, since groups may be
 //     paths.
@@ -67,14 +67,14 @@
 //   - zot's request for the catalog, repository::pull, is decided as registry:catalog:*, and gets
 //     pull if the rule grants "*".
 //   - Globs with variables match at most 255 bytes, and variables in expressions have values of at
-//     most 255 bytes. An expression that has to try more than 1000 values does not match.
+//     most 255 bytes of UTF-8. An expression that has to try more than 1000 values does not match.
 //
 // # Checks
 //
 // [Compile] refuses bad patterns and addresses, unknown variables, and rules without match or
 // actions. It warns of rules that let everybody push, that list actions no client requests or "*"
-// next to others, or that never match because an earlier rule covers them (not all are found), the
-// name is invalid or a capture group does not exist.
+// next to others, that name a capture group which does not exist, or that never match because an
+// earlier rule covers them (not all are found) or the name is invalid.
 //
 // # Cost
 //
@@ -83,6 +83,6 @@
 // one, and each expression takes some kilobytes. If you have thousands of rules, write globs.
 //
 // The time of a match grows with the length of the text and the number of label values, not with
-// their combinations, unless a label occurs twice. Expressions with variables are compiled for each
-// new set of values, and the last 512 are cached. If you have hundreds of users, write globs.
+// their combinations, unless a label can occur twice. Expressions with variables are compiled for
+// each new set of values, and the last 512 are cached. If you have hundreds of users, write globs.
 package acl

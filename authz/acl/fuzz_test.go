@@ -35,6 +35,19 @@ func (c *choose) maybe(words ...string) *string {
 	return &words[i]
 }
 
+// expression builds an expression whose variables may be optional or repeated.
+func (c *choose) expression() string {
+	variable := func() string {
+		return c.word("${account}", "${labels:group}", "${labels:tier}", "${service}",
+			"${account:1}", "")
+	}
+	group := "(" + c.word("", "", "a|", "devs|", "a", "^", "(?i)") + variable() +
+		c.word("", "", `\/`, "|a", "|alice", "|devs|", "-|b", "(?i)") + variable() + ")" +
+		c.word("", "?", "*", "+", "{2}", "{0,1}", "*?", "|")
+	return "/" + c.word("", "^", "^", "a|", "^a", "(?i)^") + group +
+		c.word("", `\/`, `\/.+$`, `app$`, "x$", "$|^a", "|a", "$") + c.word("", variable()) + "/"
+}
+
 func (c *choose) rule(extra string) Rule {
 	m := &Match{
 		Account: c.maybe("", "alice", "bob", "a*", "/^(.+)@(.+)$/", "/.+/",
@@ -56,6 +69,10 @@ func (c *choose) rule(extra string) Rule {
 	if m.Account != nil && strings.HasPrefix(*m.Account, "/^(") && c.number(2) == 0 {
 		name := c.word("${account:1}/*", "${account:2}-${account:1}/*",
 			"/^${account:1}\\//", "${account:0}/x")
+		m.Name = &name
+	}
+	if c.number(3) == 1 {
+		name := c.expression()
 		m.Name = &name
 	}
 	return Rule{Match: m, Actions: []string{"pull"}, RequireAccount: c.number(4) == 0}
@@ -107,11 +124,14 @@ func FuzzIndex(f *testing.F) {
 		c := &choose{choices}
 		var rules []Rule
 		for range 1 + c.number(12) {
-			rules = append(rules, c.rule(pattern))
+			rule := c.rule(pattern)
+			if _, _, err := Compile([]Rule{rule}); err == nil {
+				rules = append(rules, rule)
+			}
 		}
 		l, warnings, err := Compile(rules)
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
 		never := make(map[int]bool)
 		for _, w := range warnings {

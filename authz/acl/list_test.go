@@ -44,6 +44,133 @@ func TestTutorialPolicy(t *testing.T) {
 	authztest.CheckInvariants(t, &policy, []authn.Subject{anonymous, admin, first})
 }
 
+// TestOptionalVariables has expressions that match without a value of their variable. A refusing
+// rule must not let these requests pass.
+func TestOptionalVariables(t *testing.T) {
+	alice := user("alice", groups("devs", "ops"))
+	service := authn.Subject{Name: "alice", Kind: authn.KindServiceAccount}
+	for name, test := range map[string]struct {
+		pattern string
+		subject authn.Subject
+		refused []string
+		granted []string
+	}{
+		"an alternative": {
+			`/^(${account}|secret)\\/.+$/`,
+			alice,
+			[]string{"alice/x", "secret/x"},
+			[]string{"bob/x"},
+		},
+		"an alternative with an anchor": {
+			`/^private\\/|^${account}\\//`,
+			alice,
+			[]string{"private/x", "alice/x"},
+			[]string{"bob/x"},
+		},
+		"an alternative to the whole value": {
+			`/^${account}$|^private\\/.+/`, alice, []string{"private/x"}, []string{"alice/x"},
+		},
+		"an optional prefix": {
+			`/^(${labels:group}\\/)?private\\/.+$/`,
+			alice,
+			[]string{"private/x", "devs/private/x", "ops/private/x"},
+			[]string{"hr/private/x", "devs/ops/private/x"},
+		},
+		"a repeated prefix": {
+			`/^(${labels:group}\\/)*private\\/.+$/`,
+			alice,
+			[]string{"private/x", "devs/private/x", "devs/devs/private/x"},
+			[]string{"hr/private/x", "devs/ops/private/x", "devs/hr/private/x"},
+		},
+		"a prefix that is repeated at least once": {
+			`/^(${labels:group}\\/)+app$/`,
+			alice,
+			[]string{"devs/app", "devs/devs/app"},
+			[]string{"devs/ops/app", "ops/devs/app", "x/app"},
+		},
+		"a counted prefix": {
+			`/^(${labels:group}\\/){2}app$/`,
+			alice,
+			[]string{"devs/devs/app"},
+			[]string{"devs/app", "devs/ops/app"},
+		},
+		"a label in both alternatives": {
+			`/^(${labels:group}|x-${labels:group}|y)\\/.+$/`,
+			alice,
+			[]string{"devs/x", "x-ops/x", "y/x"},
+			[]string{"x/x"},
+		},
+		"a value in another case": {
+			`/^((?i)${account}|secret)\\/.+$/`,
+			alice,
+			[]string{"ALICE/x", "secret/x", "SECRET/x"},
+			[]string{"bob/x"},
+		},
+		"a variable before a flag": {
+			`/^(${account}(?i)-x|secret)\\/.+$/`,
+			alice,
+			[]string{"alice-X/x", "SECRET/x"},
+			[]string{"ALICE-x/x"},
+		},
+		"the anonymous subject": {
+			`/^(${account}|secret)\\/.+$/`, authn.Subject{}, []string{"secret/x"}, []string{"a/x"},
+		},
+		"a service account": {
+			`/^(${account}|secret)\\/.+$/`, service, []string{"secret/x"}, []string{"alice/x"},
+		},
+		"an account with a slash": {
+			`/^(${account}|secret)\\/.+$/`,
+			user("alice/team", nil),
+			[]string{"secret/x"},
+			[]string{"alice/team/x"},
+		},
+		"an absent label": {
+			`/^(${labels:none}\\/)?private\\/.+$/`,
+			alice,
+			[]string{"private/x"},
+			[]string{"devs/private/x"},
+		},
+		"an absent label under a quantifier": {
+			`/^(${labels:none}\\/)*private\\/.+$/`,
+			alice,
+			[]string{"private/x"},
+			[]string{"devs/private/x"},
+		},
+		"a value that is too long": {
+			`/^(${account}|secret)\\/.+$/`,
+			user(strings.Repeat("a", 256), nil),
+			[]string{"secret/x"},
+			[]string{"a/x"},
+		},
+		"a value that is not UTF-8": {
+			`/^(${account}|secret)\\/.+$/`,
+			user("a\xff", nil),
+			[]string{"secret/x"},
+			[]string{"a/x"},
+		},
+		"an absent capture group": {
+			`/^(${account:1}|secret)\\/.+$/`, alice, []string{"secret/x"}, []string{"alice/x"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := mustCompile(t, mustParse(t, `[
+				{"match": {"name": "`+test.pattern+`"}, "actions": []},
+				{"match": {"name": "/./"}, "actions": ["*"]}
+			]`)...)
+			for _, name := range test.refused {
+				if d := decide(t, l, ask(test.subject, name, "pull")); d.Reason != "rule 1" {
+					t.Errorf("%s: got %+v, want a refusal by rule 1", name, d)
+				}
+			}
+			for _, name := range test.granted {
+				if d := decide(t, l, ask(test.subject, name, "pull")); d.Reason != "rule 2" {
+					t.Errorf("%s: got %+v, want a grant by rule 2", name, d)
+				}
+			}
+		})
+	}
+}
+
 // TestValuesAreLiteral has values that docker_auth would read as patterns, and similar traps.
 func TestValuesAreLiteral(t *testing.T) {
 	service := authn.Subject{Name: "alice", Kind: authn.KindServiceAccount, Labels: groups("devs")}
@@ -367,7 +494,10 @@ func TestManyLabelsAreCheap(t *testing.T) {
 		"${labels:a}${labels:b}${labels:c}/*",
 		"*${labels:a}*${labels:b}*${labels:c}*y/*",
 		"/^${labels:a}-${labels:b}-${labels:c}$/",
-		"/(?i)${labels:a}*${labels:b}*${labels:c}*y/",
+		"/(?i)${labels:a}.*${labels:b}.*${labels:c}.*y/",
+		"/${labels:a}?${labels:b}?(${labels:c}|-)y/",
+		"/(?i)(${labels:a}-?)+y/",
+		"/^(${labels:a}-?)+y/",
 		"${labels:a}*${labels:a}${labels:b}${labels:c}y",
 	} {
 		t.Run(pattern, func(t *testing.T) {

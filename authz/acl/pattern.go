@@ -48,7 +48,7 @@ func parsePattern(text string, cache *programs) (*pattern, error) {
 		}
 	}
 	if isExpression {
-		err = p.parseExpression(source, parts, cache)
+		err = p.parseExpression(parts, cache)
 	} else {
 		err = p.parseGlob(parts)
 	}

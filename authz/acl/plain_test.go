@@ -4,8 +4,10 @@ import (
 	"net/netip"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
@@ -107,13 +109,14 @@ func (w *plainRequest) matchesPattern(pattern, s string) bool {
 	if found[4] >= 0 {
 		detail = pattern[found[4]:found[5]]
 	}
-	for _, value := range w.lookup(variable, detail) {
-		if value == "" || strings.Contains(value, "${") {
+	// An expression may match without its variable.
+	for _, value := range append(slices.Clone(w.lookup(variable, detail)), "") {
+		if strings.Contains(value, "${") || value == "" && !isRegex {
 			continue
 		}
 		quoted := plainGlobQuote(value)
 		if isRegex {
-			quoted = "(?:" + regexp.QuoteMeta(value) + ")"
+			quoted = plainRegexQuote(value)
 		}
 		if w.matchesPattern(strings.ReplaceAll(pattern, whole, quoted), s) {
 			return true
@@ -144,6 +147,13 @@ func (w *plainRequest) lookup(variable, detail string) []string {
 		return nil
 	}
 	return []string{groups[group]}
+}
+
+func plainRegexQuote(s string) string {
+	if s == "" || len(s) > 255 || !utf8.ValidString(s) {
+		return `[^\x00-\x{10FFFF}]` // matches nothing
+	}
+	return "(?:" + regexp.QuoteMeta(s) + ")"
 }
 
 func plainGlobQuote(s string) string {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,9 +19,7 @@ func (e expression) match(s string, _ bindings) bool { return e.MatchString(s) }
 // linear time.
 type regexTemplate struct {
 	parts []part
-	// foldsCase is set if a value can match in another case.
-	foldsCase bool
-	cache     *programs
+	cache *programs
 }
 
 const (
@@ -30,9 +27,11 @@ const (
 	maxAlternatives = 1000
 	// maxPrograms limits the programs that a list caches.
 	maxPrograms = 512
+	// nothing matches nothing. It stands for an optional variable without a value that can match.
+	nothing = `[^\x00-\x{10FFFF}]`
 )
 
-func (p *pattern) parseExpression(source string, parts []part, cache *programs) error {
+func (p *pattern) parseExpression(parts []part, cache *programs) error {
 	compiled, err := regexp.Compile(join(parts, "(?:x)"))
 	if err != nil {
 		if malformed := (*syntax.Error)(nil); errors.As(err, &malformed) {
@@ -40,30 +39,49 @@ func (p *pattern) parseExpression(source string, parts []part, cache *programs) 
 		}
 		return fmt.Errorf("bad regular expression: %w", err)
 	}
-	p.start = expressionStart(source, parts)
-	if len(p.variables) == 0 {
-		p.matcher = expression{compiled}
-		return nil
-	}
 	// Values must be literals. The parser itself says where: in a class or a quotation, parentheses
 	// are plain characters and make no group.
-	grouped, err := regexp.Compile(join(parts, "(x)"))
-	if err != nil || grouped.NumSubexp()-compiled.NumSubexp() != len(p.variables) {
+	var grouped strings.Builder
+	groups := make(map[string]*part)
+	for i, part := range parts {
+		grouped.WriteString(part.text)
+		if part.variable != nil {
+			name := fmt.Sprintf("registry_auth_%d", i)
+			groups[name] = &parts[i]
+			fmt.Fprintf(&grouped, "(?P<%s>x)", name)
+		}
+	}
+	tree, err := syntax.Parse(grouped.String(), syntax.Perl)
+	if err != nil || tree.MaxCap()-compiled.NumSubexp() != len(groups) {
 		return errors.New(`a variable stands in a character class, after \Q or after a backslash`)
 	}
-	p.matcher = &regexTemplate{parts: parts, foldsCase: foldsCase(source), cache: cache}
+	p.locate(tree, groups, true, false)
+	p.start = expressionStart(tree, groups)
+	p.matcher = expression{compiled}
+	if len(groups) > 0 {
+		p.matcher = &regexTemplate{parts: parts, cache: cache}
+	}
 	return nil
 }
 
-// foldsCase reports whether an expression has the flag i. It may report a flag that is quoted.
-func foldsCase(expression string) bool {
-	for _, group := range strings.Split(expression, "(?")[1:] {
-		rest := strings.TrimLeft(group, "imsU-")
-		if strings.Contains(group[:len(group)-len(rest)], "i") {
-			return true
+// locate finds the groups in the tree, and lists variables under a quantifier a second time.
+func (p *pattern) locate(e *syntax.Regexp, groups map[string]*part, required, repeated bool) {
+	switch e.Op {
+	case syntax.OpConcat:
+	case syntax.OpCapture:
+		if group := groups[e.Name]; group != nil {
+			group.required, group.foldsCase = required, e.Sub[0].Flags&syntax.FoldCase != 0
+			if repeated {
+				p.variables = append(p.variables, *group.variable)
+			}
 		}
+	default:
+		required = false
+		repeated = repeated || e.Op != syntax.OpAlternate && e.Op != syntax.OpQuest
 	}
-	return false
+	for _, sub := range e.Sub {
+		p.locate(sub, groups, required, repeated)
+	}
 }
 
 func (e *regexTemplate) match(s string, b bindings) bool {
@@ -74,10 +92,13 @@ func (e *regexTemplate) match(s string, b bindings) bool {
 			expanded.WriteString(p.text)
 			continue
 		}
-		quoted := e.quote(b.values(*p.variable), s)
+		quoted := p.quote(b.values(*p.variable), s)
 		alternatives += len(quoted)
-		if len(quoted) == 0 || alternatives > maxAlternatives {
+		if p.required && len(quoted) == 0 || alternatives > maxAlternatives {
 			return false
+		}
+		if len(quoted) == 0 {
+			quoted = []string{nothing}
 		}
 		expanded.WriteString("(?:" + strings.Join(quoted, "|") + ")")
 	}
@@ -91,56 +112,33 @@ func (e *regexTemplate) match(s string, b bindings) bool {
 
 // quote returns the values that can match in s. Most requests need no program, because no value
 // occurs in s. A value that is not valid UTF-8 would make the expression invalid.
-func (e *regexTemplate) quote(values []string, s string) []string {
+func (p *part) quote(values []string, s string) []string {
 	var quoted []string
 	for _, value := range values {
 		if value != "" && len(value) <= maxText && utf8.ValidString(value) &&
-			(e.foldsCase || strings.Contains(s, value)) {
+			(p.foldsCase || strings.Contains(s, value)) {
 			quoted = append(quoted, regexp.QuoteMeta(value))
 		}
 	}
 	return quoted
 }
 
-// firstPlaceholder is the private-use character that stands for the first variable in a syntax
-// tree. The characters after it stand for the other variables.
-const firstPlaceholder rune = 0xF0000
-
-// expressionStart finds the start of expressions that begin with ^ and a literal, as most do.
-func expressionStart(source string, parts []part) start {
-	if len(parts) > maxAlternatives || strings.Contains(source, `\x{`) ||
-		strings.ContainsFunc(source, func(c rune) bool { return c >= firstPlaceholder }) {
-		return start{} // the expression may contain a placeholder
-	}
-	var b strings.Builder
-	var variables []*variable
-	for _, p := range parts {
-		b.WriteString(p.text)
-		if p.variable != nil {
-			b.WriteRune(firstPlaceholder + rune(len(variables))) //nolint:gosec // limited above
-			variables = append(variables, p.variable)
-		}
-	}
-	tree, err := syntax.Parse(b.String(), syntax.Perl)
-	if err != nil || tree.Op != syntax.OpConcat || tree.Sub[0].Op != syntax.OpBeginText {
+// expressionStart finds the start of expressions that begin with ^, as most do.
+func expressionStart(tree *syntax.Regexp, groups map[string]*part) start {
+	if tree.Op != syntax.OpConcat || tree.Sub[0].Op != syntax.OpBeginText {
 		return start{}
 	}
-	first := tree.Sub[1]
-	if first.Op != syntax.OpLiteral || first.Flags&syntax.FoldCase != 0 {
-		return start{}
+	var begin start
+	cut, rest := false, tree.Sub[1:]
+	if lead := groups[rest[0].Name]; lead != nil && !lead.foldsCase {
+		begin.lead = lead.variable
+		rest = rest[1:]
 	}
-	begin := start{whole: len(tree.Sub) == 3 && tree.Sub[2].Op == syntax.OpEndText}
-	runes := first.Rune
-	if runes[0] >= firstPlaceholder {
-		begin.lead = variables[runes[0]-firstPlaceholder]
-		runes = runes[1:]
+	if len(rest) > 0 && rest[0].Op == syntax.OpLiteral && rest[0].Flags&syntax.FoldCase == 0 {
+		// U+FFFD also matches bytes that are not UTF-8.
+		begin.text, _, cut = strings.Cut(string(rest[0].Rune), string(utf8.RuneError))
+		rest = rest[1:]
 	}
-	end := func(c rune) bool { // U+FFFD also matches bytes that are not UTF-8
-		return c >= firstPlaceholder || c == utf8.RuneError
-	}
-	if i := slices.IndexFunc(runes, end); i >= 0 {
-		runes, begin.whole = runes[:i], false
-	}
-	begin.text = string(runes)
+	begin.whole = !cut && len(rest) == 1 && rest[0].Op == syntax.OpEndText
 	return begin
 }

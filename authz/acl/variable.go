@@ -25,6 +25,10 @@ func (v variable) String() string { return "${" + v.text + "}" }
 type part struct {
 	text     string
 	variable *variable // nil for text
+
+	// Of variables in expressions:
+	required  bool // the expression matches only with one of the values
+	foldsCase bool // values match in any case
 }
 
 // splitVariables splits a pattern into text and variables.
@@ -86,9 +90,9 @@ func join(parts []part, text string) string {
 	return b.String()
 }
 
-// repeatedLabel returns the label that occurs more than once, or nil. All its occurrences stand for
-// the same value, so its values have to be tried one by one. Two such labels would have to be tried
-// in all combinations, so they are refused.
+// repeatedLabel returns the label that is listed more than once, or nil. All its occurrences stand
+// for the same value, so its values have to be tried one by one. Two such labels would have to be
+// tried in all combinations, so they are refused.
 func repeatedLabel(variables []variable) (*variable, error) {
 	var repeated *variable
 	for i, v := range variables {
@@ -96,14 +100,14 @@ func repeatedLabel(variables []variable) (*variable, error) {
 			continue
 		}
 		if repeated != nil && *repeated != v {
-			return nil, fmt.Errorf("%s and %s both occur more than once", repeated, v)
+			return nil, fmt.Errorf("%s and %s both can occur more than once", repeated, v)
 		}
 		repeated = &v
 	}
 	return repeated, nil
 }
 
-// A repetition is a pattern in which a label occurs more than once.
+// A repetition is a pattern in which a label can occur more than once.
 type repetition struct {
 	matcher
 
@@ -111,15 +115,20 @@ type repetition struct {
 }
 
 func (m repetition) match(s string, b bindings) bool {
-	values := b.request.values(m.label.attribute)
-	for i := range values {
+	// An expression may match without a value, so all values that do not occur are tried as one.
+	values := append([]string{""}, b.request.values(m.label.attribute)...)
+	folded := foldCase(s)
+	for i, value := range values {
 		b.repeated, b.value = m.label, values[i:i+1]
-		if m.matcher.match(s, b) {
+		if strings.Contains(folded, foldCase(value)) && m.matcher.match(s, b) {
 			return true
 		}
 	}
 	return false
 }
+
+// foldCase makes texts equal that an expression with the flag i cannot tell apart.
+func foldCase(s string) string { return strings.ToLower(strings.ToUpper(s)) }
 
 // bindings has the values of variables while a rule is compared with a request.
 type bindings struct {

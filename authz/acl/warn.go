@@ -16,15 +16,14 @@ func warnings(l *List) []Warning {
 			found = append(found, Warning{Number: r.number, Text: fmt.Sprintf(format, args...)})
 		}
 		if v := r.missingGroup(); v != nil {
-			warn("can never match: the rule's %s has no capture group for %s", v.attribute.field, v)
+			warn("%s matches nothing: the rule's %s has no such group", v, v.attribute.field)
 		}
 		if r.everybodyPushes() {
 			warn("allows everybody to push: it has no condition on account, labels or ip")
 		}
-		if name := r.pattern(attribute{field: fieldName}); name != nil {
-			if text, ok := name.literal(); ok && !isName(text) {
-				warn("can never match: %q is not a valid name", text)
-			}
+		fixed := r.fixedValues()
+		if name := fixed.fields[fieldName]; len(name) > 0 && !isName(name[0]) {
+			warn("can never match: %q is not a valid name", name[0])
 		}
 		for _, action := range r.actions {
 			if !isAction(action) {
@@ -34,7 +33,7 @@ func warnings(l *List) []Warning {
 		if !r.grantsAll() && slices.Contains(r.actions, scope.ActionAll) {
 			warn(`next to other actions, "*" grants only a requested "*", which means every action`)
 		}
-		if earlier := l.coveredBy(r, &budget); earlier != nil {
+		if earlier := l.coveredBy(r, fixed, &budget); earlier != nil {
 			warn("can never match: rule %d covers it", earlier.number)
 		}
 	}
@@ -95,10 +94,9 @@ func (r *rule) excludesAnonymous() bool {
 // that the index cannot tell apart would load in quadratic time.
 const maxComparisons = 1 << 21
 
-// coveredBy returns an earlier rule that matches whenever r does, or nil if it finds none. It does
-// not compare one pattern with another.
-func (l *List) coveredBy(r *rule, budget *int) *rule {
-	q := r.fixedValues()
+// coveredBy returns an earlier rule that matches whenever r does, or nil if it finds none. q has
+// r's fixed values. It does not compare one pattern with another.
+func (l *List) coveredBy(r *rule, q *request, budget *int) *rule {
 	candidates := l.index.candidates(q)
 	for _, k := range r.keys() {
 		candidates = append(candidates, l.index.rules[k])
