@@ -26,7 +26,7 @@ func NewMAC(key String) MAC {
 // Sum returns the hash of the parts. Each part is prefixed with its length, so that "ab", "c" and
 // "a", "bc" have different hashes.
 func (m MAC) Sum(parts ...string) [sha256.Size]byte {
-	var message []byte
+	message := make([]byte, 0, 128)
 	for _, part := range parts {
 		message = binary.BigEndian.AppendUint64(message, uint64(len(part)))
 		message = append(message, part...)
