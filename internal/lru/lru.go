@@ -71,21 +71,6 @@ func (c *Cache[K, V]) Remove(key K, condition func(V) bool) {
 	}
 }
 
-// Clear removes everything.
-func (c *Cache[K, V]) Clear() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	clear(c.entries)
-	c.recent.Init()
-}
-
-// Len returns the number of entries.
-func (c *Cache[K, V]) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.entries)
-}
-
 func (c *Cache[K, V]) remove(element *list.Element) {
 	c.recent.Remove(element)
 	delete(c.entries, entryOf[K, V](element).key)

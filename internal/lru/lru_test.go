@@ -1,16 +1,14 @@
-package lru_test
+package lru
 
 import (
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
-
-	"github.com/berthpass/registry-auth/internal/lru"
 )
 
 func TestTheLeastRecentlyUsedEntryIsEvicted(t *testing.T) {
-	c := lru.New[string, int](2)
+	c := New[string, int](2)
 	c.Add("a", 1)
 	c.Add("b", 2)
 	c.Get("a")
@@ -26,14 +24,14 @@ func TestTheLeastRecentlyUsedEntryIsEvicted(t *testing.T) {
 }
 
 func TestRemoveLooksAtTheValue(t *testing.T) {
-	c := lru.New[string, int](2)
+	c := New[string, int](2)
 	c.Add("a", 1)
 	c.Remove("a", func(v int) bool { return v == 2 })
 	if _, ok := c.Get("a"); !ok {
 		t.Error("an entry whose value does not meet the condition was removed")
 	}
 	c.Remove("a", func(v int) bool { return v == 1 })
-	if _, ok := c.Get("a"); ok || c.Len() != 0 {
+	if _, ok := c.Get("a"); ok || len(c.entries) != 0 {
 		t.Error("an entry whose value meets the condition was not removed")
 	}
 }
@@ -41,7 +39,7 @@ func TestRemoveLooksAtTheValue(t *testing.T) {
 // The cache agrees with a slice that is kept in the order of use.
 func TestAgreesWithAModel(t *testing.T) {
 	const size, keys = 8, 16
-	c := lru.New[int, int](size)
+	c := New[int, int](size)
 	var model [][2]int // key and value, the most recently used last
 	find := func(key int) int {
 		return slices.IndexFunc(model, func(e [2]int) bool { return e[0] == key })
@@ -76,24 +74,14 @@ func TestAgreesWithAModel(t *testing.T) {
 				t.Fatalf("step %d: update %d: %d, want %d", step, key, got, before+1)
 			}
 		}
-		if c.Len() != len(model) {
-			t.Fatalf("step %d: %d entries, want %d", step, c.Len(), len(model))
+		if len(c.entries) != len(model) {
+			t.Fatalf("step %d: %d entries, want %d", step, len(c.entries), len(model))
 		}
 	}
 }
 
-func TestClear(t *testing.T) {
-	c := lru.New[int, int](2)
-	c.Add(1, 1)
-	c.Clear()
-	c.Add(2, 2)
-	if _, ok := c.Get(1); ok || c.Len() != 1 {
-		t.Error("an entry is left from before Clear")
-	}
-}
-
 func TestConcurrentUse(t *testing.T) {
-	c := lru.New[int, int](4)
+	c := New[int, int](4)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

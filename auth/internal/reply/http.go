@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// JSON sends an answer that must not be cached.
-func JSON(w http.ResponseWriter, status int, body any) {
+// writeJSON sends an answer that must not be cached.
+func writeJSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil { // impossible for the types that callers pass
 		panic(err)
@@ -57,7 +57,7 @@ func Serve(
 	case problem != nil:
 		problem.Write(w)
 	default:
-		JSON(w, http.StatusOK, body)
+		writeJSON(w, http.StatusOK, body)
 	}
 }
 

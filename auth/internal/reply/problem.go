@@ -98,7 +98,7 @@ func (p *Problem) Write(w http.ResponseWriter) {
 		seconds := int64(math.Ceil(p.RetryAfter.Seconds())) // else the client retries too early
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	JSON(w, p.Status, map[string]any{
+	writeJSON(w, p.Status, map[string]any{
 		"errors":            []map[string]string{{"code": p.Code, "message": p.Message}},
 		"error":             p.OAuth,
 		"error_description": p.Message,
