@@ -132,7 +132,7 @@ func newLocalFixture(t *testing.T, change ...func(*auth.Config)) *fixture {
 		t.Fatal(err)
 	}
 	cfg := auth.Config{
-		Services:         map[string]auth.Issuer{service: f.issuer},
+		Services:         auth.ServiceMap{service: f.issuer},
 		Authenticator:    f.users,
 		AnonymousAllowed: true,
 		Authorizer:       policy(),

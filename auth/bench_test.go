@@ -239,7 +239,7 @@ func benchServer(tb testing.TB, users authn.Authenticator, config benchConfig) h
 		}
 	}
 	server, err := auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{service: issuer},
+		Services:         auth.ServiceMap{service: issuer},
 		Authenticator:    users,
 		AnonymousAllowed: true,
 		Authorizer:       benchRules(tb, config.rules),

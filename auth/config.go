@@ -28,23 +28,67 @@ type Issuer interface {
 	Issue(ctx context.Context, request token.Request) (token.Token, error)
 }
 
+// Services has the issuers of all services.
+type Services interface {
+	// Issuer returns the issuer of a service. The error wraps [ErrUnknownService] for a service that
+	// is not served, which is answered with 400. Any other error is answered with 503.
+	Issuer(ctx context.Context, service string) (Issuer, error)
+}
+
+// ErrUnknownService means that no tokens are issued for a service.
+var ErrUnknownService = errors.New("this server issues no tokens for the service")
+
+// A ServiceMap has the issuer of each service by its name. Each needs keys of its own: some
+// registries, such as zot, check neither issuer nor audience and would accept the tokens of every
+// service that shares their key.
+type ServiceMap map[string]Issuer
+
+// Issuer returns the issuer of a service.
+func (m ServiceMap) Issuer(_ context.Context, service string) (Issuer, error) {
+	if issuer, ok := m[service]; ok {
+		return issuer, nil
+	}
+	return nil, ErrUnknownService
+}
+
+// A ServiceFunc is a function that is [Services], such as for services in a database. It must not
+// return an issuer for a name that it does not know, since the client chooses the name.
+type ServiceFunc func(ctx context.Context, service string) (Issuer, error)
+
+// Issuer calls f.
+func (f ServiceFunc) Issuer(ctx context.Context, service string) (Issuer, error) {
+	return f(ctx, service)
+}
+
 // Config configures a [Server]. Unset fields are strict: without an Authenticator nobody can log
 // in, and anonymous requests are refused unless they are allowed. All interfaces and functions are
 // called concurrently.
 type Config struct {
-	// Services are the registries that tokens are issued for. The key is the "service" of a
-	// registry's challenge, compared exactly, and becomes the "aud" of the token. At least one is
-	// required, unless InsecureAnyService is set. Each needs an issuer with keys of its own: some
-	// registries, such as zot, check neither issuer nor audience and would accept the tokens of
-	// every service that shares their key.
-	Services map[string]Issuer
+	// Service is the registry that tokens are issued for: the "service" of its challenge, compared
+	// exactly, and the "aud" of the token. Issuer describes its tokens and their keys. Both are
+	// required, unless there are Services.
+	Service string
+	Issuer  token.IssuerConfig
+	// Services has several services, or issuers of your own: a [ServiceMap] or a [ServiceFunc].
+	Services Services
+	// DefaultService returns the service for a request that names none, such as one for each host,
+	// or "". The default is the only service, if there is just one, and for a GET only.
+	DefaultService func(r *http.Request) string
 	// SharedKeysAllowed lets services share a key. Otherwise NewServer refuses that, as far as
-	// their issuers have a KeySet method like that of [token.Issuer].
+	// their issuers are in a ServiceMap and have a KeySet method like that of [token.Issuer].
 	SharedKeysAllowed bool
 	// InsecureAnyService, if set, issues tokens for all services that are not in Services. The
 	// client chooses the name, which becomes the "aud". This is only safe if a single registry
 	// trusts the key, or if all registries that trust it may accept each other's tokens.
 	InsecureAnyService Issuer
+
+	// Credentials, if set, reads other credentials than HTTP Basic from a GET, such as a session, a
+	// bearer token or a header of a proxy that it trusts: the Username and the Password, or Other,
+	// of a request to the Authenticator. If it has none, ok is false, and HTTP Basic is read.
+	Credentials func(r *http.Request) (credentials authn.Request, ok bool)
+	// ExtraClaims, if set, returns further claims for a token. The record has the Subject, the
+	// Service and the Decisions. An error is answered with 503.
+	ExtraClaims func(ctx context.Context, record AuditRecord) (map[string]any, error)
 
 	// Authenticator checks credentials. It is also asked about requests without any, since it may
 	// recognize the connection. If it is nil, every request with credentials is refused.
@@ -85,7 +129,11 @@ const defaultTimeout = 10 * time.Second
 // NewServer returns a server. An error says which field is missing or not allowed. The map of
 // services must not be changed afterwards.
 func NewServer(config Config) (*Server, error) {
-	if err := config.check(); err != nil {
+	err := config.makeServices()
+	if err == nil {
+		err = config.check()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
 	if config.Authenticator == nil {
@@ -96,11 +144,53 @@ func NewServer(config Config) (*Server, error) {
 	if config.RemoteAddr == nil {
 		config.RemoteAddr = reply.PeerAddr
 	}
+	if config.DefaultService == nil {
+		config.DefaultService = config.onlyService
+	}
 	return &Server{config: config}, nil
 }
 
+// makeServices puts the one service of the small case into Services.
+func (c *Config) makeServices() error {
+	switch {
+	case c.Services != nil && (c.Service != "" || c.Issuer.Name != "" || c.Issuer.Keys != nil):
+		return errors.New("there are Services besides Service and Issuer")
+	case c.Services != nil:
+		return nil
+	case c.Service != "":
+		issuer, err := token.NewIssuer(c.Issuer)
+		if err != nil {
+			return err
+		}
+		c.Services = ServiceMap{c.Service: issuer}
+	case c.InsecureAnyService == nil:
+		return errors.New("no service is configured")
+	default:
+		c.Services = ServiceMap{}
+	}
+	return nil
+}
+
+// serviceMap returns the Services if they are a map.
+func (c *Config) serviceMap() ServiceMap {
+	services, _ := c.Services.(ServiceMap)
+	return services
+}
+
+// onlyService returns the service of a GET that names none, if there is just one. The specification
+// of the POST requires one.
+func (c *Config) onlyService(r *http.Request) string {
+	services := c.serviceMap()
+	if r.Method == http.MethodGet && len(services) == 1 && c.InsecureAnyService == nil {
+		for name := range services {
+			return name
+		}
+	}
+	return ""
+}
+
 func (c *Config) check() error {
-	for name, issuer := range c.Services {
+	for name, issuer := range c.serviceMap() {
 		if name == "" || isNil(issuer) {
 			return fmt.Errorf("service %q: a service needs a name and an issuer", name)
 		}
@@ -108,8 +198,6 @@ func (c *Config) check() error {
 	_, directory := c.Authenticator.(authn.Directory)
 	_, confirmer := c.Authenticator.(authn.Confirmer)
 	switch {
-	case c.InsecureAnyService == nil && len(c.Services) == 0:
-		return errors.New("no service is configured")
 	case c.InsecureAnyService != nil && isNil(c.InsecureAnyService):
 		return errors.New("InsecureAnyService is a nil pointer")
 	case c.Authorizer == nil:
@@ -133,7 +221,7 @@ func isNil(issuer Issuer) bool {
 
 func (c *Config) checkKeysNotShared() error {
 	issuers := map[string]Issuer{"(any other)": c.InsecureAnyService}
-	maps.Copy(issuers, c.Services)
+	maps.Copy(issuers, c.serviceMap())
 	owner := make(map[string]string)
 	for _, service := range slices.Sorted(maps.Keys(issuers)) {
 		i, ok := issuers[service].(interface{ KeySet() *token.KeySet })

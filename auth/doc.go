@@ -18,7 +18,7 @@
 //
 //	users := authn.Chain(people, robots)
 //	server, err := auth.NewServer(auth.Config{
-//		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
+//		Services:      auth.ServiceMap{"registry.example.com": issuer},
 //		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
 //		Authorizer:    authz.OwnNamespace(), // alice may pull and push alice/app
 //	})

@@ -175,7 +175,7 @@ func TestASubjectWithoutANameIsAnOutage(t *testing.T) {
 // An issuer that returns nothing, and no error, is broken.
 func TestAnEmptyTokenIsAnOutage(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) {
-		cfg.Services = map[string]auth.Issuer{service: emptyIssuer{}}
+		cfg.Services = auth.ServiceMap{service: emptyIssuer{}}
 	})
 	f.get("service=registry.test&scope=repository:public/app:pull&offline_token=true", "alice:wonderland").
 		wantError(503, "UNAVAILABLE", "temporarily_unavailable")

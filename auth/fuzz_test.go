@@ -28,7 +28,7 @@ func newFuzzServer(f *testing.F) *fuzzServer {
 	f.Helper()
 	issuer := newIssuer(f)
 	server, err := auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{service: issuer},
+		Services:         auth.ServiceMap{service: issuer},
 		Authenticator:    users{"alice": "wonderland"},
 		AnonymousAllowed: true,
 		Authorizer:       fuzzPolicy(),

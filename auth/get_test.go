@@ -247,7 +247,7 @@ func TestOtherMethods(t *testing.T) {
 
 func TestServicesHaveTheirOwnIssuers(t *testing.T) {
 	other := newIssuer(t)
-	f := newFixture(t, func(cfg *auth.Config) { cfg.Services["other.test"] = other })
+	f := newFixture(t, func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other.test"] = other })
 
 	r := f.get("service=other.test&scope=repository:public/app:pull", "").wantStatus(200)
 	verifier, err := other.Verifier("other.test")
@@ -287,7 +287,7 @@ func TestConfigIsCheckedAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	sound := func() auth.Config {
-		return auth.Config{Services: map[string]auth.Issuer{service: issuer}, Authorizer: policy(), Authenticator: users{}}
+		return auth.Config{Services: auth.ServiceMap{service: issuer}, Authorizer: policy(), Authenticator: users{}}
 	}
 	// A source without lookups, alone and behind everything that decorates a source.
 	proofOnly := authn.Func(users{}.Authenticate)
@@ -305,16 +305,16 @@ func TestConfigIsCheckedAtStart(t *testing.T) {
 	}{
 		"a sound one":                         {func(*auth.Config) {}, ""},
 		"the zero value":                      {func(cfg *auth.Config) { *cfg = auth.Config{} }, "no service"},
-		"a service without a name":            {func(cfg *auth.Config) { cfg.Services[""] = issuer }, "needs a name"},
-		"a service without an issuer":         {func(cfg *auth.Config) { cfg.Services["other"] = nil }, "needs a name and an issuer"},
-		"a service with a nil issuer":         {func(cfg *auth.Config) { cfg.Services["other"] = (*token.Issuer)(nil) }, "needs a name and an issuer"},
+		"a service without a name":            {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)[""] = issuer }, "needs a name"},
+		"a service without an issuer":         {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = nil }, "needs a name and an issuer"},
+		"a service with a nil issuer":         {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = (*token.Issuer)(nil) }, "needs a name and an issuer"},
 		"any service with a nil issuer":       {func(cfg *auth.Config) { cfg.InsecureAnyService = (*token.Issuer)(nil) }, "InsecureAnyService"},
 		"no authorizer":                       {func(cfg *auth.Config) { cfg.Authorizer = nil }, "no authorizer"},
 		"a negative timeout":                  {func(cfg *auth.Config) { cfg.Timeout = -1 }, "negative timeout"},
-		"a key of two services":               {func(cfg *auth.Config) { cfg.Services["other"] = issuer }, "share the key"},
-		"a key of two services, decorated":    {func(cfg *auth.Config) { cfg.Services["other"] = shared }, "share the key"},
-		"a key of two services, on purpose":   {func(cfg *auth.Config) { cfg.Services["other"], cfg.SharedKeysAllowed = issuer, true }, ""},
-		"an issuer that tells no keys":        {func(cfg *auth.Config) { cfg.Services["other"] = struct{ auth.Issuer }{issuer} }, ""},
+		"a key of two services":               {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = issuer }, "share the key"},
+		"a key of two services, decorated":    {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = shared }, "share the key"},
+		"a key of two services, on purpose":   {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"], cfg.SharedKeysAllowed = issuer, true }, ""},
+		"an issuer that tells no keys":        {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = struct{ auth.Issuer }{issuer} }, ""},
 		"refresh tokens":                      {withRefresh(users{}), ""},
 		"refresh tokens without anybody":      {withRefresh(nil), "authn.Directory"},
 		"refresh tokens without lookups":      {withRefresh(proofOnly), "authn.Directory"},

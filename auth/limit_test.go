@@ -52,11 +52,11 @@ func readOnly(names ...string) *authn.Limit {
 func newLimitFixture(t *testing.T, source authn.Authenticator) *fixture {
 	t.Helper()
 	return newLocalFixture(t, func(cfg *auth.Config) {
-		shared, err := share.New(cfg.Services[service], share.Config{For: time.Minute})
+		shared, err := share.New(cfg.Services.(auth.ServiceMap)[service], share.Config{For: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg.Services[service] = shared
+		cfg.Services.(auth.ServiceMap)[service] = shared
 		cfg.Authenticator = authn.Cache(source, authn.CacheConfig{})
 		cfg.Authorizer = authz.AllowAll()
 	})

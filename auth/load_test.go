@@ -169,7 +169,7 @@ func newLoad(t *testing.T) *load {
 		t.Fatal(err)
 	}
 	server, err := auth.NewServer(auth.Config{
-		Services:      map[string]auth.Issuer{service: newIssuer(t)},
+		Services:      auth.ServiceMap{service: newIssuer(t)},
 		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
 		Authorizer:    policy(),
 		Logger:        slog.New(discardLog{}),

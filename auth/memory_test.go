@@ -139,7 +139,7 @@ func allocated(t *testing.T, server http.Handler, status int, request func() *ht
 func newMemoryServer(t *testing.T) *auth.Server {
 	t.Helper()
 	server, err := auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{service: newIssuer(t)},
+		Services:         auth.ServiceMap{service: newIssuer(t)},
 		Authenticator:    users{"alice": "wonderland"},
 		AnonymousAllowed: true,
 		Authorizer:       authz.AllowAll(),

@@ -252,7 +252,7 @@ func newPolicyClient(f *testing.F) *policyClient {
 func (c *policyClient) ask(t *testing.T, policy authz.Authorizer, way int, typed, canonical, scopes string) (int, token.Claims) {
 	t.Helper()
 	server, err := auth.NewServer(auth.Config{
-		Services: map[string]auth.Issuer{service: c.issuer}, Authenticator: policyUsers{}, AnonymousAllowed: true,
+		Services: auth.ServiceMap{service: c.issuer}, Authenticator: policyUsers{}, AnonymousAllowed: true,
 		Authorizer: policy, RefreshTokens: c.refresh, Logger: discardLogger(),
 	})
 	if err != nil {

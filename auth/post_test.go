@@ -221,7 +221,7 @@ func TestRefreshTokenIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, func(cfg *auth.Config) {
-				cfg.Services["other.test"] = other
+				cfg.Services.(auth.ServiceMap)["other.test"] = other
 			})
 			refreshToken := f.get("service=registry.test&offline_token=true", "alice:wonderland").body.RefreshToken
 			f.post(refreshForm(refreshToken)).wantStatus(200)

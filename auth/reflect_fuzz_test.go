@@ -43,7 +43,7 @@ func newReflection(f *testing.F) *reflection {
 	r.issued = string(text)
 	all := &slog.HandlerOptions{Level: slog.LevelDebug}
 	r.server, err = auth.NewServer(auth.Config{
-		Services: map[string]auth.Issuer{service: newIssuer(f)}, InsecureAnyService: newIssuer(f), Authenticator: known,
+		Services: auth.ServiceMap{service: newIssuer(f)}, InsecureAnyService: newIssuer(f), Authenticator: known,
 		AnonymousAllowed: true, Authorizer: policy(), RefreshTokens: tokens,
 		Logger: slog.New(bothHandlers{slog.NewJSONHandler(&r.json, all), slog.NewTextHandler(&r.text, all)}),
 	})

@@ -70,7 +70,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, record *AuditRec
 	if err != nil { // the record has the parameters read so far
 		return nil, err
 	}
-	issuer, err := s.issuer(r.Method, record)
+	issuer, err := s.issuer(r, record)
 	if err != nil {
 		return nil, err
 	}
@@ -84,25 +84,31 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, record *AuditRec
 	return s.issue(r.Context(), req, issuer, granted)
 }
 
-// issuer returns the issuer of the requested service. A GET may omit the name of the only one.
-func (s *Server) issuer(method string, record *AuditRecord) (Issuer, error) {
-	onlyOne := len(s.config.Services) == 1 && s.config.InsecureAnyService == nil
-	if record.Service == "" && method == http.MethodGet && onlyOne {
-		for name := range s.config.Services {
-			record.Service = name
-		}
+// issuer returns the issuer of the requested service, or of the default.
+func (s *Server) issuer(r *http.Request, record *AuditRecord) (Issuer, error) {
+	if record.Service == "" {
+		record.Service = s.config.DefaultService(r)
 	}
-	const maxBytes = 255 // for any other service: a longer name would enlarge the token
-	issuer, name := s.config.Services[record.Service], record.Service
-	if issuer == nil && len(name) <= maxBytes && utf8.ValidString(name) &&
-		!strings.ContainsFunc(name, unicode.IsControl) {
-		issuer = s.config.InsecureAnyService
-	}
+	name := record.Service
+	const maxBytes = 255 // a longer name would enlarge the token
 	switch {
 	case name == "":
 		return nil, reply.Invalid("the parameter service is missing")
-	case issuer == nil:
-		return nil, reply.Invalid("this server issues no tokens for the service")
+	case len(name) > maxBytes, !utf8.ValidString(name),
+		strings.ContainsFunc(name, unicode.IsControl):
+		return nil, reply.Invalid("the parameter service is not a name")
+	}
+	issuer, err := s.config.Services.Issuer(r.Context(), name)
+	switch {
+	case errors.Is(err, ErrUnknownService) && s.config.InsecureAnyService != nil:
+		return s.config.InsecureAnyService, nil
+	case errors.Is(err, ErrUnknownService):
+		return nil, reply.Invalid(ErrUnknownService.Error())
+	case err == nil && isNil(issuer):
+		err = errors.New("there is no issuer")
+	}
+	if err != nil {
+		return nil, reply.Unavailable("the service cannot be looked up at the moment", err)
 	}
 	return issuer, nil
 }

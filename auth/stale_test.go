@@ -127,7 +127,7 @@ func TestAServiceThatIsGoneGetsNoTokens(t *testing.T) {
 		ask().wantStatus(200)
 	}
 	after := newFixture(t, func(cfg *auth.Config) {
-		cfg.Services = map[string]auth.Issuer{"other.test": newIssuer(t)}
+		cfg.Services = auth.ServiceMap{"other.test": newIssuer(t)}
 		cfg.RefreshTokens = before.refresh
 	})
 	for way, ask := range waysIn(after, refreshToken, "") {

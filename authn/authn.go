@@ -26,6 +26,9 @@ type Request struct {
 	// characters and colons in the name, names over 255 bytes and passwords over 8 KiB.
 	Username string
 	Password Secret
+	// Other are credentials of another kind, such as a session, in a type of your own. Username and
+	// Password are then empty. Package auth has them from its Config.Credentials.
+	Other any
 
 	TLS        *tls.ConnectionState // nil without TLS; must not be changed
 	RemoteAddr netip.Addr           // of the client; the zero Addr means unknown
@@ -71,6 +74,17 @@ type Directory interface {
 // its next member; for credentials that are gone, return [ErrRejected].
 type Confirmer interface {
 	Confirm(ctx context.Context, remembered Subject) (Subject, error)
+}
+
+// An AccountFinder says whose account a login is for. It is an optional ability of an
+// [Authenticator], for credentials that name their account themselves, such as an API key under any
+// user name: package throttle counts failures by account, and the shared user name would be one.
+//
+// Account returns a name for the account, or "" if it cannot tell; the user name then stands for
+// it. Whether the credentials are right does not matter. It is called for each login, and so is fast
+// and makes no check.
+type AccountFinder interface {
+	Account(ctx context.Context, r Request) string
 }
 
 // Confirm returns the current state of a subject that a cache or a refresh token remembered. It

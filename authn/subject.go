@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/berthpass/registry-auth/scope"
 )
@@ -57,6 +58,12 @@ type Subject struct {
 	// account under an old name. Caches and refresh tokens store and compare it; if it is empty,
 	// they do not notice a new password. It contains no secret. JSON omits it: store it separately.
 	Stamp string `json:"-"`
+	// ValidUntil is when the credentials end, such as the exp of a JWT. Nothing is remembered beyond
+	// it. The zero time is no end.
+	ValidUntil time.Time `json:"-"`
+	// Data is what the source knows in types of its own, for an authorizer of your own. It is never
+	// stored: each Authenticate, Lookup and Confirm returns it anew.
+	Data any `json:"-"`
 	// Limit restricts the subject to what its credentials allow, such as a personal token for one
 	// repository. The token server applies it after any authorizer. Nil is no limit.
 	Limit *Limit `json:"limit,omitempty"`

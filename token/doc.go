@@ -2,8 +2,9 @@
 //
 // An [Issuer] signs tokens with a [KeySet]. Most programs need no more than this:
 //
-//	keys, err := token.LoadOrGenerateKey("auth.key", "auth.crt")
-//	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
+//	issuer, err := token.NewIssuer(token.IssuerConfig{
+//		Name: "auth.example.com", Keys: token.KeyFiles("auth.key", "auth.crt"),
+//	})
 //	issued, err := issuer.Issue(ctx, token.Request{
 //		Subject: "alice", Audience: "registry.example.com", Access: allowed,
 //	})

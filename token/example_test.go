@@ -11,7 +11,7 @@ import (
 
 // A token is issued, and a registry's side checks it.
 func Example() {
-	keys, err := token.GenerateKeySet(token.ES256) // or token.LoadOrGenerateKey
+	keys, err := token.GenerateKeySet(token.ES256) // or token.KeyFiles
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -28,11 +29,15 @@ const (
 type IssuerConfig struct {
 	// Name is the "iss" of the tokens: the issuer in the configuration of the registry. Required.
 	Name string
-	// Keys are the keys, one of which signs. Required.
-	Keys *KeySet
+	// Keys sign the tokens. Required.
+	Keys Keys
 	// Lifetime is how long a token is valid: a minute to an hour. Zero is five minutes; a push
 	// that takes longer fetches another token.
 	Lifetime time.Duration
+	// InsecureLifetime, instead of Lifetime, may be longer than an hour. A token cannot be revoked:
+	// a stolen one works until its end, and so do the rights of a subject that lost them. Clients
+	// fetch tokens by themselves, so nobody notices a short lifetime.
+	InsecureLifetime time.Duration
 	// LibtrustKeyID puts the libtrust id of the key into kid, instead of the thumbprint: for
 	// distribution 2.x and a key without a certificate, which distribution 3.x then does not find.
 	LibtrustKeyID bool
@@ -41,27 +46,52 @@ type IssuerConfig struct {
 }
 
 // An Issuer makes access tokens. It is safe for concurrent use.
-type Issuer struct{ config IssuerConfig }
+type Issuer struct {
+	config IssuerConfig
+	keys   *KeySet
+}
 
 // NewIssuer returns an issuer. The error says which field is missing or out of range.
 func NewIssuer(config IssuerConfig) (*Issuer, error) {
+	issuer, err := newIssuer(config)
+	if err != nil {
+		return nil, fmt.Errorf("new issuer: %w", err)
+	}
+	return issuer, nil
+}
+
+func newIssuer(config IssuerConfig) (*Issuer, error) {
+	most := maxLifetime
+	if config.InsecureLifetime != 0 {
+		if config.Lifetime != 0 {
+			return nil, errors.New("both Lifetime and InsecureLifetime are set")
+		}
+		config.Lifetime, most = config.InsecureLifetime, math.MaxInt64
+	}
 	config.Lifetime = cmp.Or(config.Lifetime, defaultLifetime)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
 	switch {
 	case config.Name == "" || !utf8.ValidString(config.Name):
-		return nil, errors.New("new issuer: the name is missing or not UTF-8")
-	case config.Keys == nil || config.Keys.Signing() == nil:
-		return nil, fmt.Errorf("new issuer: %w: no key of the set signs", errPublicOnly)
-	case config.Lifetime < minLifetime || config.Lifetime > maxLifetime:
-		return nil, fmt.Errorf("new issuer: the lifetime is %v, not 1m to 1h", config.Lifetime)
+		return nil, errors.New("the name is missing or not UTF-8")
+	case config.Keys == nil:
+		return nil, fmt.Errorf("%w: there are no keys", ErrKey)
+	case config.Lifetime < minLifetime || config.Lifetime > most:
+		return nil, fmt.Errorf("the lifetime is %v, not 1m to 1h", config.Lifetime)
+	}
+	keys, err := config.Keys.keySet()
+	if err != nil {
+		return nil, err
+	}
+	if keys.Signing() == nil {
+		return nil, fmt.Errorf("%w: no key of the set signs", errPublicOnly)
 	}
 	end := roundUp(config.Now().Add(config.Lifetime))
-	if _, err := config.Keys.signingUntil(end); err != nil {
-		return nil, fmt.Errorf("new issuer: %w", err)
+	if _, err := keys.signingUntil(end); err != nil {
+		return nil, err
 	}
-	return &Issuer{config}, nil
+	return &Issuer{config, keys}, nil
 }
 
 // A Request describes a token to be issued.
@@ -69,6 +99,12 @@ type Request struct {
 	Subject  string        // the name of the user; empty is the anonymous subject
 	Audience string        // the service: the registry that the token is for; required
 	Access   []scope.Scope // what the token allows; scopes without an action are left out
+	// Extra are further claims, which registries ignore. A name that tokens have already, such as
+	// "sub", is an error, in any spelling that decoders in Go take for it.
+	Extra map[string]any
+	// ValidUntil is the end of the subject's credentials, such as a JWT, or the zero time. The token
+	// ends then too, but lives for a minute at least, which is what clients assume.
+	ValidUntil time.Time
 }
 
 // A Secret is a string that must not be printed, such as an access token. It is the same type as
@@ -126,7 +162,7 @@ func (i *Issuer) sign(request Request, token Token) (Secret, error) {
 	if err != nil {
 		return "", err
 	}
-	key, err := i.config.Keys.signingUntil(token.ExpiresAt)
+	key, err := i.keys.signingUntil(token.ExpiresAt)
 	if err != nil {
 		return "", err
 	}
@@ -139,13 +175,13 @@ func (i *Issuer) sign(request Request, token Token) (Secret, error) {
 }
 
 // KeySet returns the issuer's key set, to change or publish its keys.
-func (i *Issuer) KeySet() *KeySet { return i.config.Keys }
+func (i *Issuer) KeySet() *KeySet { return i.keys }
 
 // Verifier returns a verifier of this issuer's tokens for one service, with the same keys and
 // clock.
 func (i *Issuer) Verifier(audience string) (*Verifier, error) {
 	c := i.config
-	return NewVerifier(VerifierConfig{Issuer: c.Name, Audience: audience, Keys: c.Keys, Now: c.Now})
+	return NewVerifier(VerifierConfig{Issuer: c.Name, Audience: audience, Keys: i.keys, Now: c.Now})
 }
 
 // issuedClaims is the payload of a token, in the order of the specification.

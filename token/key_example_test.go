@@ -41,7 +41,7 @@ func ExampleAuthority_NewKeys() {
 }
 
 // At the first start the key is generated; later starts load it.
-func ExampleLoadOrGenerateKey() {
+func ExampleKeyFiles() {
 	folder, err := os.MkdirTemp("", "example")
 	if err != nil {
 		log.Fatal(err)
@@ -49,17 +49,21 @@ func ExampleLoadOrGenerateKey() {
 	defer func() { _ = os.RemoveAll(folder) }()
 	keyFile, certFile := filepath.Join(folder, "auth.key"), filepath.Join(folder, "auth.crt")
 
-	first, err := token.LoadOrGenerateKey(keyFile, certFile)
+	config := token.IssuerConfig{
+		Name: "auth.example.com", Keys: token.KeyFiles(keyFile, certFile),
+	}
+	first, err := token.NewIssuer(config)
 	if err != nil {
 		log.Print(err)
 		return
 	}
-	second, err := token.LoadOrGenerateKey(keyFile, certFile)
+	second, err := token.NewIssuer(config)
 	if err != nil {
 		log.Print(err)
 		return
 	}
-	fmt.Println("the same key:", first.Signing().ID() == second.Signing().ID())
+	same := first.KeySet().Signing().ID() == second.KeySet().Signing().ID()
+	fmt.Println("the same key:", same)
 	// Output: the same key: true
 }
 

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// LoadOrGenerateKey returns a set with the key in keyFile and its certificate in certFile, both
-// PEM. If neither file exists, it generates an [ES256] key with a self-signed certificate for ten
+// KeyFiles returns the key in keyFile with its certificate in certFile, both PEM, which [NewIssuer]
+// reads. If neither file exists, it generates an [ES256] key with a self-signed certificate for ten
 // years and writes them: the key with mode 0600, and the certificate, which is for rootcertbundle,
 // with mode 0644. If only the certificate is missing, it makes a new one for the key. A certificate
 // without its key is an error, since registries would refuse the tokens of another key.
@@ -17,11 +17,15 @@ import (
 // Files appear complete or not at all and are never overwritten, so processes that share them and
 // start together have the same key. The file system must support hard links. Folders are not
 // created, but a misspelt file name or an empty volume means a new key, which no registry knows.
-func LoadOrGenerateKey(keyFile, certFile string) (*KeySet, error) {
-	if err := completeFiles(keyFile, certFile); err != nil {
+func KeyFiles(keyFile, certFile string) Keys { return keyFiles{keyFile, certFile} }
+
+type keyFiles struct{ key, cert string }
+
+func (f keyFiles) keySet() (*KeySet, error) {
+	if err := completeFiles(f.key, f.cert); err != nil {
 		return nil, fmt.Errorf("load or generate key: %w", err)
 	}
-	key, err := LoadKey(keyFile, certFile)
+	key, err := LoadKey(f.key, f.cert)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (f files) content(tb testing.TB) map[string]string {
 
 func loadOrGenerate(tb testing.TB, f files) *token.Key {
 	tb.Helper()
-	keys, err := token.LoadOrGenerateKey(f.key, f.cert)
+	keys, err := openKeyFiles(f.key, f.cert)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestAMissingCertificateIsMade(t *testing.T) {
 	}
 }
 
-func TestLoadOrGenerateKeyRefusesAndWritesNothing(t *testing.T) {
+func TestKeyFilesRefusesAndWritesNothing(t *testing.T) {
 	key, cert := testdata(t, "p256-pkcs8.pem"), testdata(t, "p256-cert.pem")
 	tests := []struct {
 		name    string
@@ -139,7 +139,7 @@ func TestLoadOrGenerateKeyRefusesAndWritesNothing(t *testing.T) {
 			f := newFiles(t)
 			test.prepare(&f)
 			before := f.content(t)
-			keys, err := token.LoadOrGenerateKey(f.key, f.cert)
+			keys, err := openKeyFiles(f.key, f.cert)
 			if !errors.Is(err, test.want) || keys != nil {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
@@ -173,7 +173,7 @@ func TestSimultaneousStartsEndWithOneKey(t *testing.T) {
 		var starts sync.WaitGroup
 		for i := range keys {
 			starts.Go(func() {
-				set, err := token.LoadOrGenerateKey(f.key, f.cert)
+				set, err := openKeyFiles(f.key, f.cert)
 				if err != nil {
 					t.Error(err)
 					return
@@ -210,4 +210,15 @@ func TestGenerateKeySet(t *testing.T) {
 	if keys, err := token.GenerateKeySet("HS256"); !errors.Is(err, token.ErrKey) || keys != nil {
 		t.Errorf("error %v", err)
 	}
+}
+
+// openKeyFiles returns the keys of an issuer that signs with the files.
+func openKeyFiles(keyFile, certFile string) (*token.KeySet, error) {
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Name: issuerName, Keys: token.KeyFiles(keyFile, certFile),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return issuer.KeySet(), nil
 }

@@ -60,7 +60,7 @@ func tokenServer() (http.Handler, error) {
 		return nil, err
 	}
 	server, err := auth.NewServer(auth.Config{
-		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
+		Services:      auth.ServiceMap{"registry.example.com": issuer},
 		Authenticator: authn.Cache(customers, authn.CacheConfig{}),
 		Authorizer:    authz.First(sold, authz.DenyAll()),
 	})

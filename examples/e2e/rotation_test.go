@@ -210,7 +210,7 @@ func startRotatingServer(t *testing.T, keys *token.KeySet) *rotatingServer {
 	}))(t)
 	audit := new(auditLog)
 	server := httptest.NewServer(must(auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{serviceName: issuer},
+		Services:         auth.ServiceMap{serviceName: issuer},
 		Authenticator:    users(t),
 		AnonymousAllowed: true,
 		Authorizer:       policy(),

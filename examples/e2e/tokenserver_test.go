@@ -64,7 +64,7 @@ func startTokenServer(t *testing.T) *tokenServer {
 	issuer := must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys}))(t)
 	audit := new(auditLog)
 	handler := must(auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{serviceName: issuer},
+		Services:         auth.ServiceMap{serviceName: issuer},
 		Authenticator:    users(t),
 		AnonymousAllowed: true,
 		Authorizer:       policy(),

@@ -18,11 +18,7 @@ import (
 )
 
 func main() {
-	keys, err := token.LoadOrGenerateKey("portal.key", "portal.crt")
-	if err != nil {
-		log.Fatal(err)
-	}
-	handler, err := newHandler(keys)
+	handler, err := newHandler(token.KeyFiles("portal.key", "portal.crt"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -38,18 +34,15 @@ func main() {
 }
 
 // newHandler is the service: its pages, and the token endpoint beside them.
-func newHandler(keys *token.KeySet) (http.Handler, error) {
+func newHandler(keys token.Keys) (http.Handler, error) {
 	portal, err := newPortal()
-	if err != nil {
-		return nil, err
-	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "portal", Keys: keys})
 	if err != nil {
 		return nil, err
 	}
 	users := authn.Cache(portalUsers{portal}, authn.CacheConfig{})
 	tokens, err := auth.NewServer(auth.Config{
-		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
+		Service:       "registry.example.com",
+		Issuer:        token.IssuerConfig{Name: "portal", Keys: keys},
 		Authenticator: throttle.New(users, throttle.Config{}),
 		Authorizer:    authz.First(teamNamespaces(), authz.OwnNamespace(), authz.DenyAll()),
 	})

@@ -43,7 +43,7 @@ func newClockFixture(t *testing.T) (*fixture, *clock) {
 		cfg.RefreshTokens = must(refresh.New(refresh.Config{
 			Store: skewedTokens{refresh.NewMemoryStore(), c}, Key: key,
 		}))(t)
-		cfg.Services = map[string]auth.Issuer{serviceName: newIssuer(t, c.now)}
+		cfg.Services = auth.ServiceMap{serviceName: newIssuer(t, c.now)}
 	})
 	return f, c
 }

@@ -103,9 +103,9 @@ func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer
 		c(&f.config)
 	}
 	if f.config.Services == nil {
-		f.config.Services = map[string]auth.Issuer{serviceName: newIssuer(t, time.Now)}
+		f.config.Services = auth.ServiceMap{serviceName: newIssuer(t, time.Now)}
 	}
-	f.issuer, _ = f.config.Services[serviceName].(*token.Issuer)
+	f.issuer, _ = f.config.Services.(auth.ServiceMap)[serviceName].(*token.Issuer)
 	f.serve(must(auth.NewServer(f.config))(t))
 	return f
 }

@@ -68,7 +68,7 @@ func (s *server) handler(warm int) (http.Handler, error) {
 		return nil, err
 	}
 	return auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{serviceName: issuer},
+		Services:         auth.ServiceMap{serviceName: issuer},
 		Authenticator:    throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
 		AnonymousAllowed: true,
 		Authorizer:       authz.First(authz.PublicPull(publicFolder), authz.OwnNamespace()),

@@ -17,10 +17,9 @@ import (
 
 func main() {
 	users := must(htpasswd.Open(htpasswd.Config{File: "users.htpasswd"}))
-	keys := must(token.LoadOrGenerateKey("auth.key", "auth.crt"))
-	issuer := must(token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys}))
 	server := must(auth.NewServer(auth.Config{
-		Services:      map[string]auth.Issuer{"registry.example.com": issuer},
+		Service:       "registry.example.com",
+		Issuer:        token.IssuerConfig{Name: "auth.example.com", Keys: token.KeyFiles("auth.key", "auth.crt")},
 		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
 		Authorizer:    authz.OwnNamespace(), // alice may pull and push alice/app
 		RefreshTokens: must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})),

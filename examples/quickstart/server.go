@@ -83,7 +83,7 @@ func newTokenServer(keys *token.KeySet, stdout io.Writer) (*auth.Server, error) 
 		return nil, err
 	}
 	return auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{serviceName: issuer},
+		Services:         auth.ServiceMap{serviceName: issuer},
 		Authenticator:    users,
 		AnonymousAllowed: true,
 		Authorizer:       newPolicy(),

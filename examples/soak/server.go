@@ -106,7 +106,7 @@ func (s *server) config() (auth.Config, error) {
 		return auth.Config{}, err
 	}
 	return auth.Config{
-		Services:         map[string]auth.Issuer{serviceName: issuer},
+		Services:         auth.ServiceMap{serviceName: issuer},
 		Authenticator:    throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
 		AnonymousAllowed: true,
 		Authorizer:       list,

@@ -61,7 +61,7 @@ func newServer(t *testing.T, users ...User) (at string, verifier *token.Verifier
 		t.Fatal(err)
 	}
 	handler, err := auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{service: tokens},
+		Services:         auth.ServiceMap{service: tokens},
 		Authenticator:    authn.Cache(source, authn.CacheConfig{}),
 		AnonymousAllowed: true,
 		Authorizer:       authz.PublicPull("public"),

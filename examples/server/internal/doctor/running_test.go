@@ -155,7 +155,7 @@ func newRunningInput(t *testing.T, key *token.Key) Input {
 	t.Helper()
 	in := newInput(t, key, "good.yml")
 	server := must(auth.NewServer(auth.Config{
-		Services:         map[string]auth.Issuer{testService: in.Issuer(testService)},
+		Services:         auth.ServiceMap{testService: in.Issuer(testService)},
 		AnonymousAllowed: true,
 		Authorizer:       authz.DenyAll(),
 	}))(t)

@@ -42,10 +42,14 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 	if !cfg.Throttle.Disabled {
 		authenticator = s.throttled(authenticator)
 	}
+	services := make(auth.ServiceMap, len(cfg.Token.Services))
+	for name, service := range cfg.Token.Services {
+		services[name] = service.Issuer
+	}
 	settings := auth.Config{
 		InsecureAnyService: cfg.Token.AnyService,
 		SharedKeysAllowed:  cfg.Token.SharedKey,
-		Services:           make(map[string]auth.Issuer, len(cfg.Token.Services)),
+		Services:           services,
 		Authenticator:      authenticator,
 		AnonymousAllowed:   cfg.AnonymousAllowed,
 		Authorizer:         policy.Authorizer(cfg),
@@ -53,9 +57,6 @@ func (s *Server) newGeneration(ctx context.Context, cfg *config.Config) (*genera
 		RemoteAddr:         remoteAddr(cfg.Server.RealIP),
 		Logger:             s.logger,
 		Audit:              s.audit,
-	}
-	for name, service := range cfg.Token.Services {
-		settings.Services[name] = service.Issuer
 	}
 	if !cfg.Refresh.Disabled {
 		settings.RefreshTokens = s.refresh
