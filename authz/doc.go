@@ -44,9 +44,10 @@
 // pull. Distribution treats "*" in a token as every action, so return it only for a requested "*",
 // and only to those who may do everything with the resource:
 //
-//	allowed := r.Scope.Intersect([]string{"pull", "push", "delete", "*"}) // or all r.Scope.Actions
+//	allowed := r.Scope.Intersect([]string{"pull", "push", "delete", "*"})
 //
-// [Catalog] grants "*" where clients request it; [OwnNamespace] and [PublicPull] do not.
+// [Catalog] grants "*" on registry:catalog. [PublicPull] never grants it, and [OwnNamespace] only
+// if it is one of its arguments.
 //
 // # The catalog
 //
