@@ -6,8 +6,8 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 )
 
-// WithContext returns a policy that asks the given one with a changed context, for policies that
-// read values from it. It changes the context of each call, of a batch too:
+// WithContext returns a policy that calls the given one with a changed context, for policies that
+// read values from it. Requests with other values need another call of Run:
 //
 //	acme := authztest.WithContext(policy, func(ctx context.Context) context.Context {
 //		return context.WithValue(ctx, tenantKey{}, "acme")

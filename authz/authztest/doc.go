@@ -1,7 +1,7 @@
 // Package authztest tests policies: by a table of cases, by a file that lists who may do what, by
 // properties that every policy must have, and by a search for rules that no test needs.
 //
-//	var rules = []authz.Authorizer{authz.PublicPull("public"), insiders, authz.OwnNamespace()}
+//	var rules = []authz.Authorizer{authz.PublicPull("public"), outside, authz.OwnNamespace()}
 //
 //	func newPolicy(rules []authz.Authorizer) (authz.Authorizer, error) {
 //		return authz.First(rules...), nil
@@ -42,5 +42,5 @@
 //		return func(r *authz.Request) { r.RemoteAddr = netip.MustParseAddr(address) }
 //	}
 //
-// [WithContext] is for policies that read values from the context.
+// [WithContext] is for policies that read values from the context, such as a tenant.
 package authztest
