@@ -11,7 +11,8 @@ import (
 // A Request asks which actions of a scope a subject may perform.
 type Request struct {
 	// Subject may be the anonymous subject. Authorizers must not change its Labels or its Limit.
-	// They can ignore the Limit, which the token server applies after the policy.
+	// They can ignore the Limit, which the token server applies after the policy. Data is nil for
+	// the anonymous subject, and where the source sets none.
 	Subject authn.Subject `json:"subject"`
 	// Service is the registry that the token is for.
 	Service string `json:"service"`

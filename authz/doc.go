@@ -38,6 +38,17 @@
 // authorizer fails one request with a 500. But an authorizer can grant too many of the requested
 // actions. Package authztest has tables and checks that show it.
 //
+// # The action "*"
+//
+// "*" is never expanded: Intersect compares literally, so a rule that allows "*" does not allow
+// pull. Distribution treats "*" in a token as every action, so return it only for a requested "*",
+// and only to those who may do everything with the resource:
+//
+//	allowed := r.Scope.Intersect([]string{"pull", "push", "delete", "*"})
+//
+// [Catalog] grants "*" on registry:catalog. [PublicPull] never grants it, and [OwnNamespace] only
+// if it is one of its arguments.
+//
 // # The catalog
 //
 // The list of all repositories is registry:catalog:*, or repository::pull for zot: a repository

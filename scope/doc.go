@@ -19,23 +19,31 @@
 //
 //	scope         := resourcescope *( " " resourcescope )
 //	resourcescope := type ":" name ":" actions
-//	type          := alphanum *( "-" alphanum ) [ "(" class ")" ]
+//	type          := alphanum *( ( "-" | "_" ) alphanum ) [ "(" class ")" ]
 //	alphanum      := /[a-z0-9]+/
 //	class         := /[a-z0-9]+/                              deprecated, and dropped
 //	name          := [ host [ ":" port ] "/" ] component *( "/" component )
 //	component     := alphanum *( separator alphanum )
 //	separator     := "." | "_" | "__" | 1*"-"
 //	actions       := action *( "," action )                   empty elements are dropped
-//	action        := /[a-z]*/ | "*"
+//	action        := word *( "_" word ) | "*"
+//	word          := /[a-z]+/
 //
 // A host may be followed by a colon and a port, so the type ends at the first colon of a scope and
 // the actions begin after the last one. Names follow the grammar of
 // github.com/distribution/reference, except that hosts must be lower case and cannot be IPv6
 // literals. A name has at most 255 bytes.
 //
-// Three additions match what real clients and registries send: a hyphen in the type (Helm and
-// ChartMuseum request artifact-repository), the action "*" (registry:catalog:*), and one empty
-// name, repository::pull, which zot uses for its catalog; see [Scope.IsCatalog].
+// Four additions match what real clients and registries send: a hyphen in the type (Helm and
+// ChartMuseum request artifact-repository), an underscore in types and actions (federated
+// registries request x_account:name:view), the action "*" (registry:catalog:*), and one empty name,
+// repository::pull, which zot uses for its catalog; see [Scope.IsCatalog].
+//
+// # The action "*" is never expanded
+//
+// In this package "*" is an action like any other: a requested "*" does not contain pull, and an
+// allowed "*" does not allow pull. Distribution treats "*" in a token as every action, so grant it
+// only for a requested "*", and only to those who may do everything with the resource.
 //
 // # Names are not normalized
 //

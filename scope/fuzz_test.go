@@ -18,6 +18,8 @@ var seeds = []string{
 	"repository::pull",
 	"registry:catalog:*",
 	"artifact-repository:org/charts:pull",
+	"x_account:name:view,anonymous_first_pull",
+	"_a__b-_:app:_pull,pull__push_",
 	"repository:a.b_c__d---e/f:,pull,,push,",
 	"repository:alice/../bob:pull",
 	"repository:[::1]:5000/a:pull",
@@ -25,6 +27,12 @@ var seeds = []string{
 	"repository:a:pull repository:b:pull",
 	":::",
 }
+
+// The grammar of the package comment.
+var (
+	typePattern   = regexp.MustCompile(`^[a-z0-9]+([-_][a-z0-9]+)*$`)
+	actionPattern = regexp.MustCompile(`^([a-z]+(_[a-z]+)*|\*)$`)
+)
 
 // A parsed scope formats to a text that parses to the same scope. It is in normal form: sorted and
 // unique actions, a name that distribution/reference accepts, only lower case. With an error, the
@@ -53,6 +61,10 @@ func FuzzParse(f *testing.F) {
 		if strings.ToLower(s.String()) != s.String() || strings.ContainsAny(s.Name, "[]*?%\\ ") ||
 			len(s.Name) > maxNameLength {
 			t.Fatalf("Parse(%q) = %q is not in normal form", in, s)
+		}
+		malformed := func(action string) bool { return !actionPattern.MatchString(action) }
+		if !typePattern.MatchString(s.Type) || slices.ContainsFunc(s.Actions, malformed) {
+			t.Fatalf("Parse(%q) = %q does not follow the grammar", in, s)
 		}
 		if _, err := reference.WithName(s.Name); err != nil && s.Name != "" {
 			t.Fatalf("Parse(%q): the name is refused by distribution/reference: %v", in, err)

@@ -18,7 +18,9 @@ func checkName(typ, name string) (reason string) {
 		return "empty name"
 	case len(name) > maxNameLength:
 		return fmt.Sprintf("the name is longer than %d bytes", maxNameLength)
-	case isPlain(name):
+	case misplaced(name, "/._-", notAlphanumeric) < 0:
+		// All such names are valid, and nearly all real names are such. This check is 10
+		// times as fast as the regular expression of distribution/reference.
 		return ""
 	}
 	if i := strings.IndexFunc(name, notInName); i >= 0 {
@@ -30,22 +32,24 @@ func checkName(typ, name string) (reason string) {
 	return ""
 }
 
-// isPlain reports whether name consists of letters and digits with single separators between them.
-// The grammar allows all such names, and nearly all real names are such. For them it is 10 to 20
-// times as fast as the regular expression of distribution/reference.
-func isPlain(name string) bool {
+// misplaced checks that s consists of words with a single separator between two of them. It returns
+// the index of the first character that is in the wrong place, or -1. An empty s has none.
+func misplaced(s, separators string, notInWord func(rune) bool) int {
 	separated := true
-	for _, r := range name {
+	for i, r := range s {
 		switch {
-		case !notAlphanumeric(r):
+		case !notInWord(r):
 			separated = false
-		case !separated && strings.ContainsRune("/._-", r):
+		case !separated && strings.ContainsRune(separators, r):
 			separated = true
 		default:
-			return false
+			return i
 		}
 	}
-	return !separated
+	if separated {
+		return len(s) - 1
+	}
+	return -1
 }
 
 // notInName reports whether no name contains r. It is stricter than distribution/reference, which

@@ -100,13 +100,8 @@ func parseType(s string) (typ, reason string) {
 	if typ == "" {
 		return "", "empty type"
 	}
-	for part := range strings.SplitSeq(typ, "-") {
-		if part == "" {
-			return "", "unexpected character '-' in the type"
-		}
-		if i := strings.IndexFunc(part, notAlphanumeric); i >= 0 {
-			return "", unexpected(part[i:]) + " in the type"
-		}
+	if i := misplaced(typ, "-_", notAlphanumeric); i >= 0 {
+		return "", unexpected(typ[i:]) + " in the type"
 	}
 	if !hasClass {
 		return typ, ""
@@ -129,7 +124,7 @@ func parseActions(s string) (actions []string, reason string) {
 		if action == "" || slices.Contains(actions, action) {
 			continue
 		}
-		if i := strings.IndexFunc(action, notLowerCase); i >= 0 && action != ActionAll {
+		if i := misplaced(action, "_", notLowerCase); i >= 0 && action != ActionAll {
 			return nil, unexpected(action[i:]) + " in the actions"
 		}
 		if len(actions) == maxActions {

@@ -65,6 +65,10 @@ func TestParse(t *testing.T) {
 			"artifact-repository:org/charts:pull",
 			scope.Scope{"artifact-repository", "org/charts", []string{"pull"}},
 		},
+		"a type and actions with underscores": {
+			"x_account2:name:view,anonymous_first_pull",
+			scope.Scope{"x_account2", "name", []string{"anonymous_first_pull", "view"}},
+		},
 		"a type with a digit": {
 			"repository2:app:pull", scope.Scope{"repository2", "app", []string{"pull"}},
 		},
@@ -115,6 +119,9 @@ func TestParseRefuses(t *testing.T) {
 		},
 		{"a hyphen after the type", "repository-:app:pull", "unexpected character '-' in the type"},
 		{"two hyphens in the type", "artifact--x:app:pull", "unexpected character '-' in the type"},
+		{"an underscore before the type", "_x:app:pull", "unexpected character '_' in the type"},
+		{"an underscore after the type", "x_:app:pull", "unexpected character '_' in the type"},
+		{"two separators in the type", "x-_y:app:pull", "unexpected character '_' in the type"},
 		{
 			"an unclosed class",
 			"repository(plugin:app:pull",
@@ -169,6 +176,26 @@ func TestParseRefuses(t *testing.T) {
 		},
 		{"upper case in an action", "repository:app:pull,PUSH", "upper case 'P' in the actions"},
 		{"a digit in an action", "repository:app:pull2", "unexpected character '2' in the actions"},
+		{
+			"an underscore before an action",
+			"repository:app:_pull",
+			"unexpected character '_' in the actions",
+		},
+		{
+			"an underscore after an action",
+			"repository:app:pull_",
+			"unexpected character '_' in the actions",
+		},
+		{
+			"two underscores in an action",
+			"repository:app:first__pull",
+			"unexpected character '_' in the actions",
+		},
+		{
+			"a hyphen in an action",
+			"repository:app:first-pull",
+			"unexpected character '-' in the actions",
+		},
 		{"a star in an action", "repository:app:pull*", "unexpected character '*' in the actions"},
 		{
 			"a line break after an action",

@@ -223,6 +223,9 @@ func TestWarnings(t *testing.T) {
 				`1: no client requests the action ""`,
 			},
 		},
+		"an action of two words": {
+			`[{"match": {}, "actions": ["first_pull"]}]`, nil,
+		},
 		"a star next to other actions": {
 			`[{"match": {"account": "a"}, "actions": ["*", "pull"]}]`,
 			[]string{`1: next to other actions, "*" grants`},

@@ -41,7 +41,7 @@ func warnings(l *List) []Warning {
 }
 
 func isAction(s string) bool {
-	return s == scope.ActionAll || s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
+	return s == scope.ActionAll || s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == ""
 }
 
 // missingGroup returns a variable of the rule that names a capture group which the rule does not

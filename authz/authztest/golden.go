@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,8 +17,11 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// A Matrix lists subjects and resources. [Golden] makes a request for each pair of them.
+// A Matrix lists subjects and resources, and services if there are several. [Golden] makes a
+// request for each combination.
 type Matrix struct {
+	// Services, if not empty, are the services of the requests and add a column to the file.
+	Services []string
 	// Subjects make the requests. The zero Subject is the anonymous one.
 	Subjects []authn.Subject
 	// Resources are names of repositories, such as "team/app" or "localhost:5000/app", or a type
@@ -41,6 +45,11 @@ const updateVariable = "AUTHZTEST_UPDATE"
 //
 //	registry:catalog | alice | *
 //	registry:catalog | service account alice | -
+//
+// With Services, the service comes second:
+//
+//	alice/app | eu.example.com | alice | delete,pull,push
+//	alice/app | us.example.com | alice | pull
 //
 // With AUTHZTEST_UPDATE=1 in the environment, Golden writes the file, and its directory if there is
 // none:
@@ -76,23 +85,36 @@ func Golden(
 func (m Matrix) format(
 	ctx context.Context, policy authz.Authorizer, options []func(*authz.Request),
 ) (string, error) {
+	services := m.Services
+	if len(services) == 0 {
+		services = []string{""}
+	}
 	blocks := make([]string, len(m.Resources))
 	for i, resource := range m.Resources {
 		asked, err := m.scopeOf(resource)
 		if err != nil {
 			return "", err
 		}
-		requests := make([]authz.Request, len(m.Subjects))
-		for j, subject := range m.Subjects {
-			requests[j] = request(subject, asked, options)
+		var requests []authz.Request
+		for _, service := range services {
+			set := func(r *authz.Request) { r.Service = service }
+			all := slices.Insert(slices.Clone(options), 0, set)
+			for _, subject := range m.Subjects {
+				requests = append(requests, request(subject, asked, all))
+			}
 		}
 		decisions, err := authz.AuthorizeBatch(ctx, policy, requests)
 		if err != nil {
 			return "", fmt.Errorf("no decision on %s: %w", asked, err)
 		}
-		for j, subject := range m.Subjects {
-			actions := cmp.Or(strings.Join(granted(requests[j], decisions[j]), ","), "-")
-			blocks[i] += fmt.Sprintf("%s | %s | %s\n", resource, subjectName(subject), actions)
+		for j, r := range requests {
+			columns := []string{resource}
+			if len(m.Services) > 0 {
+				columns = append(columns, orNone(r.Service))
+			}
+			actions := cmp.Or(strings.Join(granted(r, decisions[j]), ","), "-")
+			columns = append(columns, subjectName(r.Subject), actions)
+			blocks[i] += strings.Join(columns, " | ") + "\n"
 		}
 	}
 	return strings.Join(blocks, "\n"), nil

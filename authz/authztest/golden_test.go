@@ -61,6 +61,49 @@ registry:catalog | service account ci | -
 	}
 }
 
+func TestMatrixOfServices(t *testing.T) {
+	_, matrix := exampleMatrix()
+	matrix.Services = []string{"eu", "us", ""}
+	matrix.Subjects = matrix.Subjects[:2]
+	matrix.Resources = []string{"alice/app", "registry:catalog"}
+	want := strings.TrimPrefix(`
+alice/app | eu | (anonymous) | -
+alice/app | eu | alice | delete,pull,push
+alice/app | us | (anonymous) | -
+alice/app | us | alice | pull
+alice/app | (none) | (anonymous) | -
+alice/app | (none) | alice | -
+
+registry:catalog | eu | (anonymous) | -
+registry:catalog | eu | alice | -
+registry:catalog | us | (anonymous) | *
+registry:catalog | us | alice | *
+registry:catalog | (none) | (anonymous) | -
+registry:catalog | (none) | alice | -
+`, "\n")
+	got := format(t, authz.ByService{
+		"eu": authz.OwnNamespace(),
+		"us": authz.First(authz.OwnNamespace("pull"), authz.ByType{"registry": authz.AllowAll()}),
+	}, matrix)
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// A line never names another service than the policy has seen.
+func TestMatrixOptionsComeAfterTheService(t *testing.T) {
+	matrix := Matrix{
+		Services: []string{"eu"}, Subjects: []authn.Subject{alice}, Resources: []string{"a"},
+	}
+	policy := authz.ByService{"eu.test": authz.AllowAll()}
+	got, err := matrix.format(t.Context(), policy, []func(*authz.Request){
+		func(r *authz.Request) { r.Service += ".test" },
+	})
+	if want := "a | eu.test | alice | delete,pull,push\n"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
 func TestMatrixRequestsItsActions(t *testing.T) {
 	_, matrix := exampleMatrix()
 	matrix.Actions = []string{"pull", "scan"}

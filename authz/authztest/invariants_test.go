@@ -5,9 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/scope"
 )
 
 func TestViolations(t *testing.T) {
@@ -73,6 +75,24 @@ func TestViolations(t *testing.T) {
 			"changed the request",
 		},
 		{
+			"it changes the limit",
+			policyFunc(func(r authz.Request) authz.Decision {
+				if r.Subject.Limit != nil {
+					r.Subject.Limit.Scopes[0].Actions[0] = "push"
+				}
+				return authz.Decision{}
+			}),
+			"changed the request",
+		},
+		{
+			"it needs a subject with Data",
+			policyFunc(func(r authz.Request) authz.Decision {
+				r.Subject.Data.(func())()
+				return authz.Decision{}
+			}),
+			"panic: interface conversion",
+		},
+		{
 			"it answers differently in a batch",
 			authorizeOnly{},
 			"answered pull ((none)) alone, (none) ((none)) in a batch of one",
@@ -84,7 +104,7 @@ func TestViolations(t *testing.T) {
 		{"only its large batches panic", panickingLargeBatch{}, "all at once: panic: a bug"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			requests := questions([]authn.Subject{{}, alice}, nil)
+			requests := invariantRequests([]authn.Subject{{}, alice, limited()}, nil)
 			found := violations(t.Context(), test.policy, requests)
 			if test.want == "" && len(found) > 0 {
 				t.Errorf("found fault with a sound policy: %s", found[0])
@@ -96,11 +116,23 @@ func TestViolations(t *testing.T) {
 	}
 }
 
+// limited returns a subject with a limit, and with Data that cannot be compared.
+func limited() authn.Subject {
+	return authn.Subject{
+		Name: "limited",
+		Limit: &authn.Limit{Scopes: []scope.Scope{{
+			Type: "repository", Name: "team/app", Actions: []string{"pull"},
+		}}},
+		Data:       func() {},
+		ValidUntil: time.Now(),
+	}
+}
+
 // An engine is a network away, so hundreds of requests must not be hundreds of calls.
 func TestCheckInvariantsMakesFewCallsToABatchAuthorizer(t *testing.T) {
 	policy := &countingPolicy{}
 	CheckInvariants(t, policy, []authn.Subject{alice})
-	if asked := len(questions([]authn.Subject{alice}, nil)); policy.largest != asked {
+	if asked := len(invariantRequests([]authn.Subject{alice}, nil)); policy.largest != asked {
 		t.Errorf("the largest batch has %d requests, want all %d", policy.largest, asked)
 	}
 	if calls := policy.alone + policy.batches; calls > 25 {
@@ -117,7 +149,7 @@ func TestViolationsNameTheFailingRequests(t *testing.T) {
 			}
 			return authz.Decision{}, nil
 		}))
-	found := violations(t.Context(), policy, questions([]authn.Subject{alice}, nil))
+	found := violations(t.Context(), policy, invariantRequests([]authn.Subject{alice}, nil))
 	if len(found) != 1 || !strings.HasPrefix(found[0], `mallory asks for "repository:(:`) {
 		t.Errorf("got %q, want one message about mallory and (", found)
 	}
@@ -127,7 +159,7 @@ func TestLongNamesAreShortenedInMessages(t *testing.T) {
 	policy := policyFunc(func(authz.Request) authz.Decision {
 		return authz.Decision{Actions: []string{"made-up"}}
 	})
-	found := violations(t.Context(), policy, questions([]authn.Subject{alice}, nil))
+	found := violations(t.Context(), policy, invariantRequests([]authn.Subject{alice}, nil))
 	if len(found) == 0 {
 		t.Fatal("no message")
 	}

@@ -3,6 +3,8 @@ package authztest
 import (
 	"context"
 	"errors"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,11 +62,8 @@ func TestRunReportsWrongAnswers(t *testing.T) {
 		{"no decision", down(), "repository:a:pull", "", []string{"no decision: down"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			asked, want, err := parseGrant(test.asked, test.granted)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := check(t.Context(), test.policy, request(alice, asked, nil), want)
+			cases := []Case{As(alice, Grants{test.asked: test.granted})}
+			got := questions(cases, nil)[0].check(t.Context(), test.policy)
 			if (got == "") != (test.partsOfTheMessage == nil) {
 				t.Errorf("got %q, want something with %q", got, test.partsOfTheMessage)
 			}
@@ -83,9 +82,10 @@ func TestWrongCases(t *testing.T) {
 		"an unrequested action": {"repository:a:pull", "push", `does not ask for "push"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := parseGrant(test.asked, test.granted)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want an error with %q", err, test.want)
+			cases := []Case{As(alice, Grants{test.asked: test.granted})}
+			got := questions(cases, nil)[0].check(t.Context(), authz.DenyAll())
+			if !strings.HasPrefix(got, "wrong case: ") || !strings.Contains(got, test.want) {
+				t.Errorf("got %q, want a wrong case with %q", got, test.want)
 			}
 		})
 	}
@@ -102,6 +102,57 @@ func TestOptionsReachThePolicy(t *testing.T) {
 		func(r *authz.Request) { r.ClientID = "ci" })
 	if service != "registry.test" || client != "ci" {
 		t.Errorf("the policy saw service %q and client %q", service, client)
+	}
+}
+
+func set(address, client, service string) func(*authz.Request) {
+	return func(r *authz.Request) {
+		r.RemoteAddr, r.ClientID, r.Service = netip.MustParseAddr(address), client, service
+	}
+}
+
+func TestOptionsOfACaseComeAfterThoseOfRun(t *testing.T) {
+	var seen []string
+	policy := policyFunc(func(r authz.Request) authz.Decision {
+		seen = append(seen, r.Service+" "+r.ClientID)
+		return authz.Decision{}
+	})
+	Run(t, policy, []Case{
+		As(alice, Grants{"repository:a:pull": ""},
+			func(r *authz.Request) { r.Service = "mirror after " + r.Service }),
+		As(alice, Grants{"repository:b:pull": ""}),
+	}, set("10.0.0.1", "ci", "registry"))
+	want := []string{"mirror after registry ci", "registry ci"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("the policy saw %q, want %q", seen, want)
+	}
+}
+
+func TestSubtestsOfOneSubjectHaveDifferentNames(t *testing.T) {
+	bob := authn.Subject{Name: "bob", Labels: map[string][]string{"group": {"devs"}}}
+	grants := Grants{"repository:a:pull": ""}
+	got := questions([]Case{
+		As(alice, grants),
+		As(alice, grants, set("10.0.0.1", "", "")),
+		As(alice, grants, set("::1", "docker", "registry.test")),
+		As(bob, grants),
+		As(bob, grants, func(r *authz.Request) { r.Subject.Labels["group"] = []string{"ops"} }),
+		As(bob, grants),
+	}, nil)
+	for i, want := range []string{
+		"alice asks for repository:a:pull",
+		"alice from 10.0.0.1 asks for repository:a:pull",
+		"alice from ::1 with docker at registry.test asks for repository:a:pull",
+		"bob asks for repository:a:pull",
+		"bob with map[group:[ops]] asks for repository:a:pull",
+		"bob asks for repository:a:pull", // the option above has changed a copy
+	} {
+		if got[i].name != want {
+			t.Errorf("got %q, want %q", got[i].name, want)
+		}
+	}
+	if group := bob.Labels["group"][0]; group != "devs" {
+		t.Errorf("the option changed the subject of all cases: %s", group)
 	}
 }
 
