@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 
@@ -11,11 +12,11 @@ import (
 
 // A token is issued, and a registry's side checks it.
 func Example() {
-	keys, err := token.GenerateKeySet(token.ES256) // or token.KeyFiles
+	key, err := token.GenerateKey(token.ES256) // or token.KeyFiles
 	if err != nil {
 		log.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: key})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func Example() {
 	fmt.Println("issued", issued.Value)
 
 	// The registry has the certificates, as distribution has them in rootcertbundle.
-	trusted, err := token.ParseBundle(keys.BundlePEM())
+	trusted, err := token.ParseBundle(key.CertificatePEM())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -54,6 +55,38 @@ func Example() {
 	// issued ***
 	// alice may repository:alice/app:pull
 	// push: false
+}
+
+// A token carries further claims, for services that read it besides the registry.
+func ExampleRequest_extra() {
+	key, err := token.GenerateKey(token.ES256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: key})
+	if err != nil {
+		log.Fatal(err)
+	}
+	issued, err := issuer.Issue(context.Background(), token.Request{
+		Subject:  "alice",
+		Audience: "registry.example.com",
+		Extra:    map[string]any{"user_id": 1848, "tenants": []string{"acme"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier, err := issuer.Verifier("registry.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	claims, err := verifier.Verify(string(issued.Value))
+	if err != nil {
+		log.Fatal(err)
+	}
+	id, isNumber := claims.Extra["user_id"].(json.Number)
+	tenants, isList := claims.Extra["tenants"].([]any)
+	fmt.Println(id, isNumber, tenants, isList)
+	// Output: 1848 true [acme] true
 }
 
 // The signing key is changed by hand.
