@@ -19,8 +19,9 @@ type AuditRecord struct {
 	Duration time.Duration // until the answer was ready
 	Status   int           // of the answer; 200 means that a token was issued
 	// Credentials is the kind of the client's credentials: "basic" for a GET with HTTP Basic;
-	// "password" or "refresh_token" for a POST; "connection" if the authenticator recognized the
-	// connection, such as by its certificate; "none"; or "" if the kind could not be determined.
+	// "other" for what Config.Credentials read from a GET; "password" or "refresh_token" for a POST;
+	// "connection" if the authenticator recognized the connection, such as by its certificate;
+	// "none"; or "" if the kind could not be determined.
 	Credentials string
 	// Username is the user name in the request, verified only if there is a Subject.
 	Username string
@@ -41,7 +42,7 @@ type AuditRecord struct {
 	RefreshTokenID     string
 	RefreshTokenIssued bool // true if it was issued, false if it was used
 	// RefreshTokenErr is the reason if the client asked for a refresh token but got an access token
-	// only: the store failed, or the subject cannot be confirmed later.
+	// only: the store failed, or the source cannot confirm what the login proved.
 	RefreshTokenErr error
 	// Err is the reason if no token was issued. Its causes were not sent to the client.
 	Err error

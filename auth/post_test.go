@@ -31,6 +31,7 @@ func TestPostPassword(t *testing.T) {
 		"a list":                          {passwordForm("scope", "repository:alice/app:pull repository:public/a:pull,push repository:bob/b:pull"), "repository:alice/app:pull repository:public/a:pull"},
 		"a repeated scope":                {passwordForm("scope", "repository:alice/app:pull", "scope", "repository:public/a:pull"), "repository:alice/app:pull repository:public/a:pull"},
 		"no scope":                        {passwordForm(), ""},
+		"a star for all scopes":           {passwordForm("scope", "*"), ""},
 		"no client_id":                    {form("grant_type", "password", "service", service, "username", "alice", "password", "wonderland"), ""},
 		"an account is not looked at":     {passwordForm("account", "admin"), ""},
 		"a client_secret is not":          {passwordForm("client_secret", "x"), ""},
