@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -20,6 +19,8 @@ const (
 	defaultLifetime = 5 * time.Minute
 	minLifetime     = time.Minute // of the specification, and what clients assume
 	maxLifetime     = time.Hour   // a stolen token cannot be revoked
+	// maxInsecureLifetime keeps "expires_in" within the 32 bits that clients may have for it.
+	maxInsecureLifetime = 365 * 24 * time.Hour
 	// backdated is how far in the past iat and nbf are. Zot refuses either in its future, without
 	// leeway, so this is how far the clock of a registry may be behind.
 	backdated = 5 * time.Second
@@ -29,14 +30,15 @@ const (
 type IssuerConfig struct {
 	// Name is the "iss" of the tokens: the issuer in the configuration of the registry. Required.
 	Name string
-	// Keys sign the tokens. Required.
+	// Keys sign the tokens: a *[Key], [KeyFiles], an *[Authority], *[AuthorityKeys] or a *[KeySet].
+	// Required.
 	Keys Keys
 	// Lifetime is how long a token is valid: a minute to an hour. Zero is five minutes; a push
 	// that takes longer fetches another token.
 	Lifetime time.Duration
-	// InsecureLifetime, instead of Lifetime, may be longer than an hour. A token cannot be revoked:
-	// a stolen one works until its end, and so do the rights of a subject that lost them. Clients
-	// fetch tokens by themselves, so nobody notices a short lifetime.
+	// InsecureLifetime takes the place of Lifetime and allows up to a year. Tokens cannot be revoked:
+	// a stolen one works until it ends, and a subject keeps the rights that it has lost. There is
+	// seldom a reason, since clients fetch the next token by themselves.
 	InsecureLifetime time.Duration
 	// LibtrustKeyID puts the libtrust id of the key into kid, instead of the thumbprint: for
 	// distribution 2.x and a key without a certificate, which distribution 3.x then does not find.
@@ -51,7 +53,8 @@ type Issuer struct {
 	keys   *KeySet
 }
 
-// NewIssuer returns an issuer. The error says which field is missing or out of range.
+// NewIssuer returns an issuer. If its Keys are [KeyFiles], it reads or writes them. The error says
+// which field is missing or out of range, or wraps [ErrKey] if the Keys cannot sign.
 func NewIssuer(config IssuerConfig) (*Issuer, error) {
 	issuer, err := newIssuer(config)
 	if err != nil {
@@ -61,12 +64,12 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 }
 
 func newIssuer(config IssuerConfig) (*Issuer, error) {
-	most := maxLifetime
+	longest := maxLifetime
 	if config.InsecureLifetime != 0 {
 		if config.Lifetime != 0 {
 			return nil, errors.New("both Lifetime and InsecureLifetime are set")
 		}
-		config.Lifetime, most = config.InsecureLifetime, math.MaxInt64
+		config.Lifetime, longest = config.InsecureLifetime, maxInsecureLifetime
 	}
 	config.Lifetime = cmp.Or(config.Lifetime, defaultLifetime)
 	if config.Now == nil {
@@ -77,10 +80,10 @@ func newIssuer(config IssuerConfig) (*Issuer, error) {
 		return nil, errors.New("the name is missing or not UTF-8")
 	case config.Keys == nil:
 		return nil, fmt.Errorf("%w: there are no keys", ErrKey)
-	case config.Lifetime < minLifetime || config.Lifetime > most:
-		return nil, fmt.Errorf("the lifetime is %v, not 1m to 1h", config.Lifetime)
+	case config.Lifetime < minLifetime || config.Lifetime > longest:
+		return nil, fmt.Errorf("the lifetime is %v, not %v to %v", config.Lifetime, minLifetime, longest)
 	}
-	keys, err := config.Keys.keySet()
+	keys, err := config.Keys.keySet(config.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +93,9 @@ func newIssuer(config IssuerConfig) (*Issuer, error) {
 	end := roundUp(config.Now().Add(config.Lifetime))
 	if _, err := keys.signingUntil(end); err != nil {
 		return nil, err
+	}
+	if keys.renewal != nil {
+		keys.renewal.keepFor(config.Lifetime)
 	}
 	return &Issuer{config, keys}, nil
 }

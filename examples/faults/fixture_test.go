@@ -112,8 +112,8 @@ func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer
 
 func newIssuer(t *testing.T, now func() time.Time) *token.Issuer {
 	t.Helper()
-	keys := must(token.GenerateKeySet(token.ES256))(t)
-	return must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys, Now: now}))(t)
+	key := must(token.GenerateKey(token.ES256))(t)
+	return must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key, Now: now}))(t)
 }
 
 // serve listens with the settings of examples/server.
