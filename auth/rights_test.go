@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -267,7 +266,7 @@ func (v *vault) play(
 		})
 	})
 	var texts []string
-	refreshTokens := map[string]string{} // with the credential that each is for
+	var issued [][2]string // refresh tokens, each with the credential that it is for
 	for step := range 60 {
 		for text := range v.credentials {
 			if !slices.Contains(texts, text) {
@@ -276,13 +275,9 @@ func (v *vault) play(
 		}
 		slices.Sort(texts)
 		text, refreshToken := texts[random.IntN(len(texts))], ""
-		if random.IntN(2) == 0 { // any refresh token, in the order of the map
-			for refreshToken, text = range refreshTokens {
-				break
-			}
-			if refreshToken == "" {
-				text = v.password
-			}
+		if len(issued) > 0 && random.IntN(2) == 0 {
+			one := issued[random.IntN(len(issued))]
+			refreshToken, text = one[0], one[1]
 		}
 		r := f.ask(random.IntN(2), text, refreshToken, "repository:alice/app:delete,pull,push")
 		rights, good := v.allows(text)
@@ -301,7 +296,7 @@ func (v *vault) play(
 		case r.StatusCode == 200 && refreshToken != "":
 			refreshes++
 		case r.StatusCode == 200 && r.body.RefreshToken != "":
-			refreshTokens[r.body.RefreshToken] = text
+			issued = append(issued, [2]string{r.body.RefreshToken, text})
 		}
 		if random.IntN(3) == 0 {
 			v.change(random)
@@ -331,5 +326,3 @@ func within(granted string, rights []string) bool {
 	}
 	return len(malformed) == 0
 }
-
-var _ = errors.Is
