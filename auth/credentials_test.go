@@ -120,7 +120,7 @@ func TestCredentialsOfTheHook(t *testing.T) {
 // What the hook returns is checked like HTTP Basic. Credentials that are not one thing are a bug of
 // the hook, which must not make a request anonymous.
 func TestBadCredentialsOfTheHookNeverReachASource(t *testing.T) {
-	cookie := session{"cookie of alice"}
+	cookie, tooLong := session{"cookie of alice"}, authn.Secret(strings.Repeat("a", 8<<10+1))
 	for name, found := range map[string]authn.Request{
 		"nothing":                          {},
 		"only where the client is":         {Service: service, ClientID: "docker"},
@@ -134,7 +134,7 @@ func TestBadCredentialsOfTheHookNeverReachASource(t *testing.T) {
 		"a user name that is too long":     {Username: long, Password: "wonderland"},
 		"a user name that is not UTF-8":    {Username: "alice\xff", Password: "wonderland"},
 		"a NUL in the password":            {Username: "alice", Password: "wonder\x00land"},
-		"a password that is too long":      {Username: "alice", Password: authn.Secret(strings.Repeat("a", 8<<10+1))},
+		"a password that is too long":      {Username: "alice", Password: tooLong},
 		"a password with invalid encoding": {Username: "alice", Password: "wonderland\xff"},
 	} {
 		t.Run(name, func(t *testing.T) {

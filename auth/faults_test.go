@@ -283,7 +283,7 @@ func (l *labelled) Lookup(_ context.Context, name string) (authn.Subject, error)
 	if l.disabled {
 		return authn.Subject{}, fmt.Errorf("%w: the account is disabled", authn.ErrRejected)
 	}
-	return authn.Subject{Name: name, Labels: map[string][]string{"group": l.groups}}, nil
+	return authn.Subject{Name: name, Stamp: "1", Labels: map[string][]string{"group": l.groups}}, nil
 }
 
 // A subject that cannot be looked up gets no refresh token, which could not be redeemed.

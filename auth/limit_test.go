@@ -57,7 +57,7 @@ func newLimitFixture(t *testing.T, source authn.Authenticator) *fixture {
 			t.Fatal(err)
 		}
 		cfg.Services.(auth.ServiceMap)[service] = shared
-		cfg.Authenticator = authn.Cache(source, authn.CacheConfig{})
+		cfg.Authenticator = authn.Cache(source, authn.CacheConfig{Logger: discardLogger()})
 		cfg.Authorizer = authz.AllowAll()
 	})
 }
@@ -173,8 +173,8 @@ func TestTheAuditSaysWhatTheLimitRemoved(t *testing.T) {
 // A Directory knows nothing of limits, so a limited subject of one gets no refresh token, with which
 // the limit would be lost.
 func TestALimitThatCannotBeConfirmedGetsNoRefreshToken(t *testing.T) {
-	alice := authn.Subject{Name: "alice", Limit: readOnly("alice/*")}
-	f := newLimitFixture(t, &fixedSource{authenticated: alice, found: authn.Subject{Name: "alice"}})
+	alice := authn.Subject{Name: "alice", Stamp: "1", Limit: readOnly("alice/*")}
+	f := newLimitFixture(t, &fixedSource{authenticated: alice, found: authn.Subject{Name: "alice", Stamp: "1"}})
 	r := f.ask(0, "x", "", "repository:alice/app:pull,push").wantStatus(200)
 	if got := r.granted(f.issuer); got != "repository:alice/app:pull" || r.body.RefreshToken != "" {
 		t.Errorf("granted %q, with a refresh token: %t", got, r.body.RefreshToken != "")

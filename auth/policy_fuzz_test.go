@@ -206,6 +206,7 @@ func (policyUsers) Lookup(_ context.Context, name string) (authn.Subject, error)
 		"alice": {Name: "alice"}, "BOB": {Name: "bob"}, "bob": {Name: "bob"}, "robot": {Name: "robot", Kind: authn.KindServiceAccount},
 	}
 	if subject, known := subjects[name]; known {
+		subject.Stamp = "stamp of " + subject.Name
 		return subject, nil
 	}
 	return authn.Subject{}, authn.ErrNoMatch

@@ -258,7 +258,7 @@ func TestRefreshTokenIsOfOneSubject(t *testing.T) {
 
 // A subject without a name is a bug of the directory and no refusal: clients keep their tokens.
 func TestRefreshWithADirectoryThatForgetsTheName(t *testing.T) {
-	alice := authn.Subject{Name: "alice"}
+	alice := authn.Subject{Name: "alice", Stamp: "1"}
 	source := &fixedSource{authenticated: alice, found: alice}
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator = source })
 	refreshToken := f.login()
@@ -364,7 +364,7 @@ func TestRefreshIsAuditedByTheTokensID(t *testing.T) {
 
 func TestRefreshWhileTheDirectoryIsDown(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator.(users)["broken"] = "x" })
-	issued, _, err := f.refresh.Issue(t.Context(), authn.Subject{Name: "broken"}, service, "")
+	issued, _, err := f.refresh.Issue(t.Context(), authn.Subject{Name: "broken", Stamp: "1"}, service, "")
 	if err != nil {
 		t.Fatal(err)
 	}
