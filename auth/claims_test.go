@@ -70,15 +70,16 @@ func TestExtraClaims(t *testing.T) {
 }
 
 func TestAFaultOfTheExtraClaimsCostsTheToken(t *testing.T) {
+	type claims = map[string]any
 	for name, test := range map[string]struct {
-		claims func() (map[string]any, error)
+		claims func() (claims, error)
 		status int
 	}{
-		"an outage":             {func() (map[string]any, error) { return nil, errDatabaseDown }, 503},
-		"an outage with claims": {func() (map[string]any, error) { return map[string]any{}, errDatabaseDown }, 503},
-		"a panic":               {func() (map[string]any, error) { panic("a bug in the claims") }, 500},
-		"a reserved claim":      {func() (map[string]any, error) { return map[string]any{"sub": "admin"}, nil }, 503},
-		"a reserved spelling":   {func() (map[string]any, error) { return map[string]any{"Access": nil}, nil }, 503},
+		"an outage":             {func() (claims, error) { return nil, errDatabaseDown }, 503},
+		"an outage with claims": {func() (claims, error) { return claims{}, errDatabaseDown }, 503},
+		"a panic":               {func() (claims, error) { panic("a bug in the claims") }, 500},
+		"a reserved claim":      {func() (claims, error) { return claims{"sub": "admin"}, nil }, 503},
+		"a reserved spelling":   {func() (claims, error) { return claims{"Access": nil}, nil }, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := false

@@ -53,7 +53,8 @@ type Config struct {
 	// recognize the connection. If it is nil, every request with credentials is refused.
 	Authenticator authn.Authenticator
 	// AnonymousAllowed passes requests without credentials to the Authorizer, as the anonymous
-	// subject. Otherwise they are refused with 401. Wrong credentials are always refused.
+	// subject, if the Authenticator returns ErrNoMatch for them: everybody then gets what the
+	// Authorizer gives that subject. Otherwise they are 401. Wrong credentials always are.
 	AnonymousAllowed bool
 	// Authorizer decides what is granted. Required; see [authz.AllowAll] and [authz.DenyAll].
 	Authorizer authz.Authorizer
@@ -64,8 +65,9 @@ type Config struct {
 	ExtraClaims func(ctx context.Context, record AuditRecord) (map[string]any, error)
 	// RefreshTokens issues and redeems refresh tokens; if it is nil, there are none. Each use
 	// confirms the subject, so the Authenticator must be an [authn.Directory] or an
-	// [authn.Confirmer]. A chain, a cache or a throttle of one is one too. A subject that does not
-	// have exactly the rights that its login proved when it is confirmed gets no refresh token.
+	// [authn.Confirmer]. A chain, a cache or a throttle of one is one too. A login gets none, and
+	// the log says so, unless its subject has a Stamp and is confirmed as [authn.Subject.Equal]: a
+	// lookup by name may return more rights than the credential has.
 	RefreshTokens *refresh.Tokens
 
 	// BasicRealm is the realm of HTTP Basic, which a client may show when it asks for a password

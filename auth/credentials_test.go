@@ -68,13 +68,11 @@ func other(of string) *authn.Request {
 	return &authn.Request{Other: session{"cookie of " + of}}
 }
 
-const (
-	basicAlice = "Basic YWxpY2U6d29uZGVybGFuZA=="
-	basicAdmin = "Basic YWRtaW46YWRtaW5wYXNz"
-)
-
 func TestCredentialsOfTheHook(t *testing.T) {
 	password := &authn.Request{Username: "alice", Password: "wonderland"}
+	const alice, admin = "YWxpY2U6d29uZGVybGFuZA==", "YWRtaW46YWRtaW5wYXNz"
+	basic := func(credentials string) []string { return []string{"Basic " + credentials} }
+	bearer, two := []string{"Bearer x"}, []string{"x", "y"}
 	for name, test := range map[string]struct {
 		found         *authn.Request
 		authorization []string
@@ -83,20 +81,20 @@ func TestCredentialsOfTheHook(t *testing.T) {
 	}{
 		"a session":                            {other("alice"), nil, 200, "alice", "other"},
 		"a password":                           {password, nil, 200, "alice", "other"},
-		"a session beside Basic":               {other("alice"), []string{basicAdmin}, 200, "alice", "other"},
-		"a session beside a wrong password":    {other("alice"), []string{"Basic YTpi"}, 200, "alice", "other"},
-		"a session beside a bearer token":      {other("alice"), []string{"Bearer x"}, 200, "alice", "other"},
+		"a session beside Basic":               {other("alice"), basic(admin), 200, "alice", "other"},
+		"a session beside a wrong password":    {other("alice"), basic("YTpi"), 200, "alice", "other"},
+		"a session beside a bearer token":      {other("alice"), bearer, 200, "alice", "other"},
 		"a session beside an empty header":     {other("alice"), []string{""}, 200, "alice", "other"},
-		"a session beside two headers":         {other("alice"), []string{"x", "y"}, 200, "alice", "other"},
-		"a password beside that of another":    {password, []string{basicAdmin}, 200, "alice", "other"},
+		"a session beside two headers":         {other("alice"), two, 200, "alice", "other"},
+		"a password beside that of another":    {password, basic(admin), 200, "alice", "other"},
 		"an unknown session":                   {other("nobody"), nil, 401, "", "other"},
-		"an unknown session beside Basic":      {other("nobody"), []string{basicAlice}, 401, "", "other"},
+		"an unknown session beside Basic":      {other("nobody"), basic(alice), 401, "", "other"},
 		"a session of a disabled user":         {other("the disabled"), nil, 401, "", "other"},
 		"a session in a store that is down":    {other("the broken"), nil, 503, "", "other"},
 		"a session that makes the source fail": {other("the panicking"), nil, 500, "", "other"},
 		"no session":                           {nil, nil, 200, "", "none"},
-		"no session, but Basic":                {nil, []string{basicAlice}, 200, "alice", "basic"},
-		"no session, but a bearer token":       {nil, []string{"Bearer x"}, 401, "", "basic"},
+		"no session, but Basic":                {nil, basic(alice), 200, "alice", "basic"},
+		"no session, but a bearer token":       {nil, bearer, 401, "", "basic"},
 		"no session, but an empty header":      {nil, []string{""}, 400, "", "none"},
 	} {
 		t.Run(name, func(t *testing.T) {

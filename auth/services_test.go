@@ -75,6 +75,7 @@ func serviceForms(issuer *token.Issuer) map[string]func(*auth.Config) {
 func TestServicesAreTheSameForGetAndPost(t *testing.T) {
 	issuer := newIssuer(t)
 	byHost := func(r *http.Request) string { return r.Host }
+	panics := func(*http.Request) string { panic("a bug") }
 	for form, configure := range serviceForms(issuer) {
 		soleDefault := 200 // for a GET
 		if form == "a function" {
@@ -100,7 +101,7 @@ func TestServicesAreTheSameForGetAndPost(t *testing.T) {
 			"a default that is no name":   {func(*http.Request) string { return "" }, "", nil, 400, 400},
 			"a default that is too long":  {func(*http.Request) string { return long }, "", nil, 400, 400},
 			"a default with a line break": {func(*http.Request) string { return "a\nb" }, "", nil, 400, 400},
-			"a default that panics":       {func(*http.Request) string { panic("a bug") }, "", nil, 500, 500},
+			"a default that panics":       {panics, "", nil, 500, 500},
 		} {
 			t.Run(form+" by "+name, func(t *testing.T) {
 				f := newLocalFixture(t, configure, func(cfg *auth.Config) {
