@@ -169,11 +169,14 @@ func TestTheServerFillsTheRestOfTheRequest(t *testing.T) {
 
 // Only a name that was typed can differ from the account that a client believes to log in to.
 func TestTheAccountOfASessionIsNotCompared(t *testing.T) {
-	f, _ := newSessionFixture(t, other("alice"))
-	for _, account := range []string{"alice", "admin", "alice@example.com"} {
-		r := f.get(form("service", service, "account", account), "").wantStatus(200)
-		if subject := r.claims(f.issuer).Subject; subject != "alice" {
-			t.Errorf("account=%s makes the subject %q", account, subject)
+	password := &authn.Request{Username: "alice", Password: "wonderland"}
+	for _, found := range []*authn.Request{other("alice"), password} {
+		f, _ := newSessionFixture(t, found)
+		for _, account := range []string{"alice", "admin", "alice@example.com"} {
+			r := f.get(form("service", service, "account", account), "").wantStatus(200)
+			if subject := r.claims(f.issuer).Subject; subject != "alice" {
+				t.Errorf("account=%s makes the subject %q", account, subject)
+			}
 		}
 	}
 }
