@@ -105,11 +105,11 @@ type Request struct {
 	Subject  string        // the name of the user; empty is the anonymous subject
 	Audience string        // the service: the registry that the token is for; required
 	Access   []scope.Scope // what the token allows; scopes without an action are left out
-	// Extra are further claims, which registries ignore. A name that tokens have already, such as
-	// "sub", is an error, in any spelling that decoders in Go take for it.
+	// Extra are further claims, which registries ignore, with values for encoding/json. A name that
+	// tokens have already, such as "sub", is an error, in any spelling that a decoder takes for it.
 	Extra map[string]any
-	// ValidUntil is the end of the subject's credentials, such as a JWT, or the zero time. The token
-	// ends then too, but lives for a minute at least, which is what clients assume.
+	// ValidUntil is when the subject's credentials end, such as the exp of a JWT. The token ends no
+	// later, but lives for a minute at least, which is what clients assume. The zero time is no end.
 	ValidUntil time.Time
 }
 
@@ -130,18 +130,20 @@ type Token struct {
 }
 
 // Issue makes a token for a request that the caller has authorized. The error wraps that of the
-// signer or of ctx, or [ErrKey] if a key of [AuthorityKeys] ends before the token would and was not
-// renewed. It is also an error if Audience is missing, or if Audience or Subject is not UTF-8. No
-// error contains a secret.
+// signer or of ctx, [ErrCredentialsExpired] if ValidUntil has passed, or [ErrKey] if a key of
+// [AuthorityKeys] ends before the token would and was not renewed. It is also an error if Audience
+// is missing, if Audience or Subject is not UTF-8, or if a claim in Extra has a reserved or bad name
+// or a value that has no JSON. No error contains a secret.
 func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 	now := i.config.Now().UTC()
+	lifetime, err := i.lifetime(now, request.ValidUntil)
 	token := Token{
 		ID:        rand.Text(),
 		IssuedAt:  now.Truncate(time.Second),
-		ExpiresAt: roundUp(now.Add(i.config.Lifetime)),
-		Lifetime:  i.config.Lifetime,
+		ExpiresAt: roundUp(now.Add(lifetime)),
+		Lifetime:  lifetime,
 	}
-	err := ctx.Err() // a crypto.Signer takes no context
+	err = cmp.Or(ctx.Err(), err) // a crypto.Signer takes no context
 	if err == nil {
 		token.Value, err = i.sign(request, token)
 	}
@@ -149,6 +151,19 @@ func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
 	return token, nil
+}
+
+// lifetime returns how long a token lives from now on. Whole seconds, before they are rounded up,
+// keep its end from being after validUntil.
+func (i *Issuer) lifetime(now, validUntil time.Time) (time.Duration, error) {
+	switch {
+	case validUntil.IsZero():
+		return i.config.Lifetime, nil
+	case !now.Before(validUntil):
+		return 0, ErrCredentialsExpired
+	}
+	left := validUntil.Truncate(time.Second).Sub(now).Truncate(time.Second)
+	return min(i.config.Lifetime, max(left, minLifetime)), nil
 }
 
 func (i *Issuer) sign(request Request, token Token) (Secret, error) {
@@ -165,6 +180,9 @@ func (i *Issuer) sign(request Request, token Token) (Secret, error) {
 		ExpiresAt: token.ExpiresAt.Unix(), NotBefore: past, IssuedAt: past,
 		ID: token.ID, Access: access,
 	})
+	if err == nil && len(request.Extra) > 0 {
+		payload, err = appendExtra(payload, request.Extra)
+	}
 	if err != nil {
 		return "", err
 	}
