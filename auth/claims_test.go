@@ -10,6 +10,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -152,5 +153,23 @@ func TestCredentialsEnd(t *testing.T) {
 		if !issuer.last.ValidUntil.IsZero() {
 			t.Error("an anonymous token has an end of its own")
 		}
+	})
+}
+
+// Credentials that end while the request is under way are refused too.
+func TestCredentialsEndDuringARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &people{subject: authn.Subject{
+			Name: "alice", Stamp: "1", ValidUntil: time.Now().Add(time.Second),
+		}}
+		f, _ := newClaimsFixture(t, func(cfg *auth.Config) {
+			cfg.Authenticator = source
+			cfg.Authorizer = authz.Func(func(context.Context, authz.Request) (authz.Decision, error) {
+				time.Sleep(time.Second)
+				return authz.Decision{}, nil
+			})
+		})
+		f.get("service=registry.test&scope=repository:a:pull", "alice:x").
+			wantError(401, "UNAUTHORIZED", "invalid_grant")
 	})
 }

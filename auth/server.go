@@ -147,6 +147,9 @@ func (s *Server) issue(
 ) (*tokenBody, error) {
 	record := req.record
 	issued, err := s.sign(ctx, record, issuer, granted)
+	if errors.Is(err, token.ErrCredentialsExpired) { // since they were checked
+		return nil, unauthorized(messageWrong, err)
+	}
 	if err != nil {
 		return nil, reply.Unavailable("a token cannot be signed at the moment", err)
 	}
