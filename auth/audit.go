@@ -18,8 +18,8 @@ type AuditRecord struct {
 	Time     time.Time     // when the request arrived
 	Duration time.Duration // until the answer was ready
 	Status   int           // of the answer; 200 means that a token was issued
-	// Credentials is the kind of the client's credentials: "basic" for a GET with HTTP Basic;
-	// "other" for what Config.Credentials read from a GET; "password" or "refresh_token" for a POST;
+	// Credentials is the kind of the client's credentials: for a GET, "basic" for HTTP Basic, or
+	// "other" for what Config.Credentials read; for a POST, "password" or "refresh_token";
 	// "connection" if the authenticator recognized the connection, such as by its certificate;
 	// "none"; or "" if the kind could not be determined.
 	Credentials string

@@ -58,10 +58,10 @@ type Config struct {
 	AnonymousAllowed bool
 	// Authorizer decides what is granted. Required; see [authz.AllowAll] and [authz.DenyAll].
 	Authorizer authz.Authorizer
-	// ExtraClaims, if set, returns further claims for a token, which registries ignore. It is called
-	// after authorization, for refreshed tokens too. The record has the Subject, the Service and the
-	// Decisions, which must not be changed. An error is answered with 503, and so is a claim that
-	// every token has, such as "sub".
+	// ExtraClaims, if set, returns further claims for a token, which registries ignore. It is
+	// called after authorization, for refreshed tokens too. The record has the Subject, the Service
+	// and the Decisions, which must not be changed. An error is answered with 503, and so is a claim
+	// that every token has, such as "sub".
 	ExtraClaims func(ctx context.Context, record AuditRecord) (map[string]any, error)
 	// RefreshTokens issues and redeems refresh tokens; if it is nil, there are none. Each use
 	// confirms the subject, so the Authenticator must be an [authn.Directory] or an

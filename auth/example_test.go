@@ -171,11 +171,11 @@ func ask(query string) *http.Request {
 }
 
 func printDecisions(_ context.Context, r auth.AuditRecord) {
-	line := fmt.Sprintf("%s %q at %s: %d", r.Credentials, r.Subject.Name, r.Service, r.Status)
+	fmt.Printf("%s %q at %s: %d", r.Credentials, r.Subject.Name, r.Service, r.Status)
 	for _, d := range r.Decisions {
-		line += fmt.Sprintf(", %s => %v", d.Asked, d.Granted)
+		fmt.Printf(", %s => %v", d.Asked, d.Granted)
 	}
-	fmt.Println(line)
+	fmt.Println()
 }
 
 func check(err error) {

@@ -49,9 +49,11 @@ func readOnly(names ...string) *authn.Limit {
 
 // newLimitFixture is a server that remembers logins, refresh tokens and access tokens, and whose
 // authorizer grants everything.
-func newLimitFixture(t *testing.T, source authn.Authenticator) *fixture {
+func newLimitFixture(
+	t *testing.T, source authn.Authenticator, change ...func(*auth.Config),
+) *fixture {
 	t.Helper()
-	return newLocalFixture(t, func(cfg *auth.Config) {
+	return newLocalFixture(t, append([]func(*auth.Config){func(cfg *auth.Config) {
 		shared, err := share.New(cfg.Services.(auth.ServiceMap)[service], share.Config{For: time.Minute})
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +61,7 @@ func newLimitFixture(t *testing.T, source authn.Authenticator) *fixture {
 		cfg.Services.(auth.ServiceMap)[service] = shared
 		cfg.Authenticator = authn.Cache(source, authn.CacheConfig{Logger: discardLogger()})
 		cfg.Authorizer = authz.AllowAll()
-	})
+	}}, change...)...)
 }
 
 // ask asks with a credential or, if it is not empty, with a refresh token, by any of the ways in.

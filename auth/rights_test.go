@@ -259,7 +259,7 @@ func (v *vault) play(
 	t *testing.T, random *rand.Rand, source authn.Authenticator, name string,
 ) (refreshes int) {
 	t.Helper()
-	f := newLocalFixture(t, func(cfg *auth.Config) {
+	f := newLimitFixture(t, source, func(cfg *auth.Config) {
 		cfg.Authenticator = source
 		cfg.Authorizer = authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
 			return authz.Decision{Actions: r.Subject.Labels["right"]}, nil

@@ -27,8 +27,8 @@ type Issuer interface {
 
 // Services has the issuer of each service: a [ServiceMap] or a [ServiceFunc].
 type Services interface {
-	// Issuer returns the issuer of a service. The error wraps [ErrUnknownService] for a service that
-	// is not served, which is answered with 400. Any other error is answered with 503.
+	// Issuer returns the issuer of a service. The error wraps [ErrUnknownService] for a service
+	// that is not served, which is answered with 400. Any other error is answered with 503.
 	Issuer(ctx context.Context, service string) (Issuer, error)
 }
 
