@@ -131,10 +131,12 @@ func TestCredentialsEnd(t *testing.T) {
 		}{
 			{0, time.Hour, 200},
 			{time.Minute, time.Hour, 200},
+			{20 * time.Minute, 20 * time.Minute, 401}, // the source has moved the end
+			{30 * time.Minute, 20 * time.Minute, 401},
+			{30 * time.Minute, time.Hour, 200},
 			{time.Hour - 1, time.Hour, 200},
 			{time.Hour, time.Hour, 401},
 			{2 * time.Hour, time.Hour, 401},
-			{2 * time.Hour, 3 * time.Hour, 200}, // the source knows better now
 		} {
 			time.Sleep(time.Until(start.Add(step.after)))
 			until(start.Add(step.end))
