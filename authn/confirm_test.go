@@ -38,6 +38,8 @@ func TestConfirm(t *testing.T) {
 	limited := authn.Subject{Name: "alice", Stamp: "1", Limit: pullOnly()}
 	narrower := authn.Subject{Name: "alice", Stamp: "1", Limit: &authn.Limit{}}
 	anonymous, unstamped := authn.Subject{}, authn.Subject{Name: "alice"}
+	over := authn.Subject{Name: "alice", Stamp: "1", ValidUntil: time.Now()}
+	ending := authn.Subject{Name: "alice", Stamp: "1", ValidUntil: time.Now().Add(time.Hour)}
 	broken := errors.New("the database is down")
 	opaque := authn.Func(nil)
 	directory := func(subject authn.Subject, err error) authn.Authenticator {
@@ -64,6 +66,12 @@ func TestConfirm(t *testing.T) {
 		"a directory, down":                    {directory(anonymous, broken), alice, broken},
 		"a directory, a limit":                 {knows, limited, authn.ErrNoLookup},
 		"a directory, a limit and disabled":    {disabled, limited, authn.ErrRejected},
+		"a directory, no stamp":                {directory(unstamped, nil), unstamped, authn.ErrNoLookup},
+		"a directory, expired":                 {directory(over, nil), alice, authn.ErrRejected},
+		"a directory, with an end":             {directory(ending, nil), alice, nil},
+		"a directory, prolonged":               {directory(ending, nil), over, nil},
+		"a confirmer, no stamp":                {confirm(unstamped, nil), unstamped, authn.ErrNoLookup},
+		"a confirmer, expired":                 {confirm(over, nil), over, authn.ErrRejected},
 		"a confirmer, the same":                {confirm(alice, nil), alice, nil},
 		"a confirmer, the same limit":          {knowsLimit, limited, nil},
 		"a confirmer, a limit that narrowed":   {confirm(narrower, nil), limited, nil},
@@ -100,7 +108,7 @@ func TestConfirmReportsASubjectWithoutANameAsAnOutage(t *testing.T) {
 		"a cache of a confirmer": authn.Cache(confirmer{}, authn.CacheConfig{}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, remembered := range []authn.Subject{{Name: "alice"}, {}} {
+			for _, remembered := range []authn.Subject{{Name: "alice", Stamp: "1"}, {Stamp: "1"}} {
 				got, err := authn.Confirm(t.Context(), a, remembered)
 				if err == nil || errors.Is(err, authn.ErrRejected) ||
 					errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrNoLookup) {
