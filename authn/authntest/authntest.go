@@ -40,8 +40,8 @@ type Login struct {
 	Unconfirmable bool
 }
 
-// Run checks the source. Each login is made about ten times, five of them at once. Apart from those
-// in Wrong and Unknown, a name has fewer than ten failed logins, which package throttle tolerates.
+// Run checks the source. Each login is made about eight times, five of them at once. Apart from
+// those in Wrong and Unknown, few logins fail for each name, so that package throttle does not mind.
 func Run(tb testing.TB, s Suite) {
 	tb.Helper()
 	if s.Source == nil || len(s.Logins) == 0 || len(s.Wrong)+len(s.Unknown) == 0 {
@@ -112,7 +112,7 @@ func (r *run) login(ctx context.Context, label string, login Login) proof {
 		confirmable = noLookup
 	}
 	confirmed := r.confirm(ctx, p, confirmable)
-	r.equal(label+": Confirm", confirmed, p.proved, "a refresh token has other rights than its login")
+	r.equal(label+": Confirm", confirmed, p.proved, "a refresh token has other rights than this")
 	return p
 }
 

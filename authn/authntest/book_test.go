@@ -20,7 +20,7 @@ type book struct {
 	down    bool
 }
 
-var errDown = errors.New("the book is closed") //nolint:gochecknoglobals // a sentinel
+var errDown = errors.New("the book is closed")
 
 func newBook() *book {
 	readOnly := &authn.Limit{Scopes: []scope.Scope{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,9 +15,7 @@ import (
 func faults() map[string]faultTest {
 	all := credentialFaults()
 	for _, more := range []map[string]faultTest{subjectFaults(), confirmFaults(), outageFaults()} {
-		for name, test := range more {
-			all[name] = test
-		}
+		maps.Copy(all, more)
 	}
 	return all
 }

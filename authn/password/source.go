@@ -23,9 +23,9 @@ type SourceConfig struct {
 	// Checker limits concurrent password checks. All sources of a process should share one. The
 	// default is one for this source.
 	Checker *Checker
-	// Decoy is the least that a check for an unknown user costs: any hash of the usual algorithm and
-	// cost. By default, that is bcrypt of cost 10 until the first hash is read. So set it if your
-	// hashes differ, or a restart reveals whether the first names that are tried exist.
+	// Decoy is any hash with the algorithm and cost of yours, such as Decoy() for those of NewHash.
+	// An unknown user costs at least as much. The default is bcrypt of cost 10, until the first real
+	// hash is read. If yours differ, the time of a check tells until then who exists.
 	Decoy Hash
 }
 
@@ -142,7 +142,7 @@ func (u *Users) lookup(ctx context.Context, name string) (authn.Subject, authn.S
 	return subject, encoded, nil
 }
 
-// account returns the hash to check: that of the user, the decoy with ErrNoMatch and ErrRejected, or
+// account returns the hash to check: that of the user, the decoy with ErrNoMatch or ErrRejected, or
 // none with an outage.
 func (u *Users) account(ctx context.Context, name string) (authn.Subject, Hash, error) {
 	subject, encoded, err := u.lookup(ctx, name)

@@ -43,10 +43,9 @@ func TestSourceAuthenticates(t *testing.T) {
 		"none":     {authn.Subject{Name: "none"}, "", nil},
 		"past":     {past, bcryptWonderland, nil},
 		"down":     {authn.Subject{}, "", broken},
-		"nameless": {authn.Subject{}, bcryptWonderland, nil},
 		"clear":    {authn.Subject{Name: "clear"}, "wonderland", nil},
 	}, parse(t, bcrypt5))
-	outage := errors.New("an outage")
+	overlong := authn.Secret(strings.Repeat("a", maxLength+1))
 	for name, test := range map[string]struct {
 		username string
 		password authn.Secret
@@ -62,17 +61,19 @@ func TestSourceAuthenticates(t *testing.T) {
 		"a user without a password":   {"none", "wonderland", authn.ErrRejected, 1},
 		"a password that has expired": {"past", "wonderland", authn.ErrRejected, 1},
 		"an outage":                   {"down", "wonderland", broken, 0},
-		"a subject without a name":    {"nameless", "wonderland", outage, 0},
 		"a password in the clear":     {"clear", "wonderland", ErrHash, 0},
 		"no user name":                {"", "wonderland", authn.ErrNoMatch, 0},
 		"no password":                 {"alice", "", authn.ErrNoMatch, 0},
+		"an overlong password":        {"alice", overlong, authn.ErrRejected, 0},
+		"an overlong one, unknown":    {"bob", overlong, authn.ErrNoMatch, 0},
+		"too long for bcrypt":         {"alice", overlong[:73], authn.ErrRejected, 1},
+		"too long for it, unknown":    {"bob", overlong[:73], authn.ErrNoMatch, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := users.checker.Stats().Compared
 			got, err := users.Authenticate(t.Context(),
 				authn.Request{Username: test.username, Password: test.password})
-			refused := errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected)
-			if want := test.want; !errors.Is(err, want) && (want != outage || err == nil || refused) {
+			if !errors.Is(err, test.want) || refused(err) != refused(test.want) {
 				t.Errorf("error is %v, want %v", err, test.want)
 			}
 			if known := got.Name == "alice" && got.Stamp != ""; known != (test.want == nil) {
@@ -86,6 +87,10 @@ func TestSourceAuthenticates(t *testing.T) {
 			}
 		})
 	}
+}
+
+func refused(err error) bool {
+	return errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrRejected)
 }
 
 // Databases fold, replace, truncate or split such names.
@@ -189,15 +194,27 @@ func TestAPasswordEndsAtValidUntil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until := authn.Subject{Name: "alice", ValidUntil: time.Now().Add(time.Hour)}
 		users := source(map[string]row{"alice": {until, bcrypt5, nil}}, Hash{})
-		time.Sleep(time.Hour - 1)
+		time.Sleep(time.Hour - time.Nanosecond)
 		if _, err := users.Lookup(t.Context(), "alice"); err != nil {
 			t.Errorf("before: %v", err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if _, err := users.Lookup(t.Context(), "alice"); !errors.Is(err, authn.ErrRejected) {
 			t.Errorf("at the end: %v", err)
 		}
 	})
+}
+
+func TestASubjectWithoutANameIsAnOutage(t *testing.T) {
+	users := source(map[string]row{"alice": {authn.Subject{}, bcryptWonderland, nil}}, Hash{})
+	r := authn.Request{Username: "alice", Password: "wonderland"}
+	_, login := users.Authenticate(t.Context(), r)
+	_, lookup := users.Lookup(t.Context(), "alice")
+	for _, err := range []error{login, lookup} {
+		if err == nil || refused(err) {
+			t.Errorf("error is %v", err)
+		}
+	}
 }
 
 func TestABusySourceDoesNotReject(t *testing.T) {
@@ -206,8 +223,7 @@ func TestABusySourceDoesNotReject(t *testing.T) {
 	cancel() // nobody waits for the result, so no check is started
 	for _, name := range []string{"alice", "bob"} {
 		_, err := users.Authenticate(ctx, authn.Request{Username: name, Password: "a"})
-		if !errors.Is(err, ErrBusy) || errors.Is(err, authn.ErrNoMatch) ||
-			errors.Is(err, authn.ErrRejected) {
+		if !errors.Is(err, ErrBusy) || refused(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
