@@ -16,7 +16,7 @@ import (
 // Unknown may be empty, if the source has nothing of that kind.
 type Suite struct {
 	Source authn.Authenticator
-	// Logins are right credentials of each kind, and several of a name that can have several.
+	// Logins are right credentials: of each kind, and several for a name that can have several.
 	Logins []Login
 	// Wrong are credentials that are ErrRejected, such as a known user with a wrong password.
 	// Unknown are credentials that are ErrNoMatch.
@@ -40,8 +40,8 @@ type Login struct {
 	Unconfirmable bool
 }
 
-// Run checks the source. Each login is made about eight times, five of them at once. Apart from
-// those in Wrong and Unknown, few logins fail for each name, so that package throttle does not mind.
+// Run checks the source. It makes each login about eight times, five of them at once, and a few
+// wrong ones for each name: too few for package throttle to refuse one.
 func Run(tb testing.TB, s Suite) {
 	tb.Helper()
 	if s.Source == nil || len(s.Logins) == 0 || len(s.Wrong)+len(s.Unknown) == 0 {

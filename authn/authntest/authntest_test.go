@@ -77,7 +77,7 @@ type onlyDirectory struct {
 	authn.Directory
 }
 
-// nolookup hides both.
+// noLookup hides Lookup too.
 type noLookup struct{ authn.Authenticator }
 
 func TestRunFindsFaults(t *testing.T) {
@@ -165,7 +165,8 @@ func TestADirectoryAloneDoesNotConfirmTokens(t *testing.T) {
 		t.Errorf("found %q", found)
 	}
 	suite.Logins[0].Unconfirmable = true
-	if found := failures(t, suite); len(found) != 1 || !strings.Contains(found[0], "want ErrNoLookup") {
+	found = failures(t, suite)
+	if len(found) != 1 || !strings.Contains(found[0], "want ErrNoLookup") {
 		t.Errorf("found %q", found)
 	}
 }

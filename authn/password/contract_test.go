@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -12,6 +11,7 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/authntest"
 	"github.com/berthpass/registry-auth/authn/password"
+	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/scope"
 )
 
@@ -24,8 +24,26 @@ func hash(t *testing.T, plain string) authn.Secret {
 	return authn.Secret(encoded)
 }
 
-// The table ignores case, and the robot may only pull.
 func TestSourceKeepsTheContract(t *testing.T) {
+	for name, decorate := range map[string]func(authn.Authenticator) authn.Authenticator{
+		"alone": func(a authn.Authenticator) authn.Authenticator { return a },
+		"behind a Cache": func(a authn.Authenticator) authn.Authenticator {
+			return authn.Cache(a, authn.CacheConfig{})
+		},
+		"in a Chain": func(a authn.Authenticator) authn.Authenticator { return authn.Chain(a) },
+		"behind a throttle": func(a authn.Authenticator) authn.Authenticator {
+			return throttle.New(a, throttle.Config{})
+		},
+	} {
+		t.Run(name, func(t *testing.T) { sourceKeepsTheContract(t, decorate) })
+	}
+}
+
+// The table ignores case, and the robot may only pull.
+func sourceKeepsTheContract(
+	t *testing.T, decorate func(authn.Authenticator) authn.Authenticator,
+) {
+	t.Helper()
 	limit := &authn.Limit{Scopes: []scope.Scope{
 		{Type: scope.TypeRepository, Name: "team/*", Actions: []string{"pull"}},
 	}}
@@ -34,35 +52,28 @@ func TestSourceKeepsTheContract(t *testing.T) {
 		"robot": {Name: "robot", Kind: authn.KindServiceAccount, Limit: limit},
 	}
 	hashes := map[string]authn.Secret{"alice": hash(t, "wonderland"), "robot": hash(t, "tin")}
-	var mu sync.Mutex
-	down := error(nil)
-	users := password.Source(func(_ context.Context, name string) (authn.Subject, authn.Secret, error) {
-		mu.Lock()
-		defer mu.Unlock()
+	var down error
+	find := func(_ context.Context, name string) (authn.Subject, authn.Secret, error) {
 		name = strings.ToLower(name)
 		if _, known := subjects[name]; !known && down == nil {
 			return authn.Subject{}, "", authn.ErrNoMatch
 		}
 		return subjects[name], hashes[name], down
-	}, password.SourceConfig{Decoy: password.Decoy()})
-
+	}
+	login := func(name string, typed authn.Secret) authn.Request {
+		return authn.Request{Username: name, Password: typed}
+	}
 	authntest.Run(t, authntest.Suite{
-		Source: users,
+		Source: decorate(password.Source(find, password.SourceConfig{})),
 		Logins: []authntest.Login{
-			{
-				Request: authn.Request{Username: "Alice", Password: "wonderland"},
-				Subject: subjects["alice"],
-			},
-			{
-				Request: authn.Request{Username: "robot", Password: "tin"},
-				Subject: subjects["robot"],
-			},
+			{Request: login("Alice", "wonderland"), Subject: subjects["alice"]},
+			{Request: login("robot", "tin"), Subject: subjects["robot"]},
 		},
-		Wrong:   []authn.Request{{Username: "alice", Password: "tin"}},
-		Unknown: []authn.Request{{Username: "bob", Password: "wonderland"}},
+		Wrong:   []authn.Request{login("alice", "tin")},
+		Unknown: []authn.Request{login("bob", "wonderland")},
 		Change: func() authn.Request {
 			hashes["alice"] = hash(t, "jabberwocky")
-			return authn.Request{Username: "alice", Password: "jabberwocky"}
+			return login("alice", "jabberwocky")
 		},
 		Break: func() { down = errors.New("the database is down") },
 	})

@@ -24,8 +24,8 @@ type SourceConfig struct {
 	// default is one for this source.
 	Checker *Checker
 	// Decoy is any hash with the algorithm and cost of yours, such as Decoy() for those of NewHash.
-	// An unknown user costs at least as much. The default is bcrypt of cost 10, until the first real
-	// hash is read. If yours differ, the time of a check tells until then who exists.
+	// An unknown user costs at least as much. The default is bcrypt of cost 10 until the first real
+	// hash is read; if yours differ, the time of a check tells until then who exists.
 	Decoy Hash
 }
 

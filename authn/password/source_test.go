@@ -99,7 +99,9 @@ func TestSourceIsNotAskedForMalformedNames(t *testing.T) {
 		t.Errorf("asked for %q", name)
 		return alice(), bcryptWonderland, nil
 	}, SourceConfig{})
-	for _, name := range []string{"", strings.Repeat("a", 256), "al\x00ice", "al\xffice", "al:ice", "a\u0085"} {
+	for _, name := range []string{
+		"", strings.Repeat("a", 256), "al\x00ice", "al\xffice", "al:ice", "a\u0085",
+	} {
 		r := authn.Request{Username: name, Password: "wonderland"}
 		_, login := users.Authenticate(t.Context(), r)
 		_, lookup := users.Lookup(t.Context(), name)

@@ -22,8 +22,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// New returns a source of the given users, whose Labels it copies. An unknown or disabled user costs
-// one check, as any other does. The error is a *[UserError] for the first user that is not
+// New returns a source of the given users, whose Labels it copies. An unknown or disabled user
+// costs one check, as any other does. The error is a *[UserError] for the first user that is not
 // acceptable.
 func New(config Config) (*password.Users, error) {
 	byName := make(map[string]User, len(config.Users))
