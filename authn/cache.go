@@ -137,8 +137,8 @@ func (c *cache) check(ctx context.Context, key credentials, r Request) (Subject,
 	case failed == nil, refused(failed):
 		c.different.Do(func() {
 			c.warn(ctx, subject, "a look-up after the login found another subject",
-				"unless it has just changed, return the same subject from Authenticate and Lookup, "+
-					"or implement authn.Confirmer")
+				"return the same subject from Authenticate and Lookup, or implement "+
+					"authn.Confirmer; a change at that moment does no harm")
 		})
 	}
 	return subject, nil

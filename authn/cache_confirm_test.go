@@ -5,10 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/berthpass/registry-auth/authn"
 )
@@ -242,36 +244,50 @@ func TestCacheRemembersNothingBeyondItsEnd(t *testing.T) {
 		}
 		cached := authn.Cache(s, authn.CacheConfig{})
 		login(t, cached, s, "alice", "right", nil)
-		time.Sleep(30*time.Second - 1)
+		time.Sleep(30*time.Second - time.Nanosecond)
 		if checks := login(t, cached, s, "alice", "right", nil); checks != 0 {
 			t.Error("the login is not remembered until its end")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if checks := login(t, cached, s, "alice", "right", nil); checks != 1 {
 			t.Error("the login is remembered beyond its end")
 		}
 	})
 }
 
-// Data may be large, or a connection.
+// Data may be large, or outdated.
 func TestDataIsNotRemembered(t *testing.T) {
+	type data struct {
+		call int
+		_    [100]byte // or it would share its memory with others
+	}
 	calls := 0
+	var given []weak.Pointer[data]
 	s := &source{}
 	s.lookup = func(name string) (authn.Subject, error) {
 		calls++
-		return authn.Subject{Name: name, Stamp: "1", Data: calls}, nil
+		d := &data{call: calls}
+		given = append(given, weak.Make(d))
+		return authn.Subject{Name: name, Stamp: "1", Data: d}, nil
 	}
 	s.check = func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		return s.lookup(r.Username)
 	}
 	cached := authn.Cache(s, authn.CacheConfig{})
-	for i, want := range []int{1, 3, 4} { // the second one is the confirmation
+	for i, want := range []int{1, 3, 4} {
 		r := authn.Request{Username: "alice", Password: "right"}
 		subject, err := cached.Authenticate(t.Context(), r)
-		if err != nil || subject.Data != want {
-			t.Errorf("login %d has the data of call %v, %v, want %d", i, subject.Data, err, want)
+		if d, ok := subject.Data.(*data); err != nil || !ok || d.call != want {
+			t.Errorf("login %d has the data %+v, %v, want that of call %d", i, d, err, want)
 		}
 	}
+	runtime.GC()
+	for i, d := range given[:2] { // of the first login, and of its confirmation
+		if d.Value() != nil {
+			t.Errorf("the data of call %d are still in memory", i+1)
+		}
+	}
+	runtime.KeepAlive(cached)
 }
 
 // A member of a chain that cannot look up must not keep the removed users of the others logged in.

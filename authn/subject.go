@@ -58,11 +58,12 @@ type Subject struct {
 	Labels map[string][]string `json:"labels,omitempty"`
 	// Stamp identifies the credentials. It changes when earlier logins must no longer count: with a
 	// new password, or a new account under an old name. No two credentials of a name may share one,
-	// or a token gets the rights of the password. Caches and refresh tokens store and compare it; if
-	// it is empty, nothing is remembered. It contains no secret. JSON omits it: store it separately.
+	// or a token gets the rights of the password. Caches and refresh tokens store and compare it;
+	// if it is empty, nothing is remembered. It contains no secret. JSON omits it: store it
+	// separately.
 	Stamp string `json:"-"`
-	// ValidUntil is when the credentials end, such as the exp of a JWT. Nothing is remembered beyond
-	// it. The zero time is no end.
+	// ValidUntil is when the credentials end, such as the exp of a JWT. Nothing is remembered
+	// beyond it. The zero time is no end.
 	ValidUntil time.Time `json:"-"`
 	// Data is what the source knows in types of its own, for an authorizer of your own. It is never
 	// stored: each Authenticate, Lookup and Confirm returns it anew.
