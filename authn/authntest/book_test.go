@@ -44,7 +44,8 @@ func (b *book) suite(source authn.Authenticator) authntest.Suite {
 	return authntest.Suite{
 		Source: source,
 		Logins: []authntest.Login{
-			login("Alice", "wonderland"), login("alice", "alice-token"), login("robot", "robot"),
+			login("Alice", "wonderland"), login("alice", "alice-token"),
+			login("robot", "robot"), login("Robot", "robot"),
 		},
 		Wrong:   []authn.Request{{Username: "alice", Password: "looking-glass"}},
 		Unknown: []authn.Request{{Username: "bob", Password: "wonderland"}},

@@ -36,6 +36,9 @@ func credentialFaults() map[string]faultTest {
 	unknown := func(_ context.Context, r authn.Request, err error) bool {
 		return errors.Is(err, authn.ErrNoMatch) && r.Username != ""
 	}
+	old := func(_ context.Context, r authn.Request, err error) bool {
+		return errors.Is(err, authn.ErrRejected) && r.Password == "wonderland"
+	}
 	failed := func(_ context.Context, _ authn.Request, err error) bool { return err != nil }
 	joined := errors.Join(authn.ErrNoMatch, authn.ErrRejected)
 	return map[string]faultTest{
@@ -77,6 +80,10 @@ func credentialFaults() map[string]faultTest {
 		"any long password is right": {
 			instead(random, alice, nil),
 			"the user name of Logins[0] with a random password: Authenticate returns success",
+		},
+		"the old password stays right": {
+			instead(old, alice, nil),
+			"the old credentials after Change: Authenticate returns success, want ErrRejected",
 		},
 		"an error has the password": {
 			fault{login: func(
