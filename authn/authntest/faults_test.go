@@ -194,6 +194,15 @@ func confirmFaults() map[string]faultTest {
 			}},
 			"the old credentials after Change: Confirm returns success",
 		},
+		"new credentials are not confirmed": {
+			fault{confirm: func(remembered, s authn.Subject, err error) (authn.Subject, error) {
+				if remembered.Stamp == "4" {
+					return authn.Subject{}, authn.ErrRejected
+				}
+				return s, err
+			}},
+			"the new credentials after Change: Confirm returns ErrRejected, want success",
+		},
 		"confirming loses labels": {
 			fault{confirm: func(_, s authn.Subject, err error) (authn.Subject, error) {
 				s.Labels = nil
