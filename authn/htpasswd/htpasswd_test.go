@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/authntest"
 	"github.com/berthpass/registry-auth/authn/htpasswd"
 	"github.com/berthpass/registry-auth/authn/password"
 )
@@ -69,24 +70,25 @@ func knows(t *testing.T, f *htpasswd.File, name string) bool {
 	return err == nil
 }
 
-func TestAuthenticate(t *testing.T) {
-	f, _, _ := open(t, "alice:"+wonderland+"\n")
-	for name, test := range map[string]struct {
-		username string
-		password authn.Secret
-		want     error
-	}{
-		"the right password": {"alice", "wonderland", nil},
-		"a wrong password":   {"alice", "Wonderland", authn.ErrRejected},
-		"an unknown user":    {"bob", "wonderland", authn.ErrNoMatch},
-		"no user name":       {"", "", authn.ErrNoMatch},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := login(t, f, test.username, test.password); !errors.Is(err, test.want) {
-				t.Errorf("error is %v, want %v", err, test.want)
+func TestContract(t *testing.T) {
+	f, path, _ := open(t, "alice:"+wonderland+"\n")
+	authntest.Run(t, authntest.Suite{
+		Source: f,
+		Logins: []authntest.Login{{
+			Request: authn.Request{Username: "alice", Password: "wonderland"},
+			Subject: authn.Subject{Name: "alice"},
+		}},
+		Wrong:   []authn.Request{{Username: "alice", Password: "Wonderland"}},
+		Unknown: []authn.Request{{Username: "bob", Password: "wonderland"}},
+		Change: func() authn.Request {
+			hash, err := password.NewHash("jabberwocky")
+			if err != nil {
+				t.Fatal(err)
 			}
-		})
-	}
+			write(t, path, "alice:"+string(hash)+"\n", 0)
+			return authn.Request{Username: "alice", Password: "jabberwocky"}
+		},
+	})
 }
 
 func TestFormat(t *testing.T) {

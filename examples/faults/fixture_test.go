@@ -20,6 +20,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
@@ -139,7 +140,7 @@ const (
 	bob   = "bob:builder"
 )
 
-func newUsers(t *testing.T) *static.Users {
+func newUsers(t *testing.T) *password.Users {
 	t.Helper()
 	list := []static.User{{Name: "alice"}, {Name: "bob"}}
 	for i, plain := range []string{"wonderland", "builder"} {
