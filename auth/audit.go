@@ -18,9 +18,10 @@ type AuditRecord struct {
 	Time     time.Time     // when the request arrived
 	Duration time.Duration // until the answer was ready
 	Status   int           // of the answer; 200 means that a token was issued
-	// Credentials is the kind of the client's credentials: "basic" for a GET with HTTP Basic;
-	// "password" or "refresh_token" for a POST; "connection" if the authenticator recognized the
-	// connection, such as by its certificate; "none"; or "" if the kind could not be determined.
+	// Credentials is the kind of the client's credentials: for a GET, "basic" for HTTP Basic, or
+	// "other" for what Config.Credentials read; for a POST, "password" or "refresh_token";
+	// "connection" if the authenticator recognized the connection, such as by its certificate;
+	// "none"; or "" if the kind could not be determined.
 	Credentials string
 	// Username is the user name in the request, verified only if there is a Subject.
 	Username string
@@ -41,7 +42,7 @@ type AuditRecord struct {
 	RefreshTokenID     string
 	RefreshTokenIssued bool // true if it was issued, false if it was used
 	// RefreshTokenErr is the reason if the client asked for a refresh token but got an access token
-	// only: the store failed, or the subject cannot be confirmed later.
+	// only: the store failed, or the source cannot confirm what the login proved.
 	RefreshTokenErr error
 	// Err is the reason if no token was issued. Its causes were not sent to the client.
 	Err error

@@ -23,8 +23,21 @@ const (
 const (
 	messageWrong    = "incorrect username or password"
 	messageRequired = "authentication required"
-	messageAccount  = "the account parameter does not match the user name"
 )
+
+type credentialsFunc = func(r *http.Request) (credentials authn.Request, ok bool)
+
+// readCredentials reads the credentials of a GET: those that the hook finds, or else HTTP Basic.
+func (req *tokenRequest) readCredentials(r *http.Request, hook credentialsFunc) error {
+	if hook != nil {
+		if found, ok := hook(r); ok {
+			req.record.Credentials, req.record.Username = "other", found.Username
+			req.password, req.other = found.Password, found.Other
+			return nil
+		}
+	}
+	return req.readBasic(r)
+}
 
 // readBasic reads HTTP Basic credentials (RFC 7617). A request without the header is anonymous;
 // one with an unreadable header is refused.
@@ -49,51 +62,65 @@ func (req *tokenRequest) readBasic(r *http.Request) error {
 // wellFormed reports whether the credentials may be passed to an authenticator. It rejects empty
 // passwords, with which an LDAP bind succeeds, characters that other systems fold, replace,
 // truncate or split at, and very long texts.
-func wellFormed(username string, password authn.Secret) bool {
+func (req *tokenRequest) wellFormed() bool {
+	username, password := req.record.Username, string(req.password)
+	if req.record.Credentials == "none" || req.other != nil {
+		return username == "" && password == ""
+	}
 	colonOrControl := func(r rune) bool { return r == ':' || unicode.IsControl(r) }
 	return username != "" && len(username) <= maxUsernameBytes && utf8.ValidString(username) &&
 		!strings.ContainsFunc(username, colonOrControl) &&
 		password != "" && len(password) <= maxPasswordBytes &&
-		utf8.ValidString(string(password)) && !strings.ContainsRune(string(password), 0)
+		utf8.ValidString(password) && !strings.ContainsRune(password, 0)
 }
 
-// authenticate returns the subject of a request with credentials of any kind.
+// authenticate returns the subject of a request with credentials of any kind, whose end has not
+// passed.
 func (s *Server) authenticate(r *http.Request, req *tokenRequest) (authn.Subject, error) {
-	record := req.record
+	var subject authn.Subject
+	var err error
 	if req.refreshToken != "" {
-		return s.redeem(r.Context(), req)
+		subject, err = s.redeem(r, req)
+	} else {
+		subject, err = s.login(r, req)
 	}
-	withPassword := record.Credentials != "none"
-	if withPassword && !wellFormed(record.Username, req.password) {
-		cause := errors.New("malformed user name or password")
-		return authn.Subject{}, unauthorized(messageWrong, cause)
+	if end := subject.ValidUntil; err == nil && !end.IsZero() && !time.Now().Before(end) {
+		err = unauthorized(messageWrong, errors.New("the credentials have ended"))
+	}
+	if err != nil {
+		return authn.Subject{}, err
+	}
+	return subject, nil
+}
+
+// login returns the subject of a request without a refresh token.
+func (s *Server) login(r *http.Request, req *tokenRequest) (authn.Subject, error) {
+	record := req.record
+	if !req.wellFormed() {
+		return authn.Subject{}, unauthorized(messageWrong, errors.New("malformed credentials"))
 	}
 	subject, err := s.config.Authenticator.Authenticate(r.Context(), authn.Request{
 		Username:   record.Username,
 		Password:   req.password,
+		Other:      req.other,
 		TLS:        r.TLS,
 		RemoteAddr: record.RemoteAddr,
 		Service:    record.Service,
 		ClientID:   record.ClientID,
 	})
-	anonymous := !withPassword && errors.Is(err, authn.ErrNoMatch)
-	switch {
+	none := record.Credentials == "none"
+	switch anonymous := none && errors.Is(err, authn.ErrNoMatch); {
 	case anonymous && !s.config.AnonymousAllowed:
 		return authn.Subject{}, unauthorized(messageRequired, nil)
 	case anonymous:
-		subject = authn.Subject{}
+		return authn.Subject{}, nil
 	case err != nil:
 		return authn.Subject{}, authenticationProblem(err)
 	case subject.Anonymous():
 		err = errors.New("the authenticator returned a subject without a name")
 		return authn.Subject{}, authenticationProblem(err)
-	case !withPassword:
+	case none:
 		record.Credentials = "connection"
-	}
-	// With a password, parseGet has compared the account with the user name. The subject's name may
-	// be spelled differently.
-	if !withPassword && req.account != "" && req.account != subject.Name {
-		return authn.Subject{}, reply.Invalid(messageAccount)
 	}
 	return subject, nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/token/refresh"
@@ -206,7 +207,7 @@ func benchHash(tb testing.TB) []byte {
 	return hash
 }
 
-func benchUsers(tb testing.TB) *static.Users {
+func benchUsers(tb testing.TB) *password.Users {
 	tb.Helper()
 	users, err := static.New(static.Config{
 		Users: []static.User{{Name: "alice", PasswordHash: authn.Secret(benchHash(tb))}},

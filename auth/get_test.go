@@ -27,6 +27,10 @@ func TestGetGrantsWhatIsAskedAndAllowed(t *testing.T) {
 		"nothing private for anonymous":       {"service=registry.test&scope=repository:alice/app:pull", "", "", ""},
 		"a login without a scope":             {"service=registry.test&account=alice&client_id=docker&offline_token=true", "alice:wonderland", "alice", ""},
 		"an empty scope":                      {"service=registry.test&scope=", "alice:wonderland", "alice", ""},
+		"an account that nobody typed":        {"service=registry.test&account=alice&scope=repository:alice/app:pull", "", "", ""},
+		"a star for all scopes":               {"service=registry.test&scope=*", "alice:wonderland", "alice", ""},
+		"stars beside no action":              {"service=registry.test&scope=*%20*&scope=repository:alice/app:", "alice:wonderland", "alice", ""},
+		"a star beside a good scope":          {"service=registry.test&scope=*&scope=repository:alice/app:pull", "alice:wonderland", "alice", "repository:alice/app:pull"},
 		"repeated scopes":                     {"service=registry.test&scope=repository:alice/app:pull&scope=repository:public/base:pull", "alice:wonderland", "alice", "repository:alice/app:pull repository:public/base:pull"},
 		"scopes in one parameter":             {"service=registry.test&scope=repository:alice/app:pull%20repository:public/base:pull", "alice:wonderland", "alice", "repository:alice/app:pull repository:public/base:pull"},
 		"one resource asked for twice":        {"service=registry.test&scope=repository:alice/app:pull&scope=repository:alice/app:push", "alice:wonderland", "alice", "repository:alice/app:pull,push"},
@@ -99,8 +103,9 @@ func TestGetRefuses(t *testing.T) {
 		"an empty service":                {"service=&scope=repository:alice/app:pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "service is empty"},
 		"a service twice":                 {"service=registry.test&service=registry.test", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "more than once"},
 		"another account than the user":   {"service=registry.test&account=admin", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "account"},
-		"an account without credentials":  {"service=registry.test&account=alice", "", 400, "INVALID_REQUEST", "invalid_request", "account"},
 		"only malformed scopes":           {"service=registry.test&scope=repository:Alice/app:pull&scope=x", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "upper case 'A'"},
+		"a star beside a malformed scope": {"service=registry.test&scope=*%20x", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", `"x"`},
+		"two stars in one scope":          {"service=registry.test&scope=**", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "not of the form"},
 		"too many scopes":                 {"service=registry.test" + many, "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "more than 100 scopes"},
 		"a malformed scope beside no act": {"service=registry.test&scope=repository:alice/app:%20pull", "alice:wonderland", 400, "INVALID_REQUEST", "invalid_scope", "not of the form"},
 		"too many parameters":             {"service=registry.test" + strings.Repeat("&x=1", 400), "alice:wonderland", 400, "INVALID_REQUEST", "invalid_request", "more than 400 parameters"},
@@ -289,6 +294,9 @@ func TestConfigIsCheckedAtStart(t *testing.T) {
 	sound := func() auth.Config {
 		return auth.Config{Services: auth.ServiceMap{service: issuer}, Authorizer: policy(), Authenticator: users{}}
 	}
+	small := auth.Config{
+		Service: service, Issuer: token.IssuerConfig{Name: issuerName, Keys: issuer.KeySet()}, Authorizer: policy(),
+	}
 	// A source without lookups, alone and behind everything that decorates a source.
 	proofOnly := authn.Func(users{}.Authenticate)
 	withRefresh := func(a authn.Authenticator) func(*auth.Config) {
@@ -305,6 +313,14 @@ func TestConfigIsCheckedAtStart(t *testing.T) {
 	}{
 		"a sound one":                         {func(*auth.Config) {}, ""},
 		"the zero value":                      {func(cfg *auth.Config) { *cfg = auth.Config{} }, "no service"},
+		"a map without services":              {func(cfg *auth.Config) { cfg.Services = auth.ServiceMap{} }, "no service"},
+		"a function that is nil":              {func(cfg *auth.Config) { cfg.Services = auth.ServiceFunc(nil) }, "ServiceFunc is nil"},
+		"one service":                         {func(cfg *auth.Config) { *cfg = small }, ""},
+		"one service without an issuer":       {func(cfg *auth.Config) { *cfg = small; cfg.Issuer = token.IssuerConfig{} }, "new issuer"},
+		"one issuer without a service":        {func(cfg *auth.Config) { *cfg = small; cfg.Service = "" }, "needs a name"},
+		"a service besides a map":             {func(cfg *auth.Config) { cfg.Service = "other" }, "both Service"},
+		"an issuer's name besides a map":      {func(cfg *auth.Config) { cfg.Issuer.Name = issuerName }, "both Service"},
+		"an issuer's keys besides a map":      {func(cfg *auth.Config) { cfg.Issuer.Keys = issuer.KeySet() }, "both Service"},
 		"a service without a name":            {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)[""] = issuer }, "needs a name"},
 		"a service without an issuer":         {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = nil }, "needs a name and an issuer"},
 		"a service with a nil issuer":         {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = (*token.Issuer)(nil) }, "needs a name and an issuer"},

@@ -49,17 +49,19 @@ func readOnly(names ...string) *authn.Limit {
 
 // newLimitFixture is a server that remembers logins, refresh tokens and access tokens, and whose
 // authorizer grants everything.
-func newLimitFixture(t *testing.T, source authn.Authenticator) *fixture {
+func newLimitFixture(
+	t *testing.T, source authn.Authenticator, change ...func(*auth.Config),
+) *fixture {
 	t.Helper()
-	return newLocalFixture(t, func(cfg *auth.Config) {
+	return newLocalFixture(t, append([]func(*auth.Config){func(cfg *auth.Config) {
 		shared, err := share.New(cfg.Services.(auth.ServiceMap)[service], share.Config{For: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg.Services.(auth.ServiceMap)[service] = shared
-		cfg.Authenticator = authn.Cache(source, authn.CacheConfig{})
+		cfg.Authenticator = authn.Cache(source, authn.CacheConfig{Logger: discardLogger()})
 		cfg.Authorizer = authz.AllowAll()
-	})
+	}}, change...)...)
 }
 
 // ask asks with a credential or, if it is not empty, with a refresh token, by any of the ways in.
@@ -173,8 +175,8 @@ func TestTheAuditSaysWhatTheLimitRemoved(t *testing.T) {
 // A Directory knows nothing of limits, so a limited subject of one gets no refresh token, with which
 // the limit would be lost.
 func TestALimitThatCannotBeConfirmedGetsNoRefreshToken(t *testing.T) {
-	alice := authn.Subject{Name: "alice", Limit: readOnly("alice/*")}
-	f := newLimitFixture(t, &fixedSource{authenticated: alice, found: authn.Subject{Name: "alice"}})
+	alice := authn.Subject{Name: "alice", Stamp: "1", Limit: readOnly("alice/*")}
+	f := newLimitFixture(t, &fixedSource{authenticated: alice, found: authn.Subject{Name: "alice", Stamp: "1"}})
 	r := f.ask(0, "x", "", "repository:alice/app:pull,push").wantStatus(200)
 	if got := r.granted(f.issuer); got != "repository:alice/app:pull" || r.body.RefreshToken != "" {
 		t.Errorf("granted %q, with a refresh token: %t", got, r.body.RefreshToken != "")

@@ -31,6 +31,7 @@ func TestPostPassword(t *testing.T) {
 		"a list":                          {passwordForm("scope", "repository:alice/app:pull repository:public/a:pull,push repository:bob/b:pull"), "repository:alice/app:pull repository:public/a:pull"},
 		"a repeated scope":                {passwordForm("scope", "repository:alice/app:pull", "scope", "repository:public/a:pull"), "repository:alice/app:pull repository:public/a:pull"},
 		"no scope":                        {passwordForm(), ""},
+		"a star for all scopes":           {passwordForm("scope", "*"), ""},
 		"no client_id":                    {form("grant_type", "password", "service", service, "username", "alice", "password", "wonderland"), ""},
 		"an account is not looked at":     {passwordForm("account", "admin"), ""},
 		"a client_secret is not":          {passwordForm("client_secret", "x"), ""},
@@ -257,7 +258,7 @@ func TestRefreshTokenIsOfOneSubject(t *testing.T) {
 
 // A subject without a name is a bug of the directory and no refusal: clients keep their tokens.
 func TestRefreshWithADirectoryThatForgetsTheName(t *testing.T) {
-	alice := authn.Subject{Name: "alice"}
+	alice := authn.Subject{Name: "alice", Stamp: "1"}
 	source := &fixedSource{authenticated: alice, found: alice}
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator = source })
 	refreshToken := f.login()
@@ -363,7 +364,7 @@ func TestRefreshIsAuditedByTheTokensID(t *testing.T) {
 
 func TestRefreshWhileTheDirectoryIsDown(t *testing.T) {
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator.(users)["broken"] = "x" })
-	issued, _, err := f.refresh.Issue(t.Context(), authn.Subject{Name: "broken"}, service, "")
+	issued, _, err := f.refresh.Issue(t.Context(), authn.Subject{Name: "broken", Stamp: "1"}, service, "")
 	if err != nil {
 		t.Fatal(err)
 	}

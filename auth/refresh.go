@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 
 	"github.com/berthpass/registry-auth/auth/internal/reply"
 	"github.com/berthpass/registry-auth/authn"
@@ -14,7 +15,8 @@ import (
 // redeem returns the current subject of a refresh token. It refuses a subject that was removed,
 // disabled or given another password, but does not revoke the token, so that a temporary mistake of
 // the directory logs nobody out.
-func (s *Server) redeem(ctx context.Context, req *tokenRequest) (authn.Subject, error) {
+func (s *Server) redeem(r *http.Request, req *tokenRequest) (authn.Subject, error) {
+	ctx := r.Context()
 	if s.config.RefreshTokens == nil {
 		return authn.Subject{}, unsupportedGrantType()
 	}
@@ -65,10 +67,16 @@ func (s *Server) keepRefreshToken(ctx context.Context, req *tokenRequest) (authn
 }
 
 // issueRefreshToken issues a refresh token if the subject can be confirmed. Otherwise the token
-// would be useless, and the client would have discarded the password for it.
+// would be useless, and the client would have discarded the password for it. A source that confirms
+// another subject than the login proved may confirm the account's rights in place of those of a
+// credential that has fewer.
 func (s *Server) issueRefreshToken(ctx context.Context, a *AuditRecord) (authn.Secret, error) {
-	if _, err := authn.Confirm(ctx, s.config.Authenticator, a.Subject); err != nil {
+	confirmed, err := authn.Confirm(ctx, s.config.Authenticator, a.Subject)
+	if err != nil {
 		return "", fmt.Errorf("confirm the subject: %w", err)
+	}
+	if !confirmed.Equal(a.Subject) {
+		return "", errors.New("the source confirms the subject with other facts than its login")
 	}
 	issued, record, err := s.config.RefreshTokens.Issue(ctx, a.Subject, a.Service, a.ClientID)
 	if err != nil {

@@ -2,8 +2,11 @@ package auth_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
@@ -51,6 +54,68 @@ func newRefreshFixture(t *testing.T, source *people) *fixture {
 	})
 }
 
+// A source that confirms other facts than the login proved may confirm those of the account, in
+// place of a credential that has fewer rights.
+func TestARefreshTokenNeedsWhatTheLoginProved(t *testing.T) {
+	proved := authn.Subject{
+		Name: "alice", Stamp: "1", Labels: map[string][]string{"group": {"devs"}}, Data: "at the login",
+	}
+	end := time.Now().Add(time.Hour)
+	for name, test := range map[string]struct {
+		change func(*authn.Subject)
+		want   bool
+	}{
+		"the same":   {func(*authn.Subject) {}, true},
+		"other data": {func(s *authn.Subject) { s.Data = "now" }, true},
+		"one more label": {func(s *authn.Subject) {
+			s.Labels = map[string][]string{"group": {"devs"}, "a": {"b"}}
+		}, false},
+		"a label fewer": {func(s *authn.Subject) { s.Labels = nil }, false},
+		"another value": {func(s *authn.Subject) {
+			s.Labels = map[string][]string{"group": {"ops"}}
+		}, false},
+		"a limit":                    {func(s *authn.Subject) { s.Limit = readOnly("alice/*") }, false},
+		"an end":                     {func(s *authn.Subject) { s.ValidUntil = end }, false},
+		"an end that has passed":     {func(s *authn.Subject) { s.ValidUntil = end.Add(-2 * time.Hour) }, false},
+		"another stamp":              {func(s *authn.Subject) { s.Stamp = "2" }, false},
+		"another kind":               {func(s *authn.Subject) { s.Kind = authn.KindServiceAccount }, false},
+		"another spelling of a name": {func(s *authn.Subject) { s.Name = "Alice" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := proved
+			test.change(&found)
+			f := newLocalFixture(t, func(cfg *auth.Config) {
+				cfg.Authenticator = &fixedSource{authenticated: proved, found: found}
+			})
+			for way, r := range map[string]*reply{
+				"GET":  f.get("service=registry.test&offline_token=true", "alice:wonderland"),
+				"POST": f.post(passwordForm("access_type", "offline")),
+			} {
+				record := f.lastRecord()
+				if got := r.wantStatus(200).body.RefreshToken != ""; got != test.want {
+					t.Errorf("%s: a refresh token is %v, want %v", way, got, test.want)
+				}
+				logged := strings.Contains(f.log.String(), "no refresh token")
+				if (record.RefreshTokenErr == nil) != test.want || logged == test.want {
+					t.Errorf("%s: audited as %v and logged as %s", way, record.RefreshTokenErr, f.log)
+				}
+			}
+		})
+	}
+}
+
+func TestASubjectWithoutAStampGetsNoRefreshToken(t *testing.T) {
+	alice := authn.Subject{Name: "alice"}
+	f := newLocalFixture(t, func(cfg *auth.Config) {
+		cfg.Authenticator = &fixedSource{authenticated: alice, found: alice}
+	})
+	r := f.get("service=registry.test&offline_token=true", "alice:x").wantStatus(200)
+	err := f.lastRecord().RefreshTokenErr
+	if r.body.RefreshToken != "" || !errors.Is(err, authn.ErrNoLookup) {
+		t.Errorf("a refresh token %q, audited as %v", r.body.RefreshToken, err)
+	}
+}
+
 // Every use confirms the subject. A failure makes the token useless and does not revoke it.
 func TestEachRefreshLooksTheSubjectUp(t *testing.T) {
 	alice := authn.Subject{Name: "alice", Stamp: "1", Labels: map[string][]string{"group": {"devs"}}}
@@ -95,7 +160,7 @@ func TestEachRefreshLooksTheSubjectUp(t *testing.T) {
 
 // A refresh that was under way when a revocation was acknowledged gets no younger access token.
 func TestARevocationOvertakesARefresh(t *testing.T) {
-	source := &people{subject: authn.Subject{Name: "alice"}}
+	source := &people{subject: authn.Subject{Name: "alice", Stamp: "1"}}
 	f := newRefreshFixture(t, source)
 	refreshToken := f.login()
 	source.lookup = func() { // the refresh has found its token good by now

@@ -26,15 +26,16 @@ const (
 type tokenRequest struct {
 	record       *AuditRecord // also holds the user name, the service and the client
 	password     authn.Secret
-	refreshToken authn.Secret // empty if there is none
-	account      string
+	other        any           // credentials that Config.Credentials read, without a password
+	refreshToken authn.Secret  // empty if there is none
 	scopes       []scope.Scope // at most maxScopes
 	offline      bool          // the client asks for a refresh token
 	oauth        bool          // a POST
 }
 
-// parseGet reads the query and HTTP Basic credentials (distribution's specification).
-func (req *tokenRequest) parseGet(r *http.Request) error {
+// parseGet reads the query and the credentials (distribution's specification). The account only
+// repeats the user name of HTTP Basic; other credentials name their subject themselves.
+func (req *tokenRequest) parseGet(r *http.Request, hook credentialsFunc) error {
 	req.record.Credentials = "none"
 	if len(r.URL.RawQuery) > maxRequestBytes {
 		return tooLarge(http.StatusRequestURITooLong, "query")
@@ -44,13 +45,14 @@ func (req *tokenRequest) parseGet(r *http.Request) error {
 		return err
 	}
 	req.readCommon(p)
-	req.account = p.single("account")
+	account := p.single("account")
 	req.offline = p.choice("offline_token", "true", "false")
-	if err := req.readBasic(r); err != nil {
+	if err := req.readCredentials(r, hook); err != nil {
 		return err
 	}
-	if req.account != "" && req.record.Username != "" && req.account != req.record.Username {
-		p.fail(reply.Invalid(messageAccount))
+	username := req.record.Username
+	if req.record.Credentials == "basic" && account != "" && username != "" && account != username {
+		p.fail(reply.Invalid("the account parameter does not match the user name"))
 	}
 	return p.err
 }
@@ -115,11 +117,14 @@ func (req *tokenRequest) readCommon(p *parameters) {
 		return
 	}
 	// Malformed scopes are ignored if there are others: crane sends lists with both. If no action
-	// is left, as with "repository:team/app: pull", the request is refused.
+	// is left, as with "repository:team/app: pull", the request is refused, but not for "*", which
+	// the clients of some forges send: it asks for nothing.
 	req.scopes, record.Malformed = scope.ParseList(values...)
 	hasAction := func(s scope.Scope) bool { return len(s.Actions) > 0 }
-	if len(record.Malformed) > 0 && !slices.ContainsFunc(req.scopes, hasAction) {
-		p.fail(invalidScope(record.Malformed[0].Error()))
+	notStar := func(m *scope.ParseError) bool { return m.Input != "*" }
+	i := slices.IndexFunc(record.Malformed, notStar)
+	if i >= 0 && !slices.ContainsFunc(req.scopes, hasAction) {
+		p.fail(invalidScope(record.Malformed[i].Error()))
 	}
 }
 

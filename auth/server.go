@@ -3,13 +3,12 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/berthpass/registry-auth/auth/internal/reply"
 	"github.com/berthpass/registry-auth/authn"
@@ -61,7 +60,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, record *AuditRec
 	var err error
 	switch r.Method {
 	case http.MethodGet:
-		err = req.parseGet(r)
+		err = req.parseGet(r, s.config.Credentials)
 	case http.MethodPost:
 		err = req.parsePost(w, r)
 	default:
@@ -82,35 +81,6 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, record *AuditRec
 		return nil, err
 	}
 	return s.issue(r.Context(), req, issuer, granted)
-}
-
-// issuer returns the issuer of the requested service, or of the default.
-func (s *Server) issuer(r *http.Request, record *AuditRecord) (Issuer, error) {
-	if record.Service == "" {
-		record.Service = s.config.DefaultService(r)
-	}
-	name := record.Service
-	const maxBytes = 255 // a longer name would enlarge the token
-	switch {
-	case name == "":
-		return nil, reply.Invalid("the parameter service is missing")
-	case len(name) > maxBytes, !utf8.ValidString(name),
-		strings.ContainsFunc(name, unicode.IsControl):
-		return nil, reply.Invalid("the parameter service is not a name")
-	}
-	issuer, err := s.config.Services.Issuer(r.Context(), name)
-	switch {
-	case errors.Is(err, ErrUnknownService) && s.config.InsecureAnyService != nil:
-		return s.config.InsecureAnyService, nil
-	case errors.Is(err, ErrUnknownService):
-		return nil, reply.Invalid(ErrUnknownService.Error())
-	case err == nil && isNil(issuer):
-		err = errors.New("there is no issuer")
-	}
-	if err != nil {
-		return nil, reply.Unavailable("the service cannot be looked up at the moment", err)
-	}
-	return issuer, nil
 }
 
 // authorize asks for a decision about each requested scope and returns the granted ones.
@@ -176,11 +146,9 @@ func (s *Server) issue(
 	ctx context.Context, req *tokenRequest, issuer Issuer, granted []scope.Scope,
 ) (*tokenBody, error) {
 	record := req.record
-	issued, err := issuer.Issue(ctx, token.Request{
-		Subject: record.Subject.Name, Audience: record.Service, Access: granted,
-	})
-	if err == nil && issued.Value == "" {
-		err = errors.New("the issuer returned an empty token")
+	issued, err := s.sign(ctx, record, issuer, granted)
+	if errors.Is(err, token.ErrCredentialsExpired) { // since they were checked
+		return nil, unauthorized(messageWrong, err)
 	}
 	if err != nil {
 		return nil, reply.Unavailable("a token cannot be signed at the moment", err)
@@ -208,4 +176,24 @@ func (s *Server) issue(
 		body.TokenType, body.Scope = "Bearer", &text
 	}
 	return body, nil
+}
+
+// sign returns the access token, with the extra claims.
+func (s *Server) sign(
+	ctx context.Context, record *AuditRecord, issuer Issuer, granted []scope.Scope,
+) (issued token.Token, err error) {
+	var extra map[string]any
+	if s.config.ExtraClaims != nil {
+		if extra, err = s.config.ExtraClaims(ctx, *record); err != nil {
+			return token.Token{}, fmt.Errorf("extra claims: %w", err)
+		}
+	}
+	issued, err = issuer.Issue(ctx, token.Request{
+		Subject: record.Subject.Name, Audience: record.Service, Access: granted,
+		Extra: extra, ValidUntil: record.Subject.ValidUntil,
+	})
+	if err == nil && issued.Value == "" {
+		err = errors.New("the issuer returned an empty token")
+	}
+	return issued, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
@@ -65,7 +66,7 @@ func TestAGroupThatWasLeftAllowsNothing(t *testing.T) {
 }
 
 // replaceable is a list of users that can be replaced, as by a reload.
-type replaceable struct{ atomic.Pointer[static.Users] }
+type replaceable struct{ atomic.Pointer[password.Users] }
 
 func (r *replaceable) Authenticate(ctx context.Context, request authn.Request) (authn.Subject, error) {
 	return r.Load().Authenticate(ctx, request)
@@ -86,7 +87,7 @@ func aDisabledUserGetsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	alice := static.User{Name: "alice", PasswordHash: authn.Secret(hash)}
-	list := func(users ...static.User) *static.Users {
+	list := func(users ...static.User) *password.Users {
 		made, err := static.New(static.Config{Users: users, Logger: discardLogger()})
 		if err != nil {
 			t.Fatal(err)
@@ -101,7 +102,7 @@ func aDisabledUserGetsNothing(t *testing.T) {
 	refreshToken := f.login()
 	for _, step := range []struct {
 		name   string
-		users  *static.Users
+		users  *password.Users
 		status int
 	}{
 		{"enabled", list(alice), 200},

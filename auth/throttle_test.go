@@ -162,7 +162,7 @@ func TestThrottledByACustomAuthenticator(t *testing.T) {
 
 // hashed makes a source of real hashes, as cheap as they are accepted, and the checker that counts
 // the comparisons.
-func hashed(t *testing.T, list ...static.User) (*static.Users, *password.Checker) {
+func hashed(t *testing.T, list ...static.User) (*password.Users, *password.Checker) {
 	t.Helper()
 	checker := &password.Checker{Concurrency: 8} // the others compare while one rests
 	for i := range list {

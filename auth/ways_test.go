@@ -49,7 +49,7 @@ func TestEveryWayInMeetsTheSamePolicy(t *testing.T) {
 
 // The subject has the name that the source returns. It may fold case or accept an e-mail address.
 func TestTheSubjectHasTheNameOfTheSource(t *testing.T) {
-	alice := authn.Subject{Name: "alice"}
+	alice := authn.Subject{Name: "alice", Stamp: "1"}
 	f := newFixture(t, func(cfg *auth.Config) { cfg.Authenticator = &fixedSource{authenticated: alice, found: alice} })
 	const scopes = "repository:alice/app:pull repository:admin/app:pull registry:catalog:*"
 	for _, typed := range []string{"ALICE", "alice@example.com", "admin"} {

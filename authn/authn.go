@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 var (
@@ -15,7 +16,8 @@ var (
 	// ErrRejected means that the credentials are for this authenticator and not acceptable: a
 	// wrong password, a disabled account. A Chain stops, and the client gets a 401.
 	ErrRejected = errors.New("credentials rejected")
-	// ErrNoLookup means that a source cannot look up or confirm a subject without its credentials.
+	// ErrNoLookup means that a source cannot look up or confirm a subject without its credentials,
+	// which are then not remembered.
 	ErrNoLookup = errors.New("lookup not supported")
 )
 
@@ -54,10 +56,38 @@ type Func func(ctx context.Context, r Request) (Subject, error)
 // Authenticate calls f.
 func (f Func) Authenticate(ctx context.Context, r Request) (Subject, error) { return f(ctx, r) }
 
-// A Directory looks up subjects by name. It is an optional ability of an [Authenticator].
+// Passwords returns an authenticator that checks names and passwords with check, whose results are
+// those of an [Authenticator]. Requests without a name or a password are [ErrNoMatch] and not
+// checked, so that anonymous access works. Passwords panics if check is nil.
 //
-// Lookup returns the current subject. It accepts the name as a user types it and as the Subject has
-// it; no name may mean two subjects. The error wraps [ErrNoMatch] for an unknown name,
+// A [Cache] remembers nothing of it. For that, embed the result in a type with a Lookup:
+//
+//	type users struct {
+//		authn.Authenticator // authn.Passwords(db.check)
+//		db *database
+//	}
+//
+//	func (u users) Lookup(ctx context.Context, name string) (authn.Subject, error)
+func Passwords(
+	check func(ctx context.Context, name string, password Secret) (Subject, error),
+) Authenticator {
+	if check == nil {
+		panic("authn.Passwords: the function is nil")
+	}
+	return Func(func(ctx context.Context, r Request) (Subject, error) {
+		if r.Username == "" || r.Password == "" {
+			return Subject{}, ErrNoMatch
+		}
+		return check(ctx, r.Username, r.Password)
+	})
+}
+
+// A Directory looks up subjects by name. It is an optional ability of an [Authenticator], for
+// sources where a name has one password. Other credentials need a [Confirmer].
+//
+// Lookup returns the subject as Authenticate would return it now for the right password, with the
+// same Stamp and Labels in the same order. It accepts the name as a user types it and as the
+// Subject has it; no name may mean two subjects. The error wraps [ErrNoMatch] for an unknown name,
 // [ErrRejected] for a subject that may not log in now, and [ErrNoLookup] if it cannot tell; any
 // other error is an outage. Implementations are safe for concurrent use, and fast: every request
 // with remembered credentials makes a lookup.
@@ -69,9 +99,9 @@ type Directory interface {
 // optional ability of an [Authenticator], for sources where a name can have several credentials.
 //
 // Confirm takes a subject that Authenticate returned, of which only Name, Kind, Stamp and Limit are
-// as they were; let Stamp identify the credentials. It returns the current subject with the current
-// Limit of the same credentials. The rules of [Directory] apply. After [ErrNoMatch] a [Chain] asks
-// its next member; for credentials that are gone, return [ErrRejected].
+// as they were. It finds the credentials by the Stamp and returns the subject as Authenticate would
+// return it for them now. The rules of [Directory] apply. After [ErrNoMatch] a [Chain] asks its
+// next member; for credentials that are gone, return [ErrRejected].
 type Confirmer interface {
 	Confirm(ctx context.Context, remembered Subject) (Subject, error)
 }
@@ -80,22 +110,30 @@ type Confirmer interface {
 // [Authenticator], for credentials that name their account themselves, such as an API key under any
 // user name: package throttle counts failures by account, and the shared user name would be one.
 //
-// Account returns a name for the account, or "" if it cannot tell; the user name then stands for
-// it. Whether the credentials are right does not matter. It is called for each login, and so is fast
-// and makes no check.
+// Account returns a name for the account, or "" if it cannot tell, as for credentials that are not
+// its own; the user name then stands for it. Whether the credentials are right does not matter, but
+// all guesses at one account must have its name, or they are not counted together. It is called for
+// each login with a user name, and so is fast and makes no check.
 type AccountFinder interface {
 	Account(ctx context.Context, r Request) string
 }
 
 // Confirm returns the current state of a subject that a cache or a refresh token remembered. It
 // asks a as a [Confirmer], or else as a [Directory]. After an error the remembered subject must
-// not be used. Only [Cache] may, for its TTL, after [ErrNoLookup] both at login and now.
+// not be used.
 //
-// Errors of a are returned. Confirm itself returns [ErrRejected] if the name, the kind or the
-// stamp has changed or the limit is gone (a different limit is no error), and [ErrNoLookup] if a is
-// neither, or is only a Directory and the remembered subject has a limit.
+// Whoever wants to remember a subject confirms it once right after its login, and does not remember
+// it unless the result is Equal: a look-up may return the rights of the account instead.
+//
+// Errors of a are returned. Confirm itself returns [ErrNoLookup] if the remembered subject has no
+// stamp, if a is neither, or if a is only a Directory and the remembered subject has a limit. It
+// returns [ErrRejected] if the name, the kind or the stamp has changed, the limit is gone (a
+// different limit is no error), or ValidUntil of the current subject has passed.
 func Confirm(ctx context.Context, a Authenticator, remembered Subject) (Subject, error) {
 	current, err := Subject{}, ErrNoLookup
+	if remembered.Stamp == "" {
+		return current, err // a subject without a stamp could come from any credentials
+	}
 	if c, ok := a.(Confirmer); ok {
 		current, err = c.Confirm(ctx, remembered)
 	} else if d, ok := a.(Directory); ok {
@@ -112,6 +150,9 @@ func Confirm(ctx context.Context, a Authenticator, remembered Subject) (Subject,
 	case current.Name != remembered.Name, current.Kind != remembered.Kind,
 		current.Stamp != remembered.Stamp, current.Limit == nil && remembered.Limit != nil:
 		return Subject{}, fmt.Errorf("%w: the credentials of %+q have changed", ErrRejected,
+			remembered.Name)
+	case !current.ValidUntil.IsZero() && !time.Now().Before(current.ValidUntil):
+		return Subject{}, fmt.Errorf("%w: the credentials of %+q have expired", ErrRejected,
 			remembered.Name)
 	}
 	return current, nil

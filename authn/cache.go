@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/berthpass/registry-auth/internal/call"
@@ -19,6 +21,9 @@ type CacheConfig struct {
 	TTL time.Duration
 	// MaxEntries bounds the cache, which evicts the least recently used. The default is 10 000.
 	MaxEntries int
+	// Logger warns about logins that cannot be remembered, once for each of the two reasons. The
+	// default is slog.Default().
+	Logger *slog.Logger
 }
 
 // Cache returns an authenticator that remembers the successful logins of a for a short time.
@@ -27,16 +32,16 @@ type CacheConfig struct {
 // Only success is remembered, under an HMAC-SHA-256 of user name and password with a random key. A
 // wrong password always costs a check. Concurrent requests with the same credentials share one.
 //
-// The cache calls [Confirm] before it returns a remembered subject. So labels are up to date, and
-// a user that was removed, disabled or given a new password is checked again at once. When the
-// source is down, so is the login. A subject that could not be confirmed right after its login,
-// since its source has no means to, is remembered unchanged for TTL.
+// A login is remembered only if [Confirm] right after it returns an Equal subject, and used only if
+// Confirm does so again. So a user that was removed, disabled, given a new password or other labels
+// is checked again at once, and no login is remembered beyond its ValidUntil. When the source is
+// down, so is the login. A source that cannot confirm is asked every time, and the log says so.
 //
 // a sees only the user name and the password, since a result that depends on more, such as the
 // address, must not be reused. A source that needs more belongs in front of the cache. Requests
-// without a user name pass through and are not remembered.
+// with Other, or without a user name, pass through and are not remembered.
 //
-// The result is a [Directory] and a [Confirmer] if a is. Cache panics if a is nil.
+// The result has the optional abilities of a. Cache panics if a is nil.
 func Cache(a Authenticator, config CacheConfig) Authenticator {
 	if a == nil {
 		panic("authn.Cache: the authenticator is nil")
@@ -44,6 +49,7 @@ func Cache(a Authenticator, config CacheConfig) Authenticator {
 	c := &cache{
 		source: a,
 		ttl:    cmp.Or(max(0, config.TTL), time.Minute),
+		logger: cmp.Or(config.Logger, slog.Default()),
 		mac:    secret.NewMAC(""),
 		logins: lru.New[credentials, *login](cmp.Or(max(0, config.MaxEntries), 10_000)),
 	}
@@ -53,68 +59,94 @@ func Cache(a Authenticator, config CacheConfig) Authenticator {
 type cache struct {
 	source Authenticator
 	ttl    time.Duration
+	logger *slog.Logger
 	mac    secret.MAC
 	logins *lru.Cache[credentials, *login]
 	checks call.Group[credentials, Subject]
+
+	unconfirmable, different sync.Once // warnings
 }
 
 // credentials is the hash of a user name and a password.
 type credentials [sha256.Size]byte
 
-// A login is a success that is remembered.
+// A login is a success that is remembered. Its subject has no Data.
 type login struct {
-	subject     Subject
-	began       time.Time
-	confirmable bool // Confirm could tell right after the login
+	subject Subject
+	began   time.Time
 }
 
 func (c *cache) authenticate(ctx context.Context, r Request) (Subject, error) {
-	if r.Username == "" {
+	if r.Username == "" || r.Other != nil {
 		return c.source.Authenticate(ctx, r)
 	}
+	r = Request{Username: r.Username, Password: r.Password}
 	key := credentials(c.mac.Sum(r.Username, string(r.Password)))
+	if subject, ok, err := c.remembered(ctx, key); ok {
+		return subject, err
+	}
+	own := false
+	subject, err := c.checks.Do(ctx, key, func() (subject Subject, abandoned bool, err error) {
+		own = true
+		subject, err = c.check(ctx, key, r)
+		return subject, err != nil && ctx.Err() != nil && !refused(err), err
+	})
+	if own || err != nil {
+		return subject, err
+	}
+	// Another request's check succeeded, but it began before this request: confirm it.
+	if subject, ok, err := c.remembered(ctx, key); ok {
+		return subject, err
+	}
+	return c.check(ctx, key, r)
+}
+
+// remembered returns the current subject of a remembered login, or the error of an outage. Not ok
+// means that the credentials have to be checked.
+func (c *cache) remembered(ctx context.Context, key credentials) (s Subject, ok bool, err error) {
 	for {
-		if remembered, ok := c.logins.Get(key); ok && time.Since(remembered.began) < c.ttl {
-			if subject, err := c.confirm(ctx, remembered); !refused(err) {
-				return subject, err
-			}
-			c.logins.Remove(key, func(current *login) bool { return current == remembered })
-			continue
+		l, ok := c.logins.Get(key)
+		if !ok || time.Since(l.began) >= c.ttl {
+			return Subject{}, false, nil
 		}
-		own := false
-		subject, err := c.checks.Do(ctx, key, func() (subject Subject, abandoned bool, err error) {
-			own = true
-			subject, err = c.check(ctx, key, Request{Username: r.Username, Password: r.Password})
-			return subject, err != nil && ctx.Err() != nil && !refused(err), err
-		})
-		if own || err != nil {
-			return subject, err
+		s, err = Confirm(ctx, c.source, l.subject)
+		if err == nil && s.Equal(l.subject) || err != nil && !refused(err) {
+			return s, true, err
 		}
-		// Another request's check succeeded, but it began before this request: confirm it.
+		c.logins.Remove(key, func(current *login) bool { return current == l })
 	}
 }
 
-// check asks the source, and remembers a success.
+// check asks the source, and remembers a success that can be confirmed.
 func (c *cache) check(ctx context.Context, key credentials, r Request) (Subject, error) {
 	began := time.Now()
 	subject, err := c.source.Authenticate(ctx, r)
-	if err != nil || subject.Anonymous() {
+	if err != nil {
 		return subject, err
 	}
-	_, failed := Confirm(ctx, c.source, subject)
-	if failed == nil || errors.Is(failed, ErrNoLookup) {
-		c.logins.Add(key, &login{subject, began, failed == nil})
+	confirmed, failed := Confirm(ctx, c.source, subject)
+	switch {
+	case failed == nil && confirmed.Equal(subject):
+		confirmed.Data = nil
+		c.logins.Add(key, &login{confirmed, began})
+	case errors.Is(failed, ErrNoLookup):
+		c.unconfirmable.Do(func() {
+			c.warn(ctx, subject, "the source cannot confirm logins",
+				"give each Subject a Stamp, and the source a method Lookup or Confirm")
+		})
+	case failed == nil, refused(failed):
+		c.different.Do(func() {
+			c.warn(ctx, subject, "a look-up after the login found another subject",
+				"return the same subject from Authenticate and Lookup, or implement "+
+					"authn.Confirmer; a change at that moment does no harm")
+		})
 	}
 	return subject, nil
 }
 
-// confirm returns the remembered subject as it is now.
-func (c *cache) confirm(ctx context.Context, remembered *login) (Subject, error) {
-	subject, err := Confirm(ctx, c.source, remembered.subject)
-	if errors.Is(err, ErrNoLookup) && !remembered.confirmable {
-		return remembered.subject, nil
-	}
-	return subject, err
+func (c *cache) warn(ctx context.Context, s Subject, reason, remedy string) {
+	c.logger.WarnContext(ctx, "logins are not remembered, so each costs a check",
+		slog.String("reason", reason), slog.String("remedy", remedy), slog.String("name", s.Name))
 }
 
 // refused reports whether err is about the credentials. ErrNoLookup is: for a removed user a

@@ -107,6 +107,29 @@ func TestASharedSuccessIsConfirmed(t *testing.T) {
 	})
 }
 
+// They must not wait for one another: a check takes long.
+func TestWhatCannotBeConfirmedIsCheckedForEachRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, finish := slowSource()
+		cached := authn.Cache(authn.Func(s.Authenticate), authn.CacheConfig{})
+		var outcomes []<-chan error
+		for range 20 {
+			outcomes = append(outcomes, start(t.Context(), cached, "alice"))
+		}
+		finish <- nil
+		synctest.Wait()
+		if checks := s.checks.Load(); checks != 20 {
+			t.Errorf("%d checks have begun after the first, want 20", checks)
+		}
+		close(finish)
+		for _, outcome := range outcomes {
+			if err := <-outcome; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestDifferentCredentialsDoNotShareACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, finish := slowSource()

@@ -163,10 +163,9 @@ func TestCacheKeepsCredentialsApart(t *testing.T) {
 		if r.Username+string(r.Password) != "abc" {
 			return authn.Subject{}, authn.ErrRejected
 		}
-		return authn.Subject{Name: r.Username, Stamp: "1"}, nil
+		return authn.Subject{Name: "one for all", Stamp: "1"}, nil
 	}}
-	// A lookup would show the difference, so use a source without one.
-	cached := authn.Cache(authn.Func(s.Authenticate), authn.CacheConfig{})
+	cached := authn.Cache(s, authn.CacheConfig{})
 	login(t, cached, s, "ab", "c", nil)
 	if checks := login(t, cached, s, "a", "bc", nil); checks != 1 {
 		t.Error(`"a" with "bc" counts as "ab" with "c"`)
@@ -177,7 +176,7 @@ func TestTheSourceSeesOnlyNameAndPassword(t *testing.T) {
 	var seen authn.Request
 	s := &source{check: func(_ context.Context, r authn.Request) (authn.Subject, error) {
 		seen = r
-		return authn.Subject{Name: "alice"}, nil
+		return authn.Subject{Name: "alice", Stamp: "1"}, nil
 	}}
 	cached := authn.Cache(s, authn.CacheConfig{})
 	full := authn.Request{
@@ -190,22 +189,25 @@ func TestTheSourceSeesOnlyNameAndPassword(t *testing.T) {
 	if want := (authn.Request{Username: "alice", Password: "right"}); seen != want {
 		t.Errorf("with a user name the source sees %+v", seen)
 	}
-	full.Username, full.Password = "", ""
-	for range 2 {
-		if _, err := cached.Authenticate(t.Context(), full); err != nil {
+	session, nothing := full, full
+	session.Other = "session"
+	nothing.Username, nothing.Password = "", ""
+	for i, r := range []authn.Request{session, session, nothing, nothing} {
+		if _, err := cached.Authenticate(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if seen != full || s.checks.Load() != 3 {
-		t.Errorf("without a user name the source sees %+v, after %d checks", seen, s.checks.Load())
+		if seen != r || s.checks.Load() != int64(i+2) {
+			t.Errorf("the source sees %+v instead of %+v, after %d checks", seen, r, s.checks.Load())
+		}
 	}
 }
 
 func TestCacheDoesNotRememberAnonymousSubjects(t *testing.T) {
-	s := &source{check: func(context.Context, authn.Request) (authn.Subject, error) {
-		return authn.Subject{}, nil
+	nameless := func(string) (authn.Subject, error) { return authn.Subject{Stamp: "1"}, nil }
+	s := &source{lookup: nameless, check: func(context.Context, authn.Request) (authn.Subject, error) {
+		return nameless("")
 	}}
-	cached := authn.Cache(authn.Func(s.Authenticate), authn.CacheConfig{})
+	cached := authn.Cache(s, authn.CacheConfig{})
 	for range 2 {
 		_, _ = cached.Authenticate(t.Context(), authn.Request{Username: "alice", Password: "right"})
 	}

@@ -18,7 +18,8 @@ import (
 // hashes of the same cost, and put a source of passwords last.
 //
 // The chain is a Directory and a [Confirmer] if any member is either. If no member finds a subject
-// and one cannot tell, the error wraps [ErrNoLookup]. Chain panics if a member is nil.
+// and one cannot tell, the error wraps [ErrNoLookup]. As an [AccountFinder] it returns the first
+// account that a member finds. Chain panics if a member is nil.
 func Chain(members ...Authenticator) Authenticator {
 	if i := slices.Index(members, nil); i >= 0 {
 		panic(fmt.Sprintf("authn.Chain: member %d is nil", i))

@@ -63,7 +63,7 @@ func TestChainOrder(t *testing.T) {
 }
 
 // people returns two password lists that share a Checker.
-func people(t *testing.T) (people, robots *static.Users, checker *password.Checker) {
+func people(t *testing.T) (people, robots *password.Users, checker *password.Checker) {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("wonderland"), 5)
 	if err != nil {

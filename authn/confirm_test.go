@@ -3,12 +3,8 @@ package authn_test
 import (
 	"context"
 	"errors"
-	"maps"
-	"math/rand/v2"
-	"slices"
-	"strconv"
+	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
@@ -38,6 +34,8 @@ func TestConfirm(t *testing.T) {
 	limited := authn.Subject{Name: "alice", Stamp: "1", Limit: pullOnly()}
 	narrower := authn.Subject{Name: "alice", Stamp: "1", Limit: &authn.Limit{}}
 	anonymous, unstamped := authn.Subject{}, authn.Subject{Name: "alice"}
+	over := authn.Subject{Name: "alice", Stamp: "1", ValidUntil: time.Now()}
+	ending := authn.Subject{Name: "alice", Stamp: "1", ValidUntil: time.Now().Add(time.Hour)}
 	broken := errors.New("the database is down")
 	opaque := authn.Func(nil)
 	directory := func(subject authn.Subject, err error) authn.Authenticator {
@@ -64,6 +62,12 @@ func TestConfirm(t *testing.T) {
 		"a directory, down":                    {directory(anonymous, broken), alice, broken},
 		"a directory, a limit":                 {knows, limited, authn.ErrNoLookup},
 		"a directory, a limit and disabled":    {disabled, limited, authn.ErrRejected},
+		"a directory, no stamp":                {directory(unstamped, nil), unstamped, authn.ErrNoLookup},
+		"a directory, expired":                 {directory(over, nil), alice, authn.ErrRejected},
+		"a directory, with an end":             {directory(ending, nil), alice, nil},
+		"a directory, prolonged":               {directory(ending, nil), over, nil},
+		"a confirmer, no stamp":                {confirm(unstamped, nil), unstamped, authn.ErrNoLookup},
+		"a confirmer, expired":                 {confirm(over, nil), over, authn.ErrRejected},
 		"a confirmer, the same":                {confirm(alice, nil), alice, nil},
 		"a confirmer, the same limit":          {knowsLimit, limited, nil},
 		"a confirmer, a limit that narrowed":   {confirm(narrower, nil), limited, nil},
@@ -100,7 +104,7 @@ func TestConfirmReportsASubjectWithoutANameAsAnOutage(t *testing.T) {
 		"a cache of a confirmer": authn.Cache(confirmer{}, authn.CacheConfig{}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, remembered := range []authn.Subject{{Name: "alice"}, {}} {
+			for _, remembered := range []authn.Subject{{Name: "alice", Stamp: "1"}, {Stamp: "1"}} {
 				got, err := authn.Confirm(t.Context(), a, remembered)
 				if err == nil || errors.Is(err, authn.ErrRejected) ||
 					errors.Is(err, authn.ErrNoMatch) || errors.Is(err, authn.ErrNoLookup) {
@@ -127,6 +131,58 @@ func TestDecoratePanicsOnNil(t *testing.T) {
 	}
 }
 
+// An accountFinder finds the account by the credentials.
+type accountFinder struct {
+	authn.Func
+
+	account func(r authn.Request) string
+}
+
+func (f accountFinder) Account(_ context.Context, r authn.Request) string { return f.account(r) }
+
+func TestDecoratorsPassOnTheFirstAccount(t *testing.T) {
+	opaque := authn.Func((&source{}).Authenticate)
+	fixed := func(account string) authn.Authenticator {
+		return accountFinder{opaque, func(authn.Request) string { return account }}
+	}
+	finder := accountFinder{opaque, func(r authn.Request) string {
+		if account, ok := strings.CutPrefix(string(r.Password), "key of "); ok {
+			return account
+		}
+		return ""
+	}}
+	cache := func(a authn.Authenticator) authn.Authenticator {
+		return authn.Cache(a, authn.CacheConfig{})
+	}
+	for name, test := range map[string]struct {
+		decorated authn.Authenticator
+		password  authn.Secret
+		want      string
+	}{
+		"a cache":                      {cache(finder), "key of alice", "alice"},
+		"a cache that cannot tell":     {cache(finder), "wonderland", ""},
+		"a cache of a func":            {cache(opaque), "key of alice", ""},
+		"a cache of a directory":       {cache(&source{}), "key of alice", ""},
+		"a decorator":                  {authn.Decorate(finder, opaque), "key of alice", "alice"},
+		"a chain of none":              {authn.Chain(), "key of alice", ""},
+		"a chain, the last can tell":   {authn.Chain(&source{}, opaque, finder), "key of alice", "alice"},
+		"a chain of two caches":        {authn.Chain(cache(finder), cache(&source{})), "key of alice", "alice"},
+		"a chain, the second can tell": {authn.Chain(fixed(""), finder, fixed("")), "key of alice", "alice"},
+		"a chain, the first decides":   {authn.Chain(finder, fixed("bob")), "key of alice", "alice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			decorated, ok := test.decorated.(authn.AccountFinder)
+			if !ok {
+				t.Fatal("it is no AccountFinder")
+			}
+			r := authn.Request{Username: "token", Password: test.password}
+			if got := decorated.Account(t.Context(), r); got != test.want {
+				t.Errorf("the account is %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 // A server relies on the abilities to reject a configuration that could never give refresh tokens.
 func TestDecoratorsHaveTheAbilitiesOfTheirSources(t *testing.T) {
 	opaque := authn.Func((&source{}).Authenticate)
@@ -142,6 +198,7 @@ func TestDecoratorsHaveTheAbilitiesOfTheirSources(t *testing.T) {
 		"a cache of a func":           {authn.Cache(opaque, config), false},
 		"a cache of a directory":      {authn.Cache(&source{}, config), true},
 		"a cache of a confirmer":      {authn.Cache(confirmer{}, config), true},
+		"a cache of an AccountFinder": {authn.Cache(accountFinder{Func: opaque}, config), false},
 		"a cache of a chain":          {authn.Cache(authn.Chain(opaque), config), false},
 		"a chain of a cached func":    {authn.Chain(authn.Cache(opaque, config)), false},
 		"a chain of a cached source":  {authn.Chain(authn.Cache(&source{}, config)), true},
@@ -157,118 +214,5 @@ func TestDecoratorsHaveTheAbilitiesOfTheirSources(t *testing.T) {
 				t.Errorf("is a Confirmer: %v, want %v", ok, test.want)
 			}
 		})
-	}
-}
-
-// tokens is a source in which every password is a token of the user, some with a limit.
-type tokens map[authn.Secret]authn.Subject
-
-func (s tokens) Authenticate(_ context.Context, r authn.Request) (authn.Subject, error) {
-	subject, ok := s[r.Password]
-	if !ok || subject.Name != r.Username {
-		return authn.Subject{}, authn.ErrNoMatch
-	}
-	return subject, nil
-}
-
-// A tokenDirectory looks up a user with all rights of the account, as most sources would.
-type tokenDirectory struct{ tokens }
-
-func (s tokenDirectory) Lookup(_ context.Context, name string) (authn.Subject, error) {
-	for _, subject := range s.tokens {
-		if subject.Name == name {
-			return authn.Subject{Name: name}, nil
-		}
-	}
-	return authn.Subject{}, authn.ErrNoMatch
-}
-
-// A tokenConfirmer confirms each token on its own.
-type tokenConfirmer struct{ tokens }
-
-func (s tokenConfirmer) Confirm(
-	_ context.Context, remembered authn.Subject,
-) (authn.Subject, error) {
-	for _, subject := range s.tokens {
-		if subject.Name == remembered.Name && subject.Stamp == remembered.Stamp &&
-			subject.Limit.Equal(remembered.Limit) {
-			return subject, nil
-		}
-	}
-	return authn.Subject{}, authn.ErrNoMatch
-}
-
-// For random tokens with random limits under two names, and any order of logins, cache hits and
-// expiry, a login through cache and chain allows exactly what its own token allows.
-func TestALimitIsNeverWidened(t *testing.T) {
-	asked := []scope.Scope{
-		{Type: "repository", Name: "a", Actions: []string{"pull", "push"}},
-		{Type: "repository", Name: "b", Actions: []string{"pull", "push"}},
-	}
-	for name, wrap := range map[string]func(tokens) authn.Authenticator{
-		"without lookup":   func(s tokens) authn.Authenticator { return s },
-		"with a directory": func(s tokens) authn.Authenticator { return tokenDirectory{s} },
-		"with a confirmer": func(s tokens) authn.Authenticator { return tokenConfirmer{s} },
-		"in front of a directory": func(s tokens) authn.Authenticator {
-			return authn.Chain(s, tokenDirectory{s})
-		},
-		"a confirmer and a directory": func(s tokens) authn.Authenticator {
-			return authn.Chain(tokenConfirmer{s}, tokenDirectory{s})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				for seed := range uint64(50) {
-					random := rand.New(rand.NewPCG(seed, 0))
-					source := tokens{}
-					for i := range 10 {
-						secret := authn.Secret(strconv.Itoa(i))
-						subject := authn.Subject{Name: "user" + strconv.Itoa(random.IntN(2))}
-						subject.Limit = randomLimit(random, asked)
-						if subject.Limit == nil || random.IntN(2) == 0 {
-							subject.Stamp = strconv.Itoa(i)
-						}
-						source[secret] = subject
-					}
-					cached := authn.Cache(wrap(source), authn.CacheConfig{MaxEntries: 5})
-					secrets := slices.Sorted(maps.Keys(source))
-					for range 200 {
-						loginWithin(t, cached, source, secrets[random.IntN(len(secrets))], asked)
-						time.Sleep(time.Duration(random.IntN(30)) * time.Second)
-					}
-				}
-			})
-		})
-	}
-}
-
-func randomLimit(random *rand.Rand, from []scope.Scope) *authn.Limit {
-	if random.IntN(3) == 0 {
-		return nil
-	}
-	limit := &authn.Limit{}
-	for _, s := range from {
-		s.Actions = s.Actions[:random.IntN(3)]
-		limit.Scopes = append(limit.Scopes, s)
-	}
-	return limit
-}
-
-// loginWithin logs in with a token and fails the test if that allows more than the token.
-func loginWithin(
-	t *testing.T, a authn.Authenticator, source tokens, secret authn.Secret, asked []scope.Scope,
-) {
-	t.Helper()
-	token := source[secret]
-	r := authn.Request{Username: token.Name, Password: secret}
-	subject, err := a.Authenticate(t.Context(), r)
-	if err != nil || subject.Name != token.Name {
-		t.Fatalf("token %s: %+v, %v", string(secret), subject, err)
-	}
-	for _, s := range asked {
-		allowed, want := subject.Limit.Allow(s), token.Limit.Allow(s)
-		if !allowed.Equal(want) {
-			t.Fatalf("token %s allows %v, want %v", string(secret), allowed, want)
-		}
 	}
 }

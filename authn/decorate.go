@@ -5,9 +5,10 @@ import (
 	"errors"
 )
 
-// Decorate returns an authenticator that authenticates with authenticate, and is a [Directory] and
-// a [Confirmer] if source is either. It is for decorators, which change how credentials are checked
-// and not who the subjects are. It is authenticate that calls source. Decorate panics on nil.
+// Decorate returns an authenticator that authenticates with authenticate. It is a [Directory] and a
+// [Confirmer] if source is either, and an [AccountFinder] that asks source if that is one. It is
+// for decorators, which change how credentials are checked and not who the subjects are. It is
+// authenticate that calls source. Decorate panics on nil.
 func Decorate(source Authenticator, authenticate Func) Authenticator {
 	if source == nil || authenticate == nil {
 		panic("authn.Decorate: an argument is nil")
@@ -16,14 +17,15 @@ func Decorate(source Authenticator, authenticate Func) Authenticator {
 }
 
 func combine(authenticate Func, sources ...Authenticator) Authenticator {
+	c := combined{authenticate, sources}
 	for _, source := range sources {
 		_, isDirectory := source.(Directory)
 		_, isConfirmer := source.(Confirmer)
 		if isDirectory || isConfirmer {
-			return combined{authenticate, sources}
+			return confirming{c}
 		}
 	}
-	return authenticate
+	return c
 }
 
 type combined struct {
@@ -32,18 +34,33 @@ type combined struct {
 	sources []Authenticator
 }
 
-func (c combined) Lookup(ctx context.Context, name string) (Subject, error) {
+// Account returns the first answer.
+func (c combined) Account(ctx context.Context, r Request) string {
+	for _, source := range c.sources {
+		if finder, ok := source.(AccountFinder); ok {
+			if account := finder.Account(ctx, r); account != "" {
+				return account
+			}
+		}
+	}
+	return ""
+}
+
+// confirming sources are a Directory and a Confirmer together.
+type confirming struct{ combined }
+
+func (c confirming) Lookup(ctx context.Context, name string) (Subject, error) {
 	return c.first(func(source Authenticator) (Subject, error) { return lookup(ctx, source, name) })
 }
 
-func (c combined) Confirm(ctx context.Context, remembered Subject) (Subject, error) {
+func (c confirming) Confirm(ctx context.Context, remembered Subject) (Subject, error) {
 	return c.first(func(source Authenticator) (Subject, error) {
 		return Confirm(ctx, source, remembered)
 	})
 }
 
 // first returns the first result that is neither ErrNoMatch nor ErrNoLookup.
-func (c combined) first(ask func(Authenticator) (Subject, error)) (Subject, error) {
+func (c confirming) first(ask func(Authenticator) (Subject, error)) (Subject, error) {
 	notFound := ErrNoMatch
 	for _, source := range c.sources {
 		subject, err := ask(source)

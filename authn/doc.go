@@ -10,8 +10,10 @@
 //
 // Keep this order: package throttle sees every attempt, and one [Cache] serves the whole [Chain].
 //
-// Your own source is a [Func] or a type with one method. It must take as long for unknown users as
-// for known ones, or its timing reveals who exists; package password helps.
+// Your own source is a function for [Passwords], a [Func] for other credentials, such as a session
+// in Request.Other, or a type with one method. It must take as long for unknown users as for known
+// ones, or its timing reveals who exists; package password helps. What it knows in types of its own
+// travels to your authorizer in Subject.Data.
 //
 // # Results
 //
@@ -23,17 +25,24 @@
 //   - [ErrRejected]: known user, wrong credentials. The client gets a 401.
 //   - any other error: an outage. The client gets a 503 and keeps its password.
 //
+// A source that returns ErrRejected for a request without credentials turns anonymous access off,
+// even if the server has AnonymousAllowed. Passwords does not ask its function then.
+//
 // # Directory and Confirmer
 //
-// Caches and refresh tokens remember a subject and must notice when it is removed or gets a new
-// password. They call [Confirm], which needs one of two optional abilities of the source:
+// Caches and refresh tokens save checks, and must notice when a user is removed or gets a new
+// password. So they remember only what the source can confirm, at the login and at each later use,
+// and nothing beyond Subject.ValidUntil. Every Subject needs a Stamp for that, which identifies its
+// credentials, and the source one of two optional abilities:
 //
 //   - A [Directory] looks a subject up by name. That is enough if a name has one password.
-//   - A [Confirmer] gets the whole remembered subject.
+//   - A [Confirmer] gets the remembered subject, and finds the credentials by the Stamp.
 //
-// A name with several credentials needs a Confirmer, since a lookup returns the rights of the
-// account: a personal token that can only pull could then push. Without a Confirmer, give such
-// credentials a Limit or their own Stamp; then they are never confirmed by name.
+// The danger of a look-up by name: it returns the rights of the account, and a personal token that
+// can only pull could then push. So give every token a Stamp of its own, its rights as Limit, and
+// the source a Confirmer. Without a Confirmer, tokens are never confirmed by name.
 //
-// With neither ability, the cache notices no change for its TTL, and there are no refresh tokens.
+// What cannot be confirmed is checked each time and gets no refresh token. That is safe, and slow:
+// Cache logs a warning. Two faults it cannot see: credentials that share a Stamp while they have
+// the same rights, and a source that decides by address or client, which Cache does not pass on.
 package authn

@@ -31,7 +31,8 @@ func (p personalTokens) Authenticate(_ context.Context, r authn.Request) (authn.
 	return token.subject(id), nil
 }
 
-// Confirm finds the token by its ID, so a token is never confirmed with the rights of another.
+// Confirm finds the token by its ID, which is its Stamp, and returns what Authenticate would. A
+// look-up by name would return the rights of the owner.
 func (p personalTokens) Confirm(
 	_ context.Context, remembered authn.Subject,
 ) (authn.Subject, error) {

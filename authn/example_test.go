@@ -34,7 +34,8 @@ func Example() {
 		}
 		return authn.Subject{Name: r.Username, Kind: authn.KindServiceAccount}, nil
 	})
-	users := authn.Cache(authn.Chain(jobs, people), authn.CacheConfig{})
+	// Tokens are checked each time, which is fast. Passwords are remembered.
+	users := authn.Chain(jobs, authn.Cache(people, authn.CacheConfig{}))
 
 	for _, r := range []authn.Request{
 		{Username: "alice", Password: "wonderland"},

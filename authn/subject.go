@@ -2,6 +2,7 @@ package authn
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -45,7 +46,8 @@ func (k *Kind) UnmarshalText(text []byte) error {
 }
 
 // A Subject is an authenticated user or service account, or the anonymous one, which has no name.
-// Code that receives a Subject must not change its Labels or Limit; the source may share them.
+// Neither the code that receives a Subject nor its source may change its Labels or Limit, which may
+// be shared.
 type Subject struct {
 	// Name is the canonical name from the source of users, not the one that the client typed.
 	// Policies compare it exactly, and it is the "sub" claim of the token.
@@ -54,12 +56,14 @@ type Subject struct {
 	Kind Kind `json:"kind"`
 	// Labels are other facts that the source knows, such as {"group": {"devs", "ops"}}.
 	Labels map[string][]string `json:"labels,omitempty"`
-	// Stamp changes when earlier logins must no longer count: with a new password, or a new
-	// account under an old name. Caches and refresh tokens store and compare it; if it is empty,
-	// they do not notice a new password. It contains no secret. JSON omits it: store it separately.
+	// Stamp identifies the credentials. It changes when earlier logins must no longer count: with a
+	// new password, or a new account under an old name. No two credentials of a name may share one,
+	// or a token gets the rights of the password. Caches and refresh tokens store and compare it;
+	// if it is empty, nothing is remembered. It contains no secret. JSON omits it: store it
+	// separately.
 	Stamp string `json:"-"`
-	// ValidUntil is when the credentials end, such as the exp of a JWT. Nothing is remembered beyond
-	// it. The zero time is no end.
+	// ValidUntil is when the credentials end, such as the exp of a JWT. Nothing is remembered
+	// beyond it. The zero time is no end.
 	ValidUntil time.Time `json:"-"`
 	// Data is what the source knows in types of its own, for an authorizer of your own. It is never
 	// stored: each Authenticate, Lookup and Confirm returns it anew.
@@ -71,6 +75,14 @@ type Subject struct {
 
 // Anonymous reports whether s is the anonymous subject.
 func (s Subject) Anonymous() bool { return s.Name == "" }
+
+// Equal reports whether all fields but Data are equal: labels with their values in the same order,
+// times as instants.
+func (s Subject) Equal(t Subject) bool {
+	return s.Name == t.Name && s.Kind == t.Kind && s.Stamp == t.Stamp &&
+		maps.EqualFunc(s.Labels, t.Labels, slices.Equal) &&
+		s.Limit.Equal(t.Limit) && s.ValidUntil.Equal(t.ValidUntil)
+}
 
 // A Limit is the most that some credentials allow. The zero Limit allows nothing.
 type Limit struct {

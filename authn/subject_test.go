@@ -2,7 +2,9 @@ package authn_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/scope"
@@ -79,6 +81,43 @@ func TestLimitAllow(t *testing.T) {
 				t.Errorf("allows %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+func TestSubjectEqual(t *testing.T) {
+	now := time.Now()
+	subject := func() authn.Subject {
+		return authn.Subject{
+			Name: "alice", Labels: map[string][]string{"group": {"devs", "ops"}}, Stamp: "1",
+			Limit: &authn.Limit{}, ValidUntil: now, Data: 1,
+		}
+	}
+	for name, test := range map[string]struct {
+		change func(s *authn.Subject)
+		want   bool
+	}{
+		"nothing":              {func(*authn.Subject) {}, true},
+		"the data":             {func(s *authn.Subject) { s.Data = []int{2} }, true},
+		"the time zone":        {func(s *authn.Subject) { s.ValidUntil = now.UTC().Round(0) }, true},
+		"the name":             {func(s *authn.Subject) { s.Name = "Alice" }, false},
+		"the kind":             {func(s *authn.Subject) { s.Kind = authn.KindServiceAccount }, false},
+		"a label":              {func(s *authn.Subject) { s.Labels["group"][1] = "admins" }, false},
+		"one label more":       {func(s *authn.Subject) { s.Labels["team"] = nil }, false},
+		"one label less":       {func(s *authn.Subject) { s.Labels = nil }, false},
+		"the order of a label": {func(s *authn.Subject) { slices.Reverse(s.Labels["group"]) }, false},
+		"the stamp":            {func(s *authn.Subject) { s.Stamp = "2" }, false},
+		"the limit":            {func(s *authn.Subject) { s.Limit = nil }, false},
+		"the end":              {func(s *authn.Subject) { s.ValidUntil = now.Add(1) }, false},
+	} {
+		changed := subject()
+		test.change(&changed)
+		if got, back := subject().Equal(changed), changed.Equal(subject()); got != test.want || back != got {
+			t.Errorf("with a change of %s: equal is %v, and %v the other way", name, got, back)
+		}
+	}
+	none, empty := authn.Subject{}, authn.Subject{Labels: map[string][]string{}}
+	if !none.Equal(empty) {
+		t.Error("no labels are not equal to none")
 	}
 }
 

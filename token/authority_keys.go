@@ -55,10 +55,11 @@ type AuthorityKeys struct {
 	config    AuthorityKeysConfig
 	set       *KeySet
 
-	renewing sync.Mutex // held during a renewal, however slow; guards what follows
-	current  *Key       // signs, unless another key was promoted by hand
-	next     *Key       // published, or nil
-	nextAt   time.Time  // when next signs
+	renewing sync.Mutex    // held during a renewal, however slow; guards what follows
+	current  *Key          // signs, unless another key was promoted by hand
+	next     *Key          // published, or nil
+	nextAt   time.Time     // when next signs
+	longest  time.Duration // lifetime of a token
 	removeAt map[string]time.Time
 	failedAt time.Time
 
@@ -67,8 +68,12 @@ type AuthorityKeys struct {
 }
 
 // NewKeys returns new keys below the authority, the first already made. No key outlives the
-// authority. The error says which field is out of range, or why no key can be made.
+// authority. The error says which field is out of range, or why no key can be made. An issuer whose
+// Keys are the Authority itself makes its own, with the zero config.
 func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) {
+	if a == nil || a.key == nil {
+		return nil, fmt.Errorf("new authority keys: %w: the authority is nil or empty", ErrKey)
+	}
 	config.Lifetime = cmp.Or(config.Lifetime, defaultKeyLifetime)
 	config.PublishFirst = cmp.Or(config.PublishFirst, min(defaultPublishFirst, config.Lifetime/6))
 	if config.Now == nil {
@@ -79,7 +84,10 @@ func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) 
 			"or less than six times PublishFirst", config.Lifetime, minKeyLifetime)
 	}
 	config.PublishFirst = max(config.PublishFirst, 0)
-	k := &AuthorityKeys{authority: a, config: config, removeAt: make(map[string]time.Time)}
+	k := &AuthorityKeys{
+		authority: a, config: config, longest: maxLifetime,
+		removeAt: make(map[string]time.Time),
+	}
 	first, err := k.generate(config.Now())
 	if err != nil {
 		return nil, err
@@ -88,7 +96,7 @@ func (a *Authority) NewKeys(config AuthorityKeysConfig) (*AuthorityKeys, error) 
 	return k, nil
 }
 
-// KeySet returns the set, for [NewIssuer].
+// KeySet returns the set of the keys: its JWKS, and [KeySet.Retire] for a key that leaked.
 func (k *AuthorityKeys) KeySet() *KeySet { return k.set }
 
 // Renew makes a new key that signs at once. If the old one leaked, remove it by [KeySet.Retire];
@@ -106,6 +114,13 @@ func (k *AuthorityKeys) Err() error {
 	k.errMu.Lock()
 	defer k.errMu.Unlock()
 	return k.err
+}
+
+// keepFor says how long tokens of an issuer live, since replaced keys must verify them until then.
+func (k *AuthorityKeys) keepFor(lifetime time.Duration) {
+	k.renewing.Lock()
+	defer k.renewing.Unlock()
+	k.longest = max(k.longest, lifetime)
 }
 
 // renewIfDue does what is due, unless another request is doing it.
@@ -180,7 +195,7 @@ func (k *AuthorityKeys) promote(now time.Time) {
 	_ = k.set.Promote(k.next.id)
 	for _, old := range []*Key{before, k.current} {
 		// Its last token was signed before now, and expires before its certificate.
-		k.removeAt[old.id] = now.Add(maxLifetime + defaultLeeway + k.config.PublishFirst)
+		k.removeAt[old.id] = now.Add(k.longest + defaultLeeway + k.config.PublishFirst)
 		if old.authority != nil && old.chain[0].NotAfter.Before(k.removeAt[old.id]) {
 			k.removeAt[old.id] = old.chain[0].NotAfter
 		}

@@ -20,6 +20,9 @@ type Claims struct {
 	IssuedAt  time.Time     // "iat", or the zero time
 	ID        string        // "jti"
 	Access    []scope.Scope // "access": what the token allows
+	// Extra are all other claims, as encoding/json decodes them, with each number as a
+	// [json.Number]. Without any it is nil.
+	Extra map[string]any
 }
 
 // Allows reports whether the token allows all of the scope's actions on its resource. Type and
@@ -68,9 +71,14 @@ func parseClaims(payload []byte, audience string) (Claims, error) {
 	case !slices.Contains(c.Audience, audience):
 		return Claims{}, errAudience
 	}
+	extra, err := extraOf(payload)
+	if err != nil {
+		return Claims{}, malformed("the claims have another form")
+	}
 	return Claims{
 		Issuer: c.Issuer, Subject: c.Subject, Audience: audience, ID: c.ID, Access: c.Access,
 		ExpiresAt: c.ExpiresAt.Time().UTC(),
 		NotBefore: c.NotBefore.Time().UTC(), IssuedAt: c.IssuedAt.Time().UTC(), // zero for nil
+		Extra: extra,
 	}, nil
 }

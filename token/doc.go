@@ -1,6 +1,6 @@
 // Package token issues and verifies the access tokens that registries accept.
 //
-// An [Issuer] signs tokens with a [KeySet]. Most programs need no more than this:
+// An [Issuer] signs tokens with its [Keys]. Most programs need no more than this:
 //
 //	issuer, err := token.NewIssuer(token.IssuerConfig{
 //		Name: "auth.example.com", Keys: token.KeyFiles("auth.key", "auth.crt"),
@@ -57,19 +57,18 @@
 // # Key rotation
 //
 // The simplest rotation is one that registries do not notice. The certificate of an [Authority]
-// stays in their rootcertbundle for years, and [AuthorityKeys] are short-lived keys below it:
+// stays in their rootcertbundle for years, and its short-lived keys sign ([AuthorityKeys]):
 //
 //	key, err := token.LoadKey("authority.key", "authority.crt") // see token.GenerateAuthority
 //	authority, err := token.NewAuthority(key)
-//	keys, err := authority.NewKeys(token.AuthorityKeysConfig{})
-//	config := token.IssuerConfig{Name: "auth.example.com", Keys: keys.KeySet()}
+//	config := token.IssuerConfig{Name: "auth.example.com", Keys: authority}
 //
 // Distribution 2.8 and 3.x support that, if the authority itself is in the bundle, and so does a
 // [Verifier] with Roots. Zot does not. A verifier that fetches the JWKS works with one replica
 // only, and a key that leaked is accepted until its certificate ends.
 //
 // A key with a certificate of its own is rotated by hand, since registries read keys only at
-// start. The set is in memory: do steps 1, 3 and 5 in each replica of the token server. One that
+// start. The [KeySet] is in memory: do steps 1, 3 and 5 in each replica of the token server. One that
 // restarts in between needs both keys, from files, in [NewKeySet].
 //
 //  1. [KeySet.Add] the next key. It verifies, and is in the bundle and in the JWKS.

@@ -9,6 +9,9 @@ var (
 	// ErrInvalid means that a [Verifier] does not accept a token; the text says why. Answer it
 	// with status 401 and a new challenge.
 	ErrInvalid = errors.New("invalid token")
+	// ErrCredentialsExpired means that [Request].ValidUntil has passed, so that there is no token.
+	// Answer it with status 401.
+	ErrCredentialsExpired = errors.New("the credentials have expired")
 	// ErrKey means that a key or a certificate cannot be used, or is not in the set; the text says
 	// why.
 	ErrKey = errors.New("unusable key")

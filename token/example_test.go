@@ -11,11 +11,11 @@ import (
 
 // A token is issued, and a registry's side checks it.
 func Example() {
-	keys, err := token.GenerateKeySet(token.ES256) // or token.KeyFiles
+	key, err := token.GenerateKey(token.ES256) // or token.KeyFiles
 	if err != nil {
 		log.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: key})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func Example() {
 	fmt.Println("issued", issued.Value)
 
 	// The registry has the certificates, as distribution has them in rootcertbundle.
-	trusted, err := token.ParseBundle(keys.BundlePEM())
+	trusted, err := token.ParseBundle(key.CertificatePEM())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,24 +13,16 @@ import (
 // generatedRSABits suffice for the ten years of the certificate (NIST SP 800-57, part 1, table 4).
 const generatedRSABits = 3072
 
-// GenerateKey makes a key with a self-signed certificate that is valid for ten years. An empty
-// algorithm is [ES256]. Elliptic curve keys with a coordinate that starts with a zero byte are
-// discarded, because distribution up to 3.1 computes another kid for them.
+// GenerateKey makes a key with a self-signed certificate that is valid for ten years. It is in
+// memory only; see [KeyFiles] for one that lasts. An empty algorithm is [ES256]. Elliptic curve
+// keys with a coordinate that starts with a zero byte are discarded, because distribution up to 3.1
+// computes another kid for them.
 func GenerateKey(algorithm Algorithm) (*Key, error) {
 	key, err := generateBare(algorithm)
 	if err != nil {
 		return nil, err
 	}
 	return key.SelfSigned("", defaultValidity)
-}
-
-// GenerateKeySet returns a set with one key that [GenerateKey] makes, for tests. It is not stored.
-func GenerateKeySet(algorithm Algorithm) (*KeySet, error) {
-	key, err := GenerateKey(algorithm)
-	if err != nil {
-		return nil, err
-	}
-	return NewKeySet(key)
 }
 
 // generateBare makes a key without a certificate.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -20,6 +19,8 @@ const (
 	defaultLifetime = 5 * time.Minute
 	minLifetime     = time.Minute // of the specification, and what clients assume
 	maxLifetime     = time.Hour   // a stolen token cannot be revoked
+	// maxInsecureLifetime keeps "expires_in" within the 32 bits that clients may have for it.
+	maxInsecureLifetime = 365 * 24 * time.Hour
 	// backdated is how far in the past iat and nbf are. Zot refuses either in its future, without
 	// leeway, so this is how far the clock of a registry may be behind.
 	backdated = 5 * time.Second
@@ -29,14 +30,15 @@ const (
 type IssuerConfig struct {
 	// Name is the "iss" of the tokens: the issuer in the configuration of the registry. Required.
 	Name string
-	// Keys sign the tokens. Required.
+	// Keys sign the tokens: a *[Key], [KeyFiles], an *[Authority], *[AuthorityKeys] or a *[KeySet].
+	// Required.
 	Keys Keys
 	// Lifetime is how long a token is valid: a minute to an hour. Zero is five minutes; a push
 	// that takes longer fetches another token.
 	Lifetime time.Duration
-	// InsecureLifetime, instead of Lifetime, may be longer than an hour. A token cannot be revoked:
-	// a stolen one works until its end, and so do the rights of a subject that lost them. Clients
-	// fetch tokens by themselves, so nobody notices a short lifetime.
+	// InsecureLifetime takes the place of Lifetime and allows up to a year. Tokens cannot be revoked:
+	// a stolen one works until it ends, and a subject keeps the rights that it has lost. There is
+	// seldom a reason, since clients fetch the next token by themselves.
 	InsecureLifetime time.Duration
 	// LibtrustKeyID puts the libtrust id of the key into kid, instead of the thumbprint: for
 	// distribution 2.x and a key without a certificate, which distribution 3.x then does not find.
@@ -51,7 +53,8 @@ type Issuer struct {
 	keys   *KeySet
 }
 
-// NewIssuer returns an issuer. The error says which field is missing or out of range.
+// NewIssuer returns an issuer. If its Keys are [KeyFiles], it reads or writes them. The error says
+// which field is missing or out of range, or wraps [ErrKey] if the Keys cannot sign.
 func NewIssuer(config IssuerConfig) (*Issuer, error) {
 	issuer, err := newIssuer(config)
 	if err != nil {
@@ -61,12 +64,12 @@ func NewIssuer(config IssuerConfig) (*Issuer, error) {
 }
 
 func newIssuer(config IssuerConfig) (*Issuer, error) {
-	most := maxLifetime
+	longest := maxLifetime
 	if config.InsecureLifetime != 0 {
 		if config.Lifetime != 0 {
 			return nil, errors.New("both Lifetime and InsecureLifetime are set")
 		}
-		config.Lifetime, most = config.InsecureLifetime, math.MaxInt64
+		config.Lifetime, longest = config.InsecureLifetime, maxInsecureLifetime
 	}
 	config.Lifetime = cmp.Or(config.Lifetime, defaultLifetime)
 	if config.Now == nil {
@@ -77,10 +80,10 @@ func newIssuer(config IssuerConfig) (*Issuer, error) {
 		return nil, errors.New("the name is missing or not UTF-8")
 	case config.Keys == nil:
 		return nil, fmt.Errorf("%w: there are no keys", ErrKey)
-	case config.Lifetime < minLifetime || config.Lifetime > most:
-		return nil, fmt.Errorf("the lifetime is %v, not 1m to 1h", config.Lifetime)
+	case config.Lifetime < minLifetime || config.Lifetime > longest:
+		return nil, fmt.Errorf("the lifetime is %v, not %v to %v", config.Lifetime, minLifetime, longest)
 	}
-	keys, err := config.Keys.keySet()
+	keys, err := config.Keys.keySet(config.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +94,9 @@ func newIssuer(config IssuerConfig) (*Issuer, error) {
 	if _, err := keys.signingUntil(end); err != nil {
 		return nil, err
 	}
+	if keys.renewal != nil {
+		keys.renewal.keepFor(config.Lifetime)
+	}
 	return &Issuer{config, keys}, nil
 }
 
@@ -99,11 +105,11 @@ type Request struct {
 	Subject  string        // the name of the user; empty is the anonymous subject
 	Audience string        // the service: the registry that the token is for; required
 	Access   []scope.Scope // what the token allows; scopes without an action are left out
-	// Extra are further claims, which registries ignore. A name that tokens have already, such as
-	// "sub", is an error, in any spelling that decoders in Go take for it.
+	// Extra are further claims, which registries ignore, with values for encoding/json. A name that
+	// tokens have already, such as "sub", is an error, in any spelling that a decoder takes for it.
 	Extra map[string]any
-	// ValidUntil is the end of the subject's credentials, such as a JWT, or the zero time. The token
-	// ends then too, but lives for a minute at least, which is what clients assume.
+	// ValidUntil is when the subject's credentials end, such as the exp of a JWT. The token ends no
+	// later, but lives for a minute at least, which is what clients assume. The zero time is no end.
 	ValidUntil time.Time
 }
 
@@ -124,18 +130,20 @@ type Token struct {
 }
 
 // Issue makes a token for a request that the caller has authorized. The error wraps that of the
-// signer or of ctx, or [ErrKey] if a key of [AuthorityKeys] ends before the token would and was not
-// renewed. It is also an error if Audience is missing, or if Audience or Subject is not UTF-8. No
-// error contains a secret.
+// signer or of ctx, [ErrCredentialsExpired] if ValidUntil has passed, or [ErrKey] if a key of
+// [AuthorityKeys] ends before the token would and was not renewed. It is also an error if Audience
+// is missing, if Audience or Subject is not UTF-8, or if a claim in Extra has a reserved or bad name
+// or a value that has no JSON. No error contains a secret.
 func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 	now := i.config.Now().UTC()
+	lifetime, err := i.lifetime(now, request.ValidUntil)
 	token := Token{
 		ID:        rand.Text(),
 		IssuedAt:  now.Truncate(time.Second),
-		ExpiresAt: roundUp(now.Add(i.config.Lifetime)),
-		Lifetime:  i.config.Lifetime,
+		ExpiresAt: roundUp(now.Add(lifetime)),
+		Lifetime:  lifetime,
 	}
-	err := ctx.Err() // a crypto.Signer takes no context
+	err = cmp.Or(ctx.Err(), err) // a crypto.Signer takes no context
 	if err == nil {
 		token.Value, err = i.sign(request, token)
 	}
@@ -143,6 +151,19 @@ func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 		return Token{}, fmt.Errorf("issue token: %w", err)
 	}
 	return token, nil
+}
+
+// lifetime returns how long a token lives from now on. Whole seconds, before they are rounded up,
+// keep its end from being after validUntil.
+func (i *Issuer) lifetime(now, validUntil time.Time) (time.Duration, error) {
+	switch {
+	case validUntil.IsZero():
+		return i.config.Lifetime, nil
+	case !now.Before(validUntil):
+		return 0, ErrCredentialsExpired
+	}
+	left := validUntil.Truncate(time.Second).Sub(now).Truncate(time.Second)
+	return min(i.config.Lifetime, max(left, minLifetime)), nil
 }
 
 func (i *Issuer) sign(request Request, token Token) (Secret, error) {
@@ -159,6 +180,9 @@ func (i *Issuer) sign(request Request, token Token) (Secret, error) {
 		ExpiresAt: token.ExpiresAt.Unix(), NotBefore: past, IssuedAt: past,
 		ID: token.ID, Access: access,
 	})
+	if err == nil && len(request.Extra) > 0 {
+		payload, err = appendExtra(payload, request.Extra)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -24,7 +24,7 @@ const (
 	service    = "registry.example.com"
 )
 
-func newIssuer(tb testing.TB, keys *token.KeySet, now func() time.Time) *token.Issuer {
+func newIssuer(tb testing.TB, keys token.Keys, now func() time.Time) *token.Issuer {
 	tb.Helper()
 	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys, Now: now})
 	if err != nil {

@@ -21,9 +21,7 @@ func ExampleAuthority_NewKeys() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{
-		Name: "auth.example.com", Keys: keys.KeySet(),
-	})
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -68,12 +66,12 @@ func ExampleKeyFiles() {
 }
 
 // A key for a test, which is lost when the process ends.
-func ExampleGenerateKeySet() {
-	keys, err := token.GenerateKeySet(token.ES256)
+func ExampleGenerateKey() {
+	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
 		log.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: key})
 	if err != nil {
 		log.Fatal(err)
 	}

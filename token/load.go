@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
-// KeyFiles returns the key in keyFile with its certificate in certFile, both PEM, which [NewIssuer]
-// reads. If neither file exists, it generates an [ES256] key with a self-signed certificate for ten
-// years and writes them: the key with mode 0600, and the certificate, which is for rootcertbundle,
-// with mode 0644. If only the certificate is missing, it makes a new one for the key. A certificate
-// without its key is an error, since registries would refuse the tokens of another key.
+// KeyFiles are the key in keyFile and its certificate in certFile, both PEM. [NewIssuer] reads the
+// files, or writes them: if neither exists, it generates an [ES256] key with a self-signed
+// certificate for ten years, and writes the key with mode 0600 and the certificate, which is for
+// rootcertbundle, with mode 0644. If only the certificate is missing, it makes one for the key. A
+// certificate without its key is an error, since registries would refuse the tokens of another key.
 //
 // Files appear complete or not at all and are never overwritten, so processes that share them and
 // start together have the same key. The file system must support hard links. Folders are not
@@ -21,7 +22,7 @@ func KeyFiles(keyFile, certFile string) Keys { return keyFiles{keyFile, certFile
 
 type keyFiles struct{ key, cert string }
 
-func (f keyFiles) keySet() (*KeySet, error) {
+func (f keyFiles) keySet(func() time.Time) (*KeySet, error) {
 	if err := completeFiles(f.key, f.cert); err != nil {
 		return nil, fmt.Errorf("load or generate key: %w", err)
 	}

@@ -196,22 +196,6 @@ func TestSimultaneousStartsEndWithOneKey(t *testing.T) {
 	}
 }
 
-func TestGenerateKeySet(t *testing.T) {
-	for _, algorithm := range []token.Algorithm{"", token.ES256, token.EdDSA} {
-		keys, err := token.GenerateKeySet(algorithm)
-		if err != nil {
-			t.Fatal(err)
-		}
-		issue(t, newIssuer(t, keys, nil), aliceMay("pull"))
-		if len(keys.BundlePEM()) == 0 {
-			t.Error("the key has no certificate")
-		}
-	}
-	if keys, err := token.GenerateKeySet("HS256"); !errors.Is(err, token.ErrKey) || keys != nil {
-		t.Errorf("error %v", err)
-	}
-}
-
 // openKeyFiles returns the keys of an issuer that signs with the files.
 func openKeyFiles(keyFile, certFile string) (*token.KeySet, error) {
 	issuer, err := token.NewIssuer(token.IssuerConfig{

@@ -31,7 +31,8 @@ type VerifierConfig struct {
 	Now func() time.Time
 }
 
-// A Verifier checks access tokens, as a registry does. It is safe for concurrent use.
+// A Verifier checks access tokens, as a registry does, and other JWTs, such as the ID tokens of
+// OpenID Connect with keys from [ParseJWKS]. It is safe for concurrent use.
 type Verifier struct{ config VerifierConfig }
 
 // NewVerifier returns a verifier. The error says which field is missing.

@@ -36,7 +36,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	alice := authn.Subject{Name: "alice"}
+	alice := authn.Subject{Name: "alice", Stamp: "1"}
 	_, _, err = tokens.Issue(context.Background(), alice, "registry.example.com", "docker")
 	if err != nil {
 		fmt.Println(err)

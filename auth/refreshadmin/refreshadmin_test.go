@@ -79,7 +79,7 @@ func newAdmin(t *testing.T, change ...func(*refreshadmin.Config)) *admin {
 		t.Fatal(err)
 	}
 	alice := authn.Subject{Name: "alice", Stamp: "secret stamp"}
-	robot := authn.Subject{Name: "alice", Kind: authn.KindServiceAccount}
+	robot := authn.Subject{Name: "alice", Stamp: "robot", Kind: authn.KindServiceAccount}
 	for _, login := range []struct {
 		name, service, clientID string
 		subject                 authn.Subject
@@ -87,7 +87,7 @@ func newAdmin(t *testing.T, change ...func(*refreshadmin.Config)) *admin {
 		{"alice-1", service, "docker", alice},
 		{"alice-2", "other.test", "", alice},
 		{"alice-robot", service, "", robot},
-		{"bob", service, "", authn.Subject{Name: "bob"}},
+		{"bob", service, "", authn.Subject{Name: "bob", Stamp: "1"}},
 	} {
 		text, record, err := a.tokens.Issue(t.Context(), login.subject, login.service, login.clientID)
 		if err != nil {
@@ -390,7 +390,7 @@ func TestAListHasPages(t *testing.T) {
 func TestAListHasTheLimit(t *testing.T) {
 	a := newAdmin(t)
 	limit := &authn.Limit{Scopes: []scope.Scope{{Type: "repository", Name: "a", Actions: []string{"pull"}}}}
-	_, _, err := a.tokens.Issue(t.Context(), authn.Subject{Name: "carol", Limit: limit}, service, "")
+	_, _, err := a.tokens.Issue(t.Context(), authn.Subject{Name: "carol", Stamp: "1", Limit: limit}, service, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,15 +6,22 @@ import (
 	"fmt"
 
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
 )
 
+type userList struct {
+	*password.Users
+
+	count int
+}
+
 // parse returns the users in the content of the file. The error never quotes a line: the hash may
 // be where the name belongs.
-func (f *File) parse(content []byte) (*static.Users, error) {
+func (f *File) parse(content []byte) (userList, error) {
 	entries, lines, err := split(content)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.config.File, err)
+		return userList{}, fmt.Errorf("%s: %w", f.config.File, err)
 	}
 	users, err := static.New(static.Config{
 		Users: entries, Checker: f.config.Checker, Logger: f.logger(),
@@ -22,7 +29,7 @@ func (f *File) parse(content []byte) (*static.Users, error) {
 	if refused := (*static.UserError)(nil); errors.As(err, &refused) {
 		err = fmt.Errorf("%s: line %d: %w", f.config.File, lines[refused.Index], refused.Err)
 	}
-	return users, err
+	return userList{users, len(entries)}, err
 }
 
 // split returns the entries and their line numbers.

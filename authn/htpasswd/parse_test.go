@@ -50,15 +50,15 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content string) {
 		users, err := file.parse([]byte(content))
 		if err != nil {
-			if users != nil {
+			if users.Users != nil {
 				t.Fatal("an error comes with users")
 			}
 			checkError(t, err.Error(), content)
 			return
 		}
 		entries, _, err := split([]byte(content))
-		if err != nil || len(entries) != users.Len() {
-			t.Fatalf("%d entries, but %d users: %v", len(entries), users.Len(), err)
+		if err != nil || len(entries) != users.count {
+			t.Fatalf("%d entries, but %d users: %v", len(entries), users.count, err)
 		}
 		var printed strings.Builder
 		for _, entry := range entries {

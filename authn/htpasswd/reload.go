@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"time"
-
-	"github.com/berthpass/registry-auth/authn/static"
 )
 
 const maxFileBytes = 16 << 20 // enough for some 200 000 users
@@ -23,7 +21,7 @@ var errBeingWritten = errors.New("the file is being written")
 
 // A version is the state of the file when it was last read. It is immutable.
 type version struct {
-	users *static.Users // of this version, or of the last good one if err is not nil
+	users userList // of this version, or of the last good one if err is not nil
 	err   error
 
 	info     fs.FileInfo // nil if the file could not be read
@@ -59,7 +57,7 @@ func same(a, b fs.FileInfo) bool {
 // next reads the file and returns the version to use from now on.
 func (f *File) next(latest *version) *version {
 	next, content, err := read(f.config.File, latest)
-	emptied := len(content) == 0 && latest.users.Len() > 0
+	emptied := len(content) == 0 && latest.users.count > 0
 	switch {
 	case errors.Is(err, errBeingWritten):
 		return latest
@@ -72,7 +70,7 @@ func (f *File) next(latest *version) *version {
 		next.users, err = f.parse(content)
 	}
 	if err == nil {
-		f.logger().Info("htpasswd file reloaded", slog.Int("users", next.users.Len()))
+		f.logger().Info("htpasswd file reloaded", slog.Int("users", next.users.count))
 		return next
 	}
 	next.users, next.err = latest.users, err

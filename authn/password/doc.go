@@ -1,16 +1,21 @@
-// Package password makes password hashes and checks passwords against them, a limited number at a
-// time.
+// Package password makes a source of users from a table of password hashes.
 //
-// The sources of users in this module are built on it. With users in a database of your own, store
+//	find := func(ctx context.Context, name string) (authn.Subject, authn.Secret, error) {
+//		var hash string
+//		err := db.QueryRowContext(ctx, "SELECT hash FROM users WHERE name = $1", name).Scan(&hash)
+//		if errors.Is(err, sql.ErrNoRows) {
+//			return authn.Subject{}, "", authn.ErrNoMatch
+//		}
+//		return authn.Subject{Name: name}, authn.Secret(hash), err
+//	}
+//	users := password.Source(find, password.SourceConfig{})
 //
-//	hash, err := password.NewHash("wonderland") // string(hash) is the text for the row
+// [Source] checks the password, a limited number at a time, takes as long for unknown users, and
+// notices a new password. If the database ignores case, select the name too, and return that one.
+// [NewHash] makes the hashes.
 //
-// and check with
-//
-//	checker := &password.Checker{} // one for the whole process
-//	hash, err := password.Parse(row.PasswordHash)
-//	matches, err := checker.Check(ctx, hash, r.Password)
-//	// no such row: checker.Check(ctx, password.Decoy(), r.Password)
+// [Parse], [Checker] and [Decoy] are what Source is made of, for special cases such as a login page
+// of your own.
 //
 // # Hashes
 //
@@ -30,7 +35,7 @@
 //
 // # Unknown users
 //
-// A source that answers faster for unknown users reveals who exists. For an unknown user, check a
-// [Decoy], which takes as long as the costliest hash given and never matches. Users with a cheaper
-// hash still stand out until they get a new one.
+// A source that answers faster for unknown users reveals who exists. So Source checks a [Decoy] for
+// them, which takes as long as the costliest hash and never matches. Users with a cheaper hash
+// still stand out until they get a new one.
 package password

@@ -8,36 +8,24 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 )
 
-// A source of users in your own database. Unknown users are checked against a decoy.
-func Example() {
-	encoded, err := password.NewHash("wonderland")
+// The map stands for a table of a database.
+func ExampleSource() {
+	hash, err := password.NewHash("wonderland")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	rows := map[string]string{"alice": string(encoded)}
-	checker, decoy := &password.Checker{}, password.Decoy()
+	rows := map[string]string{"alice": string(hash)}
 
-	users := authn.Func(func(ctx context.Context, r authn.Request) (authn.Subject, error) {
-		hash, known := decoy, false
-		if row, found := rows[r.Username]; found {
-			parsed, err := password.Parse(authn.Secret(row))
-			if err != nil {
-				return authn.Subject{}, err
-			}
-			hash, known = parsed, true
+	find := func(_ context.Context, name string) (authn.Subject, authn.Secret, error) {
+		row, found := rows[name]
+		if !found {
+			return authn.Subject{}, "", authn.ErrNoMatch
 		}
-		matches, err := checker.Check(ctx, hash, r.Password)
-		switch {
-		case err != nil:
-			return authn.Subject{}, err
-		case !known:
-			return authn.Subject{}, authn.ErrNoMatch
-		case !matches:
-			return authn.Subject{}, authn.ErrRejected
-		}
-		return authn.Subject{Name: r.Username}, nil
-	})
+		return authn.Subject{Name: name}, authn.Secret(row), nil
+	}
+	decoy := password.Decoy() // costs as much as the hashes of NewHash
+	users := password.Source(find, password.SourceConfig{Decoy: decoy})
 
 	for _, r := range []authn.Request{
 		{Username: "alice", Password: "wonderland"},
@@ -49,6 +37,6 @@ func Example() {
 	}
 	// Output:
 	// "alice" <nil>
-	// "" credentials rejected
+	// "" credentials rejected: wrong password for "alice"
 	// "" no match
 }

@@ -1,18 +1,14 @@
 package static
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/password"
-	"github.com/berthpass/registry-auth/internal/secret"
 )
 
 // A User is one entry of a list of users.
@@ -63,29 +59,13 @@ func checkName(name string) error {
 	return nil
 }
 
-func (u User) account() (account, error) {
+// parse returns the hash of an acceptable user.
+func (u User) parse() (password.Hash, error) {
 	if err := checkName(u.Name); err != nil {
-		return account{}, err
+		return password.Hash{}, err
 	}
 	if _, err := u.Kind.MarshalText(); err != nil {
-		return account{}, err
+		return password.Hash{}, err
 	}
-	hash, err := password.Parse(u.PasswordHash)
-	if err != nil {
-		return account{}, err
-	}
-	labels := maps.Clone(u.Labels)
-	for key, values := range labels {
-		labels[key] = slices.Clone(values)
-	}
-	subject := authn.Subject{Name: u.Name, Kind: u.Kind, Labels: labels, Stamp: u.stamp()}
-	return account{subject, hash, u.Disabled}, nil
-}
-
-// stamp is derived from the name and the hash. Every new password has a new salt, so the stamp
-// changes with the password and with a new account under an old name. It reveals nothing of the
-// hash.
-func (u User) stamp() string {
-	sum := secret.NewMAC("registry-auth password stamp 1").Sum(u.Name, string(u.PasswordHash))
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
+	return password.Parse(u.PasswordHash)
 }

@@ -17,7 +17,7 @@ func users() authn.Authenticator {
 		if r.Username != "alice" || r.Password != "wonderland" {
 			return authn.Subject{}, authn.ErrRejected
 		}
-		return authn.Subject{Name: r.Username}, nil
+		return authn.Subject{Name: r.Username, Stamp: "1"}, nil
 	})
 }
 

@@ -18,6 +18,11 @@ type knownKeys struct {
 // keys returns the keys of the pair and of the networks, one for each rule that applies.
 func (t *throttle) keys(ctx context.Context, r authn.Request) []Key {
 	now, networks := time.Now(), networksOf(r.RemoteAddr)
+	if finder, ok := t.source.(authn.AccountFinder); ok {
+		if account := finder.Account(ctx, r); account != "" {
+			return t.keysOf(account, networks) // may depend on the password, so not by name
+		}
+	}
 	origin := authn.Request{Username: r.Username, RemoteAddr: networks[0].Addr()}
 	if known, ok := t.known.Get(origin); ok && now.Before(known.until) {
 		return known.keys
@@ -28,6 +33,14 @@ func (t *throttle) keys(ctx context.Context, r authn.Request) []Key {
 			account = subject.Name
 		}
 	}
+	keys := t.keysOf(account, networks)
+	if ctx.Err() == nil { // else a client that hangs up could choose the name
+		t.known.Add(origin, knownKeys{keys, now.Add(10 * time.Second)})
+	}
+	return keys
+}
+
+func (t *throttle) keysOf(account string, networks []netip.Prefix) []Key {
 	// Case is folded for known names too, or a source that ignores case would show by its counts
 	// which names exist. ToLower alone would keep ſ and s apart, which strings.EqualFold does not.
 	account = strings.ToLower(strings.ToUpper(strings.TrimSpace(account)))
@@ -36,9 +49,6 @@ func (t *throttle) keys(ctx context.Context, r authn.Request) []Key {
 		if network.IsValid() {
 			keys = append(keys, t.key(1+i, "network", network.String()))
 		}
-	}
-	if ctx.Err() == nil { // else a client that hangs up could choose the name
-		t.known.Add(origin, knownKeys{keys, now.Add(10 * time.Second)})
 	}
 	return keys
 }

@@ -2,9 +2,17 @@
 //
 //	users := throttle.New(authn.Cache(source, authn.CacheConfig{}), throttle.Config{})
 //
-// It belongs in front of everything, the cache too. A refused login is an [*Error], which the
-// server answers with 429 and Retry-After. Behind a proxy, RemoteAddr must be the client's address,
-// or all share one count; no client may forge it. Logins without a user name are not limited.
+// It belongs in front of all sources of passwords, the cache too. A refused login is an [*Error],
+// which the server answers with 429 and Retry-After. Behind a proxy, RemoteAddr must be the
+// client's address, or all share one count; no client may forge it. Requests without a user name,
+// such as those with Other, are not limited: sessions and bearer tokens are too long to guess.
+//
+// So are API keys and personal tokens. If all have the same user name, such as "token", they share
+// a count, and guesses by strangers lock out the right ones. So ask their source first:
+//
+//	users := authn.Chain(tokens, throttle.New(authn.Cache(people, …), throttle.Config{}))
+//
+// It is not limited, and returns ErrNoMatch for passwords. Or make it an [authn.AccountFinder].
 //
 // # Rules
 //
@@ -15,9 +23,9 @@
 // are refused for one second, and for twice as long after each further failure, up to 15 minutes.
 // Failures are forgotten 15 minutes after the last. Refused logins do not count.
 //
-// An account is the typed name, or the one that the source returns for it as an [authn.Directory],
-// asked before any refusal, at most every 10 seconds for a name and network. Case and surrounding
-// white space make no difference.
+// An account is what the source returns as an [authn.AccountFinder], or for the typed name as an
+// [authn.Directory], asked before any refusal, at most every 10 seconds for a name and network; or
+// else the typed name. Case and surrounding white space make no difference.
 //
 // Failures are [authn.ErrRejected], [authn.ErrNoMatch], and a context that is canceled while the
 // source is asked: the client hung up. Other errors, as a deadline, do not count. Wrong credentials
@@ -76,8 +84,8 @@ type Config struct {
 }
 
 // New returns an authenticator that asks source, and refuses logins with an [*Error] after too many
-// failures. It is an [authn.Directory] and an [authn.Confirmer] if source is either. New panics if
-// source is nil, a Store has no Key, or the Key is too short.
+// failures. It has the optional abilities of source. New panics if source is nil, a Store has no
+// Key, or the Key is too short.
 func New(source authn.Authenticator, config Config) authn.Authenticator {
 	if source == nil {
 		panic("new throttle: the authenticator is nil")

@@ -45,7 +45,7 @@ func known(_ context.Context, r authn.Request) (authn.Subject, error) {
 	case r.Password != "right":
 		return authn.Subject{}, authn.ErrRejected
 	}
-	return authn.Subject{Name: name}, nil
+	return authn.Subject{Name: name, Stamp: "1"}, nil
 }
 
 func (s *source) Lookup(ctx context.Context, name string) (authn.Subject, error) {
@@ -672,7 +672,7 @@ func TestTheAbilitiesOfTheSourceArePassedOn(t *testing.T) {
 	if !ok {
 		t.Fatal("the throttle of a confirmer is none")
 	}
-	s, err := confirmer.Confirm(t.Context(), authn.Subject{Name: "x"})
+	s, err := confirmer.Confirm(t.Context(), authn.Subject{Name: "x", Stamp: "1"})
 	if s.Name != "x" || err != nil {
 		t.Errorf("confirm: %+v, %v", s, err)
 	}

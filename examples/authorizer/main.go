@@ -51,11 +51,11 @@ func tokenServer() (http.Handler, error) {
 		lastDay: map[string]map[string]time.Time{"acme": {"database": date(2099, 12, 31)}},
 		now:     time.Now,
 	}
-	keys, err := token.GenerateKeySet(token.ES256)
+	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "licences", Keys: keys})
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "licences", Keys: key})
 	if err != nil {
 		return nil, err
 	}

@@ -24,18 +24,18 @@ func algorithms() []token.Algorithm {
 // read them, and the registries.
 func TestOthersReadTheTokens(t *testing.T) {
 	for _, algorithm := range algorithms() {
-		keys := must(token.GenerateKeySet(algorithm))(t)
-		raw := startRotatingServer(t, keys).pullToken(t)
+		key := must(token.GenerateKey(algorithm))(t)
+		raw := startRotatingServer(t, key).pullToken(t)
 		t.Run(string(algorithm)+" with go-jose", func(t *testing.T) {
 			parsed := must(josejwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)}))(t)
 			var claims josejwt.Claims
-			if err := parsed.Claims(keys.Signing().Public(), &claims); err != nil || claims.Issuer != issuerName {
+			if err := parsed.Claims(key.Public(), &claims); err != nil || claims.Issuer != issuerName {
 				t.Errorf("claims %+v, error %v", claims, err)
 			}
 		})
 		t.Run(string(algorithm)+" with golang-jwt, as zot does", func(t *testing.T) {
 			parser := jwt.NewParser(jwt.WithValidMethods([]string{string(algorithm)}), jwt.WithIssuedAt(), jwt.WithAudience(serviceName))
-			parsed, err := parser.Parse(raw, func(*jwt.Token) (any, error) { return keys.Signing().Public(), nil })
+			parsed, err := parser.Parse(raw, func(*jwt.Token) (any, error) { return key.Public(), nil })
 			if err != nil || !parsed.Valid {
 				t.Errorf("token %+v, error %v", parsed, err)
 			}
@@ -50,8 +50,8 @@ func TestRegistriesTakeTheAlgorithms(t *testing.T) {
 				continue // see TestDistribution28DoesNotKnowEd25519
 			}
 			t.Run(kind.name+" "+string(algorithm), func(t *testing.T) {
-				keys := must(token.GenerateKeySet(algorithm))(t)
-				tokens := startRotatingServer(t, keys)
+				key := must(token.GenerateKey(algorithm))(t)
+				tokens := startRotatingServer(t, key)
 				registry := kind.start(t, tokens.tokenServer)
 				if status := pullStatus(t, registry, tokens.pullToken(t)); status != http.StatusNotFound { // there is no such image
 					t.Errorf("a pull with the token is answered %d", status)
@@ -67,10 +67,10 @@ func TestRegistriesTakeTheAlgorithms(t *testing.T) {
 // What the documentation warns of.
 func TestDistribution28DoesNotKnowEd25519(t *testing.T) {
 	path := programs.Look(t, "docker-registry", "apt-get install docker-registry")
-	keys := must(token.GenerateKeySet(token.EdDSA))(t)
+	key := must(token.GenerateKey(token.EdDSA))(t)
 	folder := t.TempDir()
 	bundle, config := filepath.Join(folder, "bundle.pem"), filepath.Join(folder, "config.yml")
-	must(0, os.WriteFile(bundle, keys.BundlePEM(), 0o600))(t)
+	must(0, os.WriteFile(bundle, key.CertificatePEM(), 0o600))(t)
 	must(0, os.WriteFile(config, []byte(`version: 0.1
 storage: {inmemory: {}}
 http: {net: unix, addr: "`+filepath.Join(folder, "http.sock")+`"}

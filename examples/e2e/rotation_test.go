@@ -202,7 +202,7 @@ type rotatingServer struct {
 	jwks   string // file
 }
 
-func startRotatingServer(t *testing.T, keys *token.KeySet) *rotatingServer {
+func startRotatingServer(t *testing.T, keys token.Keys) *rotatingServer {
 	t.Helper()
 	// Tokens of a minute, so that the keys may be short-lived as well.
 	issuer := must(token.NewIssuer(token.IssuerConfig{
@@ -223,7 +223,7 @@ func startRotatingServer(t *testing.T, keys *token.KeySet) *rotatingServer {
 		issuer:      issuer,
 		jwks:        filepath.Join(folder, "jwks.json"),
 	}
-	s.publish(t, keys)
+	s.publish(t, issuer.KeySet())
 	return s
 }
 

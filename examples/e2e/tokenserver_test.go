@@ -60,8 +60,8 @@ type tokenServer struct {
 
 func startTokenServer(t *testing.T) *tokenServer {
 	t.Helper()
-	keys := must(token.GenerateKeySet(token.ES256))(t)
-	issuer := must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys}))(t)
+	key := must(token.GenerateKey(token.ES256))(t)
+	issuer := must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key}))(t)
 	audit := new(auditLog)
 	handler := must(auth.NewServer(auth.Config{
 		Services:         auth.ServiceMap{serviceName: issuer},
@@ -77,7 +77,7 @@ func startTokenServer(t *testing.T) *tokenServer {
 	t.Cleanup(server.Close)
 
 	bundle := filepath.Join(t.TempDir(), "rootcerts.pem")
-	if err := os.WriteFile(bundle, keys.BundlePEM(), 0o600); err != nil {
+	if err := os.WriteFile(bundle, key.CertificatePEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return &tokenServer{realm: "http://" + localhost(server) + "/token", bundle: bundle, audit: audit}

@@ -16,15 +16,15 @@ import (
 )
 
 func TestPortalIssuesTokens(t *testing.T) {
-	keys, err := token.GenerateKeySet(token.ES256)
+	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := newHandler(keys)
+	handler, err := newHandler(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundle, err := token.ParseBundle(keys.BundlePEM())
+	bundle, err := token.ParseBundle(key.CertificatePEM())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,11 +73,11 @@ func TestPortalIssuesTokens(t *testing.T) {
 }
 
 func TestPortalKeepsItsPages(t *testing.T) {
-	keys, err := token.GenerateKeySet(token.ES256)
+	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := newHandler(keys)
+	handler, err := newHandler(key)
 	if err != nil {
 		t.Fatal(err)
 	}

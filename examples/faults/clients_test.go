@@ -16,7 +16,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/authn/static"
+	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/throttle"
 )
 
@@ -76,7 +76,7 @@ func TestClientDisappears(t *testing.T) {
 
 // waitingUsers wait, each check until the client is gone or released says that it may go on.
 type waitingUsers struct {
-	*static.Users
+	*password.Users
 
 	entered chan context.Context
 	release chan struct{}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
@@ -112,8 +113,8 @@ func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer
 
 func newIssuer(t *testing.T, now func() time.Time) *token.Issuer {
 	t.Helper()
-	keys := must(token.GenerateKeySet(token.ES256))(t)
-	return must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys, Now: now}))(t)
+	key := must(token.GenerateKey(token.ES256))(t)
+	return must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key, Now: now}))(t)
 }
 
 // serve listens with the settings of examples/server.
@@ -139,7 +140,7 @@ const (
 	bob   = "bob:builder"
 )
 
-func newUsers(t *testing.T) *static.Users {
+func newUsers(t *testing.T) *password.Users {
 	t.Helper()
 	list := []static.User{{Name: "alice"}, {Name: "bob"}}
 	for i, plain := range []string{"wonderland", "builder"} {

@@ -47,15 +47,15 @@ func newServer(ctx context.Context, o *options) (*server, error) {
 }
 
 func (s *server) handler(warm int) (http.Handler, error) {
-	keys, err := token.GenerateKeySet(token.ES256)
+	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys})
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key})
 	if err != nil {
 		return nil, err
 	}
-	s.tokens, err = token.NewVerifier(token.VerifierConfig{Issuer: issuerName, Audience: serviceName, Keys: keys})
+	s.tokens, err = token.NewVerifier(token.VerifierConfig{Issuer: issuerName, Audience: serviceName, Keys: issuer.KeySet()})
 	if err != nil {
 		return nil, err
 	}

@@ -47,11 +47,11 @@ func serve(ctx context.Context, opts options, stdout io.Writer) error {
 // newHandler puts the token server and the registry together.
 func newHandler(ctx context.Context, host, data string, stdout io.Writer) (http.Handler, error) {
 	realm := "http://" + host + tokenPath
-	keys, err := token.GenerateKeySet(token.ES256)
+	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
 		return nil, err
 	}
-	tokenServer, err := newTokenServer(keys, stdout)
+	tokenServer, err := newTokenServer(key, stdout)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func newHandler(ctx context.Context, host, data string, stdout io.Writer) (http.
 		realm:   realm,
 		service: serviceName,
 		issuer:  issuerName,
-		bundle:  keys.BundlePEM(),
+		bundle:  key.CertificatePEM(),
 		data:    data,
 	})
 	if err != nil {
@@ -73,8 +73,8 @@ func newHandler(ctx context.Context, host, data string, stdout io.Writer) (http.
 
 // newTokenServer gives out no refresh tokens: docker would keep one in place of the password, and the next start of this
 // program, with nothing but memory to remember it by, would refuse it.
-func newTokenServer(keys *token.KeySet, stdout io.Writer) (*auth.Server, error) {
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys})
+func newTokenServer(key *token.Key, stdout io.Writer) (*auth.Server, error) {
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key})
 	if err != nil {
 		return nil, err
 	}

@@ -117,14 +117,14 @@ func (s *server) config() (auth.Config, error) {
 }
 
 func (s *server) issuer() (*token.Issuer, error) {
-	keys, err := token.GenerateKeySet(token.ES256)
+	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(s.bundle, keys.BundlePEM(), 0o600); err != nil {
+	if err := os.WriteFile(s.bundle, key.CertificatePEM(), 0o600); err != nil {
 		return nil, err
 	}
-	return token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: keys})
+	return token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key})
 }
 
 // users writes people to a file and makes a list of robots.

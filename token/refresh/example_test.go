@@ -12,13 +12,10 @@ import (
 
 func Example() {
 	ctx := context.Background()
-	tokens, err := refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})
-	if err != nil {
-		log.Fatal(err)
-	}
+	tokens := refresh.InMemory()
 
 	// At the login, with offline_token=true or access_type=offline:
-	subject := authn.Subject{Name: "alice"}
+	subject := authn.Subject{Name: "alice", Stamp: "password 3"}
 	token, _, err := tokens.Issue(ctx, subject, "registry.example.com", "docker")
 	if err != nil {
 		log.Fatal(err)

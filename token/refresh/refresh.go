@@ -74,26 +74,50 @@ func New(config Config) (*Tokens, error) {
 	}}, nil
 }
 
+// InMemory returns Tokens with a store in memory, a random key and the defaults of [Config]. When the
+// process ends, they are lost, and clients have to log in again.
+func InMemory() *Tokens {
+	tokens, _ := New(Config{Store: NewMemoryStore()}) // New refuses nothing in this config
+	return tokens
+}
+
 // orDefault limits the lifetime to a century, so that stores can count the microseconds since 1970
 // in a float64 (Redis) or the nanoseconds in an int64.
 func orDefault(lifetime, fallback time.Duration) time.Duration {
 	return min(cmp.Or(lifetime, fallback), 876_000*time.Hour).Truncate(time.Microsecond)
 }
 
-// Issue returns a new refresh token and its record. An anonymous subject or an empty service is an
-// error. ClientID names the client's software, as the client says.
+// Issue returns a new refresh token and its record. The token ends no later than the subject's
+// ValidUntil. ClientID names the client's software, as the client says.
+//
+// The error wraps [authn.ErrNoLookup] if the subject has no Stamp, since it could never be
+// confirmed, and [authn.ErrRejected] if its ValidUntil has passed. An anonymous subject or an empty
+// service is an error too.
 func (t *Tokens) Issue(
 	ctx context.Context, subject authn.Subject, service, clientID string,
 ) (authn.Secret, Record, error) {
-	if subject.Anonymous() || service == "" {
-		return "", Record{}, errors.New("issue refresh token: the subject or service is missing")
-	}
-	subject.Labels = nil
 	text, now := newText(), currentTime()
+	end := now.Add(t.config.Lifetime)
+	if until := subject.ValidUntil; !until.IsZero() && until.Before(end) {
+		end = until.UTC().Truncate(time.Microsecond)
+	}
+	switch {
+	case subject.Anonymous() || service == "":
+		return "", Record{}, errors.New("issue refresh token: the subject or service is missing")
+	case subject.Stamp == "":
+		return "", Record{}, fmt.Errorf("issue refresh token: %w: the subject %+q has no stamp",
+			authn.ErrNoLookup, subject.Name)
+	case !now.Before(end):
+		return "", Record{}, fmt.Errorf("issue refresh token: %w: the credentials of %+q have expired",
+			authn.ErrRejected, subject.Name)
+	}
 	record := Record{
 		ID: rand.Text(), Hash: t.hash(text),
-		Subject: subject, Service: service, ClientID: clientID,
-		IssuedAt: now, ExpiresAt: now.Add(t.config.Lifetime),
+		Subject: authn.Subject{
+			Name: subject.Name, Kind: subject.Kind, Stamp: subject.Stamp, Limit: subject.Limit,
+		},
+		Service: service, ClientID: clientID,
+		IssuedAt: now, ExpiresAt: end,
 		LastUsed: now, IdleAt: now.Add(t.config.IdleLifetime),
 	}
 	if err := t.config.Store.Insert(ctx, record, t.config.MaxPerSubject); err != nil {

@@ -55,15 +55,16 @@ func TestRedeemReturnsTheRecord(t *testing.T) {
 		tokens := newTokens(t, refresh.Config{})
 		subject := authn.Subject{
 			Name: "alice", Kind: authn.KindServiceAccount, Stamp: "s1",
-			Labels: map[string][]string{"group": {"devs"}},
-			Limit:  &authn.Limit{Scopes: []scope.Scope{{Type: "repository", Name: "a"}}},
+			Labels: map[string][]string{"group": {"devs"}}, Data: errors.New("own type"),
+			ValidUntil: time.Now().Add(1000 * day),
+			Limit:      &authn.Limit{Scopes: []scope.Scope{{Type: "repository", Name: "a"}}},
 		}
 		text, issued, err := tokens.Issue(t.Context(), subject, registry, "docker")
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := subject
-		want.Labels = nil
+		want.Labels, want.Data, want.ValidUntil = nil, nil, time.Time{}
 		if !reflect.DeepEqual(issued.Subject, want) || issued.Service != registry ||
 			issued.ClientID != "docker" {
 			t.Errorf("issued %+v, want the subject %+v", issued, want)
@@ -143,6 +144,78 @@ func TestEndlessTokensEndInATimeThatStoresCanKeep(t *testing.T) {
 			end.UnixMicro() > 1<<53 {
 			t.Errorf("the end is %v", end)
 		}
+	}
+}
+
+func TestATokenEndsWithTheCredentialsOfTheLogin(t *testing.T) {
+	for name, test := range map[string]struct {
+		validFor, want time.Duration // zero is an error
+	}{
+		"after the lifetime":       {181 * day, 180 * day},
+		"at its end":               {180 * day, 180 * day},
+		"before it":                {day, day},
+		"within a microsecond":     {day + 999, day},
+		"in a microsecond":         {time.Microsecond, time.Microsecond},
+		"in less":                  {999, 0},
+		"now":                      {0, 0},
+		"long ago":                 {-1000 * day, 0},
+		"later than the idle time": {40 * day, 40 * day},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tokens, subject := refresh.InMemory(), alice()
+				zone := time.FixedZone("", 3600)
+				subject.ValidUntil = time.Now().Add(test.validFor).In(zone)
+				text, record, err := tokens.Issue(t.Context(), subject, registry, "docker")
+				if test.want == 0 {
+					if !errors.Is(err, authn.ErrRejected) || text != "" || record.ID != "" {
+						t.Errorf("issued %+v, error %v", record, err)
+					}
+					return
+				}
+				end := time.Now().UTC().Add(test.want)
+				if err != nil || record.ExpiresAt != end {
+					t.Fatalf("until %v, error %v, want %v", record.ExpiresAt, err, end)
+				}
+				for time.Until(end) > 10*day {
+					time.Sleep(10 * day)
+					if _, err := tokens.Redeem(t.Context(), text, registry); err != nil {
+						t.Errorf("at %v: error %v", time.Now(), err)
+					}
+				}
+				time.Sleep(time.Until(end))
+				_, err = tokens.Redeem(t.Context(), text, registry)
+				if !errors.Is(err, refresh.ErrInvalid) {
+					t.Errorf("at the end: error %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A store has nothing by which to find out that the password has changed.
+func TestASubjectWithoutAStampGetsNoToken(t *testing.T) {
+	tokens := refresh.InMemory()
+	subject := authn.Subject{Name: "alice", Limit: &authn.Limit{}}
+	text, record, err := tokens.Issue(t.Context(), subject, registry, "docker")
+	if !errors.Is(err, authn.ErrNoLookup) || text != "" || record.ID != "" {
+		t.Errorf("issued %+v, error %v", record, err)
+	}
+	list, err := tokens.List(t.Context(), refresh.Filter{All: true}, "", 10)
+	if len(list) != 0 || err != nil {
+		t.Errorf("the store has %+v, error %v", list, err)
+	}
+}
+
+func TestTokensInMemoryAreOfTheirOwn(t *testing.T) {
+	tokens := refresh.InMemory()
+	text, record := issue(t, tokens)
+	if got, err := tokens.Redeem(t.Context(), text, registry); err != nil || got.ID != record.ID {
+		t.Errorf("redeemed %+v, error %v", got, err)
+	}
+	_, err := refresh.InMemory().Redeem(t.Context(), text, registry)
+	if !errors.Is(err, refresh.ErrInvalid) {
+		t.Errorf("redeemed elsewhere: error %v", err)
 	}
 }
 

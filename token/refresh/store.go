@@ -16,7 +16,8 @@ type Record struct {
 	ID string
 	// Hash is the HMAC-SHA-256 of the token. Stores find records by it.
 	Hash [sha256.Size]byte
-	// Subject is the subject that logged in, without its Labels. Pass it to [authn.Confirm].
+	// Subject is the subject that logged in, but only its Name, Kind, Stamp and Limit. Pass it to
+	// [authn.Confirm], which returns the rest as it is now.
 	Subject authn.Subject
 	// Service is the only service that the token is valid for.
 	Service string

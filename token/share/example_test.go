@@ -11,11 +11,11 @@ import (
 )
 
 func Example() {
-	keys, err := token.GenerateKeySet(token.ES256)
+	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
 		log.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: keys})
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: key})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,10 +15,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
 
+	"github.com/berthpass/registry-auth/internal/call"
 	"github.com/berthpass/registry-auth/internal/lru"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
@@ -43,26 +45,25 @@ type issuer interface {
 	Issue(ctx context.Context, request token.Request) (token.Token, error)
 }
 
-// An Issuer gives out the tokens of another issuer, each to all requests with the same subject,
-// audience and access. It is safe for concurrent use if the other one is.
+// An Issuer gives out the tokens of another issuer, each to all identical requests. It is safe for
+// concurrent use if the other one is.
 type Issuer struct {
 	inner  issuer
 	period time.Duration
-	calls  *lru.Cache[question, *call]
+	kept   *lru.Cache[question, answer]
+	calls  call.Group[question, answer]
 }
 
 type question struct {
-	signing *token.Key // nil if the inner issuer has no KeySet
-	text    string
+	signing    *token.Key // nil if the inner issuer has no KeySet
+	text       string
+	validUntil time.Time // comparable: in UTC, without a monotonic reading
 }
 
-// A call makes a token for all requests that ask the same.
-type call struct {
-	begun time.Time     // by the wall clock, by which tokens expire
-	done  chan struct{} // closed when the fields below are set
+// An answer is the token for all requests that ask the same.
+type answer struct {
 	token token.Token
-	err   error
-	ended bool // the context of the first request, when the call failed
+	begun time.Time // by the wall clock, by which tokens expire
 }
 
 // New returns an issuer that shares the tokens of inner: a *[token.Issuer], or any other type with
@@ -77,7 +78,8 @@ func New(inner issuer, config Config) (*Issuer, error) {
 	case config.For <= 0 || config.MaxTokens < 0:
 		return nil, errors.New("new sharing issuer: For or MaxTokens is out of range")
 	}
-	return &Issuer{inner, config.For, lru.New[question, *call](cmp.Or(config.MaxTokens, 1000))}, nil
+	kept := lru.New[question, answer](cmp.Or(config.MaxTokens, 1000))
+	return &Issuer{inner: inner, period: config.For, kept: kept}, nil
 }
 
 // KeySet returns the key set of the inner issuer, or nil if it has none.
@@ -89,46 +91,42 @@ func (i *Issuer) KeySet() *token.KeySet {
 	return inner.KeySet()
 }
 
-// Issue returns a token that was made for an earlier request with the same subject, audience and
-// access, resources in the same order, or lets the inner issuer make one. Concurrent requests wait
-// for one call, each until its own ctx ends, and share its error; if it failed because its request
-// ended, another one makes a new call. IssuedAt is now, and Lifetime the remaining time.
+// Issue returns a token that was made for an earlier identical request, which has the same subject,
+// audience, access (resources in the same order), extra claims and ValidUntil, or lets the inner
+// issuer make one. Concurrent requests wait for one call, each until its own ctx ends, and share its
+// error; if it failed because its request ended, another one makes a new call. IssuedAt is now, and
+// Lifetime the remaining time.
 func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token, error) {
-	q := question{text: textOf(request)}
-	if len(q.text) > maxQuestion {
+	text, ok := textOf(request)
+	if !ok {
 		return i.inner.Issue(ctx, request)
 	}
-	q.signing = i.signing()
-	for ctx.Err() == nil {
-		own := &call{begun: time.Now().Round(0), done: make(chan struct{})}
-		c := i.calls.Update(q, func(kept *call) *call {
-			if kept != nil && kept.isFresh(own.begun, i.period) {
-				return kept
-			}
-			return own
-		})
-		if c == own {
-			i.run(ctx, c, q, request)
-			return c.token, c.err
+	q := question{i.signing(), text, request.ValidUntil.Round(0).UTC()}
+	own := false
+	a, err := i.calls.Do(ctx, q, func() (_ answer, abandoned bool, err error) {
+		a := answer{begun: time.Now().Round(0)}
+		if kept, ok := i.kept.Get(q); ok && kept.isFresh(a.begun, i.period) {
+			return kept, false, nil
 		}
-		select {
-		case <-ctx.Done():
-			continue
-		case <-c.done:
+		own = true
+		a.token, err = i.inner.Issue(ctx, request)
+		if err == nil && i.signing() == q.signing {
+			i.kept.Add(q, a)
 		}
-		left := min(c.token.Lifetime, time.Until(c.token.ExpiresAt).Truncate(time.Second))
-		switch shared := c.token; {
-		case c.ended: // its error is not about this request
-		case c.err != nil:
-			return token.Token{}, c.err
-		case left < minRemaining:
-			return i.inner.Issue(ctx, request)
-		default:
-			shared.IssuedAt, shared.Lifetime = time.Now().UTC().Truncate(time.Second), left
-			return shared, nil
-		}
+		return a, err != nil && ctx.Err() != nil, err
+	})
+	now := time.Now().UTC()
+	left := min(a.token.Lifetime, a.token.ExpiresAt.Sub(now).Truncate(time.Second))
+	switch {
+	case err != nil:
+		return token.Token{}, err
+	case own:
+		return a.token, nil
+	case left < minRemaining:
+		return i.inner.Issue(ctx, request)
 	}
-	return token.Token{}, ctx.Err()
+	a.token.IssuedAt, a.token.Lifetime = now.Truncate(time.Second), left
+	return a.token, nil
 }
 
 // signing returns the key that signs now, if that is known.
@@ -139,43 +137,32 @@ func (i *Issuer) signing() *token.Key {
 	return nil
 }
 
-// run makes the token of a call, which is forgotten if it fails or panics, or if the signing key
-// changed meanwhile.
-func (i *Issuer) run(ctx context.Context, c *call, q question, request token.Request) {
-	c.err = errors.New("issue shared token: the issuer panicked")
-	defer func() {
-		c.ended = c.err != nil && ctx.Err() != nil
-		if c.err != nil || i.signing() != q.signing {
-			i.calls.Remove(q, func(kept *call) bool { return kept == c })
-		}
-		close(c.done)
-	}()
-	c.token, c.err = i.inner.Issue(ctx, request)
+// isFresh reports whether a request may have the token. The times of concurrent requests differ by
+// less than a second. After the clock was set back no token is fresh.
+func (a answer) isFresh(now time.Time, period time.Duration) bool {
+	age := now.Sub(a.begun)
+	return age > -time.Second && age < min(period, a.token.Lifetime/4) &&
+		a.token.ExpiresAt.Sub(now) >= minRemaining
 }
 
-// isFresh reports whether a request may have the token, or wait for it. The times of concurrent
-// requests differ by less than a second. After the clock was set back no token is fresh.
-func (c *call) isFresh(now time.Time, period time.Duration) bool {
-	select {
-	case <-c.done:
-		age := now.Sub(c.begun)
-		return age > -time.Second && age < min(period, c.token.Lifetime/4) &&
-			c.token.ExpiresAt.Sub(now) >= minRemaining
-	default:
-		return true
-	}
-}
-
-// textOf encodes a request; lengths keep the parts apart.
-func textOf(request token.Request) string {
+// textOf encodes a request; lengths keep the parts apart. It fails if the request is too long to be
+// shared, or has extra claims that are not JSON.
+func textOf(request token.Request) (string, bool) {
 	parts := []string{request.Subject, request.Audience}
 	for _, s := range scope.Merge(request.Access) {
 		parts = append(parts, s.Type, s.Name, strconv.Itoa(len(s.Actions)))
 		parts = append(parts, s.Actions...)
 	}
+	if len(request.Extra) > 0 {
+		extra, err := json.Marshal(request.Extra) // sorted by name
+		if err != nil {
+			return "", false
+		}
+		parts = append(parts, string(extra)) // one part, where a scope has three or more
+	}
 	text := make([]byte, 0, 256)
 	for _, part := range parts {
 		text = append(binary.AppendUvarint(text, uint64(len(part))), part...)
 	}
-	return string(text)
+	return string(text), len(text) <= maxQuestion
 }

@@ -195,6 +195,82 @@ func TestOnlyTheSameQuestionSharesAToken(t *testing.T) {
 	}
 }
 
+func TestExtraClaimsAndTheEndOfTheCredentialsAreShared(t *testing.T) {
+	claims := func(name string, value any) func(*token.Request) {
+		return func(r *token.Request) { r.Extra = map[string]any{"a": 1, name: value} }
+	}
+	until := func(d time.Duration) func(*token.Request) {
+		return func(r *token.Request) { r.ValidUntil = r.ValidUntil.Add(d) }
+	}
+	tests := map[string]struct {
+		change func(*token.Request)
+		same   bool
+	}{
+		"the same":           {claims("b", []int{1}), true},
+		"another value":      {claims("b", []int{2}), false},
+		"another type":       {claims("b", []string{"1"}), false},
+		"another name":       {claims("c", []int{1}), false},
+		"one fewer":          {func(r *token.Request) { delete(r.Extra, "b") }, false},
+		"none":               {func(r *token.Request) { r.Extra = nil }, false},
+		"none and no rights": {func(r *token.Request) { r.Extra, r.Access = nil, nil }, false},
+		"the same end":       {until(0), true},
+		"the same end elsewhere": {func(r *token.Request) {
+			r.ValidUntil = r.ValidUntil.In(time.FixedZone("", 3600)).Round(0)
+		}, true},
+		"a later end":  {until(1), false},
+		"the zero end": {func(r *token.Request) { r.ValidUntil = time.Time{} }, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				key, signer := newKey(t, ready)
+				issuer, request := newIssuer(t, key, nil), aliceMay("pull", "push")
+				request.Extra = map[string]any{"b": []int{1}, "a": 1}
+				request.ValidUntil = time.Now().Add(time.Hour)
+				first := issue(t, issuer, request)
+				test.change(&request)
+				second := issue(t, issuer, request)
+				same, made := first.Value == second.Value, signer.made.Load()
+				if same != test.same || (made == 1) != test.same {
+					t.Errorf("the same: %v, %d signatures", same, made)
+				}
+			})
+		})
+	}
+}
+
+func TestClaimsThatAreNotJSONAreAnErrorOfTheIssuer(t *testing.T) {
+	key, _ := newKey(t, ready)
+	request := aliceMay("pull")
+	request.Extra = map[string]any{"a": make(chan int)}
+	issued, err := newIssuer(t, key, nil).Issue(t.Context(), request)
+	if err == nil || issued != (token.Token{}) {
+		t.Errorf("issued %+v, error %v", issued, err)
+	}
+}
+
+// However the requests are spread, no token ends after the credentials, but for the last minute.
+func TestNoSharedTokenOutlivesTheCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, _ := newKey(t, ready)
+		issuer, request := newIssuer(t, key, nil), aliceMay("pull")
+		request.ValidUntil = time.Now().Add(4 * time.Minute)
+		for range 240 {
+			issued, now := issue(t, issuer, request), time.Now()
+			end := now.Add(issued.Lifetime)
+			if end.After(request.ValidUntil) && issued.Lifetime != time.Minute ||
+				end.After(issued.ExpiresAt) {
+				t.Errorf("at %v: %+v", now, issued)
+			}
+			time.Sleep(time.Second)
+		}
+		if _, err := issuer.Issue(t.Context(), request); !errors.Is(
+			err, token.ErrCredentialsExpired) {
+			t.Errorf("at the end: error %v", err)
+		}
+	})
+}
+
 func TestASharedTokenCountsFromNow(t *testing.T) {
 	const lifetime = 5 * time.Minute
 	synctest.Test(t, func(t *testing.T) {

@@ -146,7 +146,7 @@ func (s suite) roundTrip() {
 	scopes := []scope.Scope{{Type: "repository", Name: "a/*", Actions: []string{"pull", "push"}}}
 	for n, subject := range []authn.Subject{
 		{Name: "alice", Stamp: "stamp"},
-		{Name: "alice", Kind: robot, Limit: &authn.Limit{}},
+		{Name: "alice", Kind: robot, Stamp: "stamp", Limit: &authn.Limit{}},
 		{Name: "Zoë O'Neil_%\\\" ", Stamp: "\t", Limit: &authn.Limit{Scopes: scopes}},
 	} {
 		r := record(n)

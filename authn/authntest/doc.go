@@ -1,0 +1,40 @@
+// Package authntest checks that a source of users keeps the contract of [authn.Authenticator], and
+// of [authn.Directory] and [authn.Confirmer] if it is one. Run it from a test of your source, with
+// the race detector too:
+//
+//	func TestSource(t *testing.T) {
+//		users := newUsers(t) // alice, with password wonderland
+//		authntest.Run(t, authntest.Suite{
+//			Source: users,
+//			Logins: []authntest.Login{{
+//				Request: authn.Request{Username: "Alice", Password: "wonderland"},
+//				Subject: authn.Subject{Name: "alice"},
+//			}},
+//			Wrong:   []authn.Request{{Username: "alice", Password: "looking-glass"}},
+//			Unknown: []authn.Request{{Username: "bob", Password: "wonderland"}},
+//			Change: func() authn.Request {
+//				users.setPassword("alice", "jabberwocky")
+//				return authn.Request{Username: "alice", Password: "jabberwocky"}
+//			},
+//			Break: users.close,
+//		})
+//	}
+//
+// # What is checked
+//
+//   - Right credentials prove the expected subject, also concurrently.
+//   - Wrong ones are [authn.ErrRejected], and unknown ones [authn.ErrNoMatch].
+//   - No credentials and those of another kind are ErrNoMatch, or anonymous access does not work.
+//   - A user name proves nothing with an empty password or a random one, and no error repeats it.
+//   - An error comes with the zero Subject.
+//   - [authn.Confirm] returns the same subject with the same Limit. It gets only what a refresh
+//     token stores: Name, Kind, Stamp and Limit.
+//   - A look-up by the typed name and by the name of the subject finds the same subject.
+//   - A context that is done is an outage, if it matters at all, and never a rejection.
+//   - After a change, the old credentials neither work nor can be confirmed.
+//   - When the source is down, each answer is an outage: after a 401, clients discard a password.
+//     Requests without credentials still have ErrNoMatch.
+//
+// With several credentials of one name, such as a password and a read-only token, list all of them
+// in Logins. Run then finds a token that is confirmed with the rights of the password.
+package authntest
