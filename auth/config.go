@@ -44,6 +44,7 @@ type Config struct {
 	// bearer token or a header. It returns a Username and a Password, or Other; the server sets the
 	// other fields. It only reads: the Authenticator checks what it returns, and nothing of it but
 	// the Username is logged. Trust a header of a proxy only if the connection is from that proxy.
+	// Browsers send cookies with the requests of other sites too, unless they are SameSite=Strict.
 	//
 	// With ok, HTTP Basic is ignored, the request is never anonymous, and ErrNoMatch of the
 	// Authenticator is a 401. Without ok, HTTP Basic is read. A POST has its credentials in its
@@ -60,8 +61,8 @@ type Config struct {
 	Authorizer authz.Authorizer
 	// ExtraClaims, if set, returns further claims for a token, which registries ignore. It is
 	// called after authorization, for refreshed tokens too. The record has the Subject, the Service
-	// and the Decisions, which must not be changed. An error is answered with 503, and so is a claim
-	// that every token has, such as "sub".
+	// and the Decisions, which must not be changed. An error is answered with 503, and so is a
+	// claim that every token has, such as "sub".
 	ExtraClaims func(ctx context.Context, record AuditRecord) (map[string]any, error)
 	// RefreshTokens issues and redeems refresh tokens; if it is nil, there are none. Each use
 	// confirms the subject, so the Authenticator must be an [authn.Directory] or an

@@ -53,8 +53,8 @@ func (m ServiceMap) Issuer(_ context.Context, service string) (Issuer, error) {
 // sends, up to 255 bytes of UTF-8 without control characters. Make issuers once, not in each call.
 //
 // Return [ErrUnknownService] for every name that you do not know. The name becomes the "aud" of the
-// token, so a function that answers for every name lets clients choose the audience: whoever may
-// pull anything then has tokens for every registry that trusts the key.
+// token, so a function that answers for every name lets clients choose the audience: what the rules
+// grant for one registry is then granted at every registry that trusts the key.
 type ServiceFunc func(ctx context.Context, service string) (Issuer, error)
 
 // Issuer calls f.

@@ -26,9 +26,10 @@
 //	sub     the subject, "" for the anonymous one
 //	aud     the service, a plain string
 //	iat     the time of issue minus five seconds, as is nbf
-//	exp     the end of the lifetime
+//	exp     the end of the lifetime, or of the credentials before
 //	jti     130 random bits
 //	access  [{"type":"repository","name":"team/app","actions":["pull","push"]}], never null
+//	…       the claims of [Request].Extra
 //
 // Distribution 2.8 and 3.x disagree about the kid, and 3.0 computes it wrongly for elliptic
 // curves, but all of them find the key by x5c. So a key should have a certificate, which
@@ -68,8 +69,8 @@
 // only, and a key that leaked is accepted until its certificate ends.
 //
 // A key with a certificate of its own is rotated by hand, since registries read keys only at
-// start. The [KeySet] is in memory: do steps 1, 3 and 5 in each replica of the token server. One that
-// restarts in between needs both keys, from files, in [NewKeySet].
+// start. The [KeySet] is in memory: do steps 1, 3 and 5 in each replica of the token server. One
+// that restarts in between needs both keys, from files, in [NewKeySet].
 //
 //  1. [KeySet.Add] the next key. It verifies, and is in the bundle and in the JWKS.
 //  2. Write [KeySet.BundlePEM] to the rootcertbundle of each registry and restart it, one replica

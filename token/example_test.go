@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 
@@ -54,6 +55,38 @@ func Example() {
 	// issued ***
 	// alice may repository:alice/app:pull
 	// push: false
+}
+
+// A token carries further claims, for services that read it besides the registry.
+func ExampleRequest_extra() {
+	key, err := token.GenerateKey(token.ES256)
+	if err != nil {
+		log.Fatal(err)
+	}
+	issuer, err := token.NewIssuer(token.IssuerConfig{Name: "auth.example.com", Keys: key})
+	if err != nil {
+		log.Fatal(err)
+	}
+	issued, err := issuer.Issue(context.Background(), token.Request{
+		Subject:  "alice",
+		Audience: "registry.example.com",
+		Extra:    map[string]any{"user_id": 1848, "tenants": []string{"acme"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier, err := issuer.Verifier("registry.example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	claims, err := verifier.Verify(string(issued.Value))
+	if err != nil {
+		log.Fatal(err)
+	}
+	id, isNumber := claims.Extra["user_id"].(json.Number)
+	tenants, isList := claims.Extra["tenants"].([]any)
+	fmt.Println(id, isNumber, tenants, isList)
+	// Output: 1848 true [acme] true
 }
 
 // The signing key is changed by hand.

@@ -36,9 +36,9 @@ type IssuerConfig struct {
 	// Lifetime is how long a token is valid: a minute to an hour. Zero is five minutes; a push
 	// that takes longer fetches another token.
 	Lifetime time.Duration
-	// InsecureLifetime takes the place of Lifetime and allows up to a year. Tokens cannot be revoked:
-	// a stolen one works until it ends, and a subject keeps the rights that it has lost. There is
-	// seldom a reason, since clients fetch the next token by themselves.
+	// InsecureLifetime takes the place of Lifetime and allows a minute to a year. A token cannot be
+	// revoked: a stolen one works until it ends, and so do rights that the subject has lost. There
+	// is seldom a reason, since clients fetch the next token by themselves.
 	InsecureLifetime time.Duration
 	// LibtrustKeyID puts the libtrust id of the key into kid, instead of the thumbprint: for
 	// distribution 2.x and a key without a certificate, which distribution 3.x then does not find.
@@ -81,7 +81,8 @@ func newIssuer(config IssuerConfig) (*Issuer, error) {
 	case config.Keys == nil:
 		return nil, fmt.Errorf("%w: there are no keys", ErrKey)
 	case config.Lifetime < minLifetime || config.Lifetime > longest:
-		return nil, fmt.Errorf("the lifetime is %v, not %v to %v", config.Lifetime, minLifetime, longest)
+		return nil, fmt.Errorf("the lifetime is %v, not %v to %v",
+			config.Lifetime, minLifetime, longest)
 	}
 	keys, err := config.Keys.keySet(config.Now)
 	if err != nil {
@@ -109,7 +110,7 @@ type Request struct {
 	// tokens have already, such as "sub", is an error, in any spelling that a decoder takes for it.
 	Extra map[string]any
 	// ValidUntil is when the subject's credentials end, such as the exp of a JWT. The token ends no
-	// later, but lives for a minute at least, which is what clients assume. The zero time is no end.
+	// later, except that it lives for a minute at least, as clients assume. Zero is no end.
 	ValidUntil time.Time
 }
 
@@ -132,8 +133,8 @@ type Token struct {
 // Issue makes a token for a request that the caller has authorized. The error wraps that of the
 // signer or of ctx, [ErrCredentialsExpired] if ValidUntil has passed, or [ErrKey] if a key of
 // [AuthorityKeys] ends before the token would and was not renewed. It is also an error if Audience
-// is missing, if Audience or Subject is not UTF-8, or if a claim in Extra has a reserved or bad name
-// or a value that has no JSON. No error contains a secret.
+// is missing, if Audience or Subject is not UTF-8, or if a claim in Extra has an unusable name or
+// value. No error contains a secret.
 func (i *Issuer) Issue(ctx context.Context, request Request) (Token, error) {
 	now := i.config.Now().UTC()
 	lifetime, err := i.lifetime(now, request.ValidUntil)

@@ -66,7 +66,7 @@ func TestMissingKeysAreErrors(t *testing.T) {
 		"empty keys of an authority":  new(token.AuthorityKeys),
 		"files without names":         token.KeyFiles("", ""),
 		"a key that only verifies":    publicKey(t, generateKey(t, token.ES256)),
-		"a certificate without a key": token.KeyFiles("testdata/none.pem", "testdata/p256-cert.pem"),
+		"a certificate without a key": token.KeyFiles("none.pem", "testdata/p256-cert.pem"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := token.IssuerConfig{Name: issuerName, Keys: keys}

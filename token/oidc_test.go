@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,7 +121,7 @@ func TestTheIDTokenOfAnIdentityProviderIsVerified(t *testing.T) {
 				Issuer: "https://login.example.com/realms/a", Subject: "248289761001",
 				Audience: "registry", ExpiresAt: end, IssuedAt: end.Add(-5 * time.Minute),
 				Extra: map[string]any{
-					"auth_time": json.Number(fmt.Sprint(end.Unix() - 9000)),
+					"auth_time": json.Number(strconv.FormatInt(end.Unix()-9000, 10)),
 					"nonce":     "n-0S6_WzA2Mj", "azp": "registry", "sid": "08a5019c",
 					"email": "alice@example.com", "email_verified": true, "ver": json.Number("2.0"),
 					"realm_access": map[string]any{"roles": []any{"dev", "ops"}},

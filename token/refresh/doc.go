@@ -2,17 +2,17 @@
 //
 // A client that logs in with a password may ask the token server for a refresh token and keep that
 // instead of the password: with offline_token=true in a GET request, or with access_type=offline in
-// a POST request. The token is an opaque random string. It is bound to one subject and one service,
-// expires after a fixed lifetime, with the credentials of the login, or when it is not used for some
-// time, and can be revoked:
+// a POST request. The token is an opaque random string. It is bound to one subject and one service
+// and can be revoked. It expires after a fixed lifetime, with the credentials of the login, or when
+// it is not used for some time:
 //
 //	tokens := refresh.InMemory()
 //	…
 //	token, record, err := tokens.Issue(ctx, subject, "registry.example.com", "docker")
 //
-// A [Store] holds a [Record] for each token, with an HMAC in place of the token. Those in memory are
-// lost when the process ends, and clients have to log in again. To survive a restart, or to share
-// tokens between servers, give [New] a store on a database and a fixed key.
+// A [Store] holds a [Record] for each token, with an HMAC in place of the token. The memory store
+// loses them when the process ends, and clients have to log in again. To survive a restart, or to
+// share tokens between servers, give [New] a store on a database and a fixed key.
 //
 // # Redeeming
 //

@@ -74,8 +74,8 @@ func New(config Config) (*Tokens, error) {
 	}}, nil
 }
 
-// InMemory returns Tokens with a store in memory, a random key and the defaults of [Config]. When the
-// process ends, they are lost, and clients have to log in again.
+// InMemory returns Tokens with a memory store, a random key and the defaults of [Config]. They are
+// lost when the process ends; clients then have to log in again.
 func InMemory() *Tokens {
 	tokens, _ := New(Config{Store: NewMemoryStore()}) // New refuses nothing in this config
 	return tokens
@@ -108,7 +108,7 @@ func (t *Tokens) Issue(
 		return "", Record{}, fmt.Errorf("issue refresh token: %w: the subject %+q has no stamp",
 			authn.ErrNoLookup, subject.Name)
 	case !now.Before(end):
-		return "", Record{}, fmt.Errorf("issue refresh token: %w: the credentials of %+q have expired",
+		return "", Record{}, fmt.Errorf("issue refresh token: %w: the credentials of %+q ended",
 			authn.ErrRejected, subject.Name)
 	}
 	record := Record{

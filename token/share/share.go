@@ -91,11 +91,11 @@ func (i *Issuer) KeySet() *token.KeySet {
 	return inner.KeySet()
 }
 
-// Issue returns a token that was made for an earlier identical request, which has the same subject,
-// audience, access (resources in the same order), extra claims and ValidUntil, or lets the inner
-// issuer make one. Concurrent requests wait for one call, each until its own ctx ends, and share its
-// error; if it failed because its request ended, another one makes a new call. IssuedAt is now, and
-// Lifetime the remaining time.
+// Issue returns a token that was made for an earlier identical request, or lets the inner issuer
+// make one. Requests are identical if all of their fields are, with resources in the same order.
+// Concurrent requests wait for one call, each until its own ctx ends, and share its error; if it
+// failed because its request ended, another one makes a new call. IssuedAt is now, and Lifetime the
+// remaining time.
 func (i *Issuer) Issue(ctx context.Context, request token.Request) (token.Token, error) {
 	text, ok := textOf(request)
 	if !ok {
