@@ -1,7 +1,9 @@
 // Package examples holds programs built from the public packages, and the end-to-end tests:
 //
 //   - quickstart: a private registry with token authorization in one process
-//   - embed: a web service with users of its own that is also a token server
+//   - minimal: the smallest complete token server
+//   - embed: a web service with users of its own that is also a token server, and a page for each kind
+//     of credentials
 //   - authorizer: a custom authorizer, with its policy test
 //   - server: a complete server, with docker_auth's configuration file
 //   - soak: a token server at full rate for as long as one likes, watched for wrong answers and leaks

@@ -1,9 +1,9 @@
-// Command embed is a web service with users of its own that is also the token server of a registry.
+// Command embed is a web service that is also the token server of a registry. Its users log in with
+// each of the credentials that a service may have.
 package main
 
 import (
 	"context"
-	"errors"
 	"log"
 	"net/http"
 	"slices"
@@ -12,86 +12,56 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/token"
+	"github.com/berthpass/registry-auth/token/refresh"
 )
 
 func main() {
-	handler, err := newHandler(token.KeyFiles("portal.key", "portal.crt"))
+	hash, err := password.NewHash("wonderland")
 	if err != nil {
 		log.Fatal(err)
 	}
-	server := &http.Server{
-		Addr:              "localhost:8080",
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    32 << 10,
+	p := &portal{users: map[string]user{
+		"alice": {name: "alice", passwordHash: hash, teams: []string{"web"}},
+	}}
+	tokens, err := p.tokenServer(token.KeyFiles("portal.key", "portal.crt"))
+	if err != nil {
+		log.Fatal(err)
 	}
-	log.Printf("portal at http://%s/, token server at http://%s/token", server.Addr, server.Addr)
+	http.Handle("/token", tokens)
+	server := &http.Server{Addr: "localhost:8080", ReadHeaderTimeout: 5 * time.Second}
+	log.Printf("the token server is at http://%s/token", server.Addr)
 	log.Fatal(server.ListenAndServe())
 }
 
-// newHandler is the service: its pages, and the token endpoint beside them.
-func newHandler(keys token.Keys) (http.Handler, error) {
-	portal, err := newPortal()
-	if err != nil {
-		return nil, err
-	}
-	users := authn.Cache(portalUsers{portal}, authn.CacheConfig{})
-	tokens, err := auth.NewServer(auth.Config{
+// tokenServer is the handler of /token. Tokens of 128 random bits cannot be guessed, and need
+// neither a throttle nor a cache.
+func (p *portal) tokenServer(keys token.Keys, others ...authn.Authenticator) (*auth.Server, error) {
+	users := throttle.New(authn.Cache(p.passwords(), authn.CacheConfig{}), throttle.Config{})
+	tokens := []authn.Authenticator{authn.Func(p.loggedIn), personalTokens{p}, apiKeys{p}}
+	return auth.NewServer(auth.Config{
 		Service:       "registry.example.com",
-		Issuer:        token.IssuerConfig{Name: "portal", Keys: keys},
-		Authenticator: throttle.New(users, throttle.Config{}),
-		Authorizer:    authz.First(teamNamespaces(), authz.OwnNamespace(), authz.DenyAll()),
+		Issuer:        token.IssuerConfig{Name: "portal.example.com", Keys: keys},
+		Credentials:   readCookie,
+		Authenticator: authn.Chain(append(append(tokens, others...), users)...),
+		Authorizer:    authz.First(authz.Func(teams), authz.OwnNamespace()),
+		RefreshTokens: refresh.InMemory(),
 	})
-	if err != nil {
-		return nil, err
+}
+
+// teams lets the members of a team pull and push below teams/<team>/, and nobody else.
+func teams(_ context.Context, r authz.Request) (authz.Decision, error) {
+	path := strings.Split(r.Scope.Name, "/")
+	if r.Scope.Type != "repository" || path[0] != "teams" {
+		return authz.Decision{NoMatch: true}, nil // the next authorizer is asked
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/", portal.home)
-	mux.Handle("/token", tokens)
-	return mux, nil
-}
-
-// portalUsers says in the library's words what the portal knows about its users.
-type portalUsers struct{ portal *portal }
-
-// Authenticate checks a password.
-func (u portalUsers) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
-	account, err := u.portal.login(ctx, r.Username, r.Password)
-	return subjectOf(account, err)
-}
-
-// Lookup says who a user is now. With it a remembered password counts no longer than the account is as it was.
-func (u portalUsers) Lookup(_ context.Context, name string) (authn.Subject, error) {
-	account, err := u.portal.account(name)
-	return subjectOf(account, err)
-}
-
-func subjectOf(account account, err error) (authn.Subject, error) {
-	switch {
-	case errors.Is(err, errNoAccount):
-		return authn.Subject{}, authn.ErrNoMatch // 401, unless another source of users knows the name
-	case errors.Is(err, errWrongPassword):
-		return authn.Subject{}, authn.ErrRejected // 401
-	case err != nil:
-		return authn.Subject{}, err // 503: the client keeps its password and tries again
+	row, _ := r.Subject.Data.(user)
+	if len(path) < 3 || !slices.Contains(row.teams, path[1]) {
+		return authz.Decision{Reason: "not a member of the team"}, nil
 	}
-	return authn.Subject{Name: account.name, Labels: map[string][]string{"team": account.teams}, Stamp: account.version}, nil
-}
-
-// teamNamespaces lets the members of a team pull and push what is below teams/<team>/, and nobody else.
-func teamNamespaces() authz.Authorizer {
-	return authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
-		path := strings.Split(r.Scope.Name, "/")
-		switch {
-		case r.Scope.Type != "repository" || path[0] != "teams":
-			return authz.Decision{NoMatch: true}, nil // the next authorizer is asked
-		case len(path) < 3 || !slices.Contains(r.Subject.Labels["team"], path[1]):
-			return authz.Decision{Reason: "not a member of the team"}, nil
-		}
-		return authz.Decision{Actions: r.Scope.Intersect([]string{"pull", "push"}).Actions, Reason: "member of " + path[1]}, nil
-	})
+	allowed := r.Scope.Intersect([]string{"pull", "push"})
+	return authz.Decision{Actions: allowed.Actions, Reason: "member of " + path[1]}, nil
 }

@@ -1,76 +1,54 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net/http"
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+	"time"
 
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/authn/password"
 )
 
-// A portal is a web service that was there before: it has accounts and pages of its own.
+// A portal is a web service that was there before. Its maps stand for the tables of its database.
 type portal struct {
-	accounts map[string]account // stands for its database
-	checker  password.Checker
+	mu       sync.Mutex
+	users    map[string]user          // by name
+	sessions map[string]session       // by the hash of the cookie
+	apiKeys  map[string]apiKey        // by ID
+	tokens   map[string]personalToken // by ID
 }
 
-// An account is a row of the portal's users.
-type account struct {
+// A user is a row of the portal's users, and the Data of its subjects.
+type user struct {
 	name         string
-	passwordHash password.Hash
-	version      string // changes with the password
+	passwordHash authn.Secret
 	teams        []string
 }
 
-var (
-	errNoAccount     = errors.New("no such account")
-	errWrongPassword = errors.New("wrong password")
-)
-
-func (p *portal) account(name string) (account, error) {
-	found, exists := p.accounts[name]
-	if !exists {
-		return account{}, errNoAccount
-	}
-	return found, nil
+type session struct {
+	user    string
+	expires time.Time
 }
 
-// login is the portal's own check of a password. It takes as long for a name that does not exist.
-func (p *portal) login(ctx context.Context, name string, secret authn.Secret) (account, error) {
-	found, missing := p.account(name)
-	if missing != nil {
-		found.passwordHash = password.Decoy()
-	}
-	matches, err := p.checker.Check(ctx, found.passwordHash, secret)
-	switch {
-	case err != nil:
-		return account{}, err
-	case missing != nil:
-		return account{}, missing
-	case !matches:
-		return account{}, errWrongPassword
-	}
-	return found, nil
+// An apiKey lets a program of a team pull and push.
+type apiKey struct{ team, secretHash string }
+
+type personalToken struct {
+	owner, secretHash string
+	limit             *authn.Limit
 }
 
-// home is one of the portal's pages.
-func (p *portal) home(w http.ResponseWriter, _ *http.Request) {
-	_, _ = io.WriteString(w, "Welcome to the portal.\n")
+// find returns a row of a table.
+func find[Row any](p *portal, table map[string]Row, key string) (row Row, found bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	row, found = table[key]
+	return row, found
 }
 
-// newPortal has one account: alice, password wonderland, of the team web.
-func newPortal() (*portal, error) {
-	encoded, err := password.NewHash("wonderland")
-	if err != nil {
-		return nil, fmt.Errorf("hash the password: %w", err)
-	}
-	hash, err := password.Parse(encoded)
-	if err != nil {
-		return nil, fmt.Errorf("read the password hash: %w", err)
-	}
-	alice := account{name: "alice", passwordHash: hash, version: "1", teams: []string{"web"}}
-	return &portal{accounts: map[string]account{alice.name: alice}}, nil
+// hashOf returns the form in which the portal stores random secrets. They cannot be guessed, so a
+// fast hash will do, and a look-up by it shows nothing by its time.
+func hashOf(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
 }

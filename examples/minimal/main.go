@@ -16,22 +16,22 @@ import (
 )
 
 func main() {
-	users := must(htpasswd.Open(htpasswd.Config{File: "users.htpasswd"}))
-	server := must(auth.NewServer(auth.Config{
-		Service:       "registry.example.com",
-		Issuer:        token.IssuerConfig{Name: "auth.example.com", Keys: token.KeyFiles("auth.key", "auth.crt")},
-		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
-		Authorizer:    authz.OwnNamespace(), // alice may pull and push alice/app
-		RefreshTokens: must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()})),
-	}))
-	http.Handle("/token", server)
-	listener := &http.Server{Addr: "localhost:5001", ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(listener.ListenAndServe())
-}
-
-func must[T any](value T, err error) T {
+	users, err := htpasswd.Open(htpasswd.Config{File: "users.htpasswd"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	return value
+	keys := token.KeyFiles("auth.key", "auth.crt") // made at the first start
+	server, err := auth.NewServer(auth.Config{
+		Service:       "registry.example.com",
+		Issuer:        token.IssuerConfig{Name: "auth.example.com", Keys: keys},
+		Authenticator: throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{}),
+		Authorizer:    authz.OwnNamespace(), // alice may pull and push alice/app
+		RefreshTokens: refresh.InMemory(),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	http.Handle("/token", server)
+	listener := &http.Server{Addr: "localhost:5001", ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(listener.ListenAndServe())
 }

@@ -74,16 +74,13 @@ func newHandler(ctx context.Context, host, data string, stdout io.Writer) (http.
 // newTokenServer gives out no refresh tokens: docker would keep one in place of the password, and the next start of this
 // program, with nothing but memory to remember it by, would refuse it.
 func newTokenServer(key *token.Key, stdout io.Writer) (*auth.Server, error) {
-	issuer, err := token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key})
-	if err != nil {
-		return nil, err
-	}
 	users, err := newUsers()
 	if err != nil {
 		return nil, err
 	}
 	return auth.NewServer(auth.Config{
-		Services:         auth.ServiceMap{serviceName: issuer},
+		Service:          serviceName,
+		Issuer:           token.IssuerConfig{Name: issuerName, Keys: key},
 		Authenticator:    users,
 		AnonymousAllowed: true,
 		Authorizer:       newPolicy(),

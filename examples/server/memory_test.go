@@ -20,7 +20,7 @@ import (
 
 const (
 	maxResident   = 128 << 20 // of a server with 100 000 rules and 10 000 users
-	maxForRequest = 12 << 10  // of a request that waits, besides its connection
+	maxForRequest = 16 << 10  // of a request that waits, besides its connection: a stack and its data
 )
 
 func TestMemoryOfALargeConfiguration(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/extauth"
 )
 
-// Authenticator returns what finds out who asks: the users, then the program of ext_auth. Right passwords are remembered for
-// a minute; those of users only as long as they are what the configuration says.
+// Authenticator returns what finds out who asks: the users, then the program of ext_auth. Right passwords of users are
+// remembered for a minute. The program cannot confirm what it said, so it runs for each login.
 //
 // The checker bounds how many passwords are compared at once, also across several configurations.
 func Authenticator(cfg *config.Config, checker *password.Checker) (authn.Authenticator, error) {
@@ -28,11 +28,11 @@ func Authenticator(cfg *config.Config, checker *password.Checker) (authn.Authent
 	if err != nil {
 		return nil, err
 	}
-	members := []authn.Authenticator{users}
+	members := []authn.Authenticator{authn.Cache(users, authn.CacheConfig{})}
 	if cfg.ExtAuth != nil {
 		members = append(members, program(cfg, cfg.ExtAuth).Authenticator())
 	}
-	return authn.Cache(authn.Chain(members...), authn.CacheConfig{}), nil
+	return authn.Chain(members...), nil
 }
 
 // Authorizer returns what decides: the rules of the service or the common ones, and then the program of ext_authz, which is asked
