@@ -8,8 +8,9 @@ import (
 	"os"
 	"slices"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 	"github.com/berthpass/registry-auth/examples/server/internal/doctor"
+	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 )
 
 const doctorHelp = `Usage: server doctor CONFIG --registry FILE [--registry-version VERSION] [--url URL]
@@ -35,7 +36,7 @@ func (p *program) doctor(ctx context.Context, args []string) error {
 	if !slices.Contains([]string{"", "2.8", "3.0", "3.1"}, *version) {
 		return &usageError{fmt.Sprintf("--registry-version %q is none of 2.8, 3.0 and 3.1", *version)}
 	}
-	cfg, err := config.Load(arguments[0], p.getenv)
+	cfg, err := serve.Load(arguments[0], p.getenv)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (p *program) doctor(ctx context.Context, args []string) error {
 	})
 	switch {
 	case errors.Is(err, doctor.ErrUnreadable):
-		return &config.PositionError{Position: config.Position{File: *registry}, Err: err}
+		return &conf.PositionError{Position: conf.Position{File: *registry}, Err: err}
 	case err != nil:
 		return err
 	case !ok:

@@ -20,7 +20,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 )
 
 func main() {
@@ -82,7 +82,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 
 // exitCode tells what went wrong, one line for each thing, and turns it into an exit code.
 func (p *program) exitCode(err error) int {
-	var problem *config.PositionError
+	var problem *conf.PositionError
 	var wrong *usageError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):

@@ -7,16 +7,15 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
 	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 )
 
 const serveHelp = `Usage: server CONFIG
 
-Serves token requests at PREFIX/auth and PREFIX/auth/token, and /healthz, /readyz and /metrics.
+Serves token requests at PREFIX/auth and PREFIX/auth/token, /healthz and /readyz, and metrics at the
+address that the configuration has for them.
 Refresh tokens are kept in memory: after a restart clients log in again.
 
 `
@@ -49,23 +48,11 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 
-	p.collectSooner()
-	cfg, err := config.Load(arguments[0], p.getenv)
-	if err != nil {
-		return err
-	}
-	server, err := serve.New(ctx, cfg, p.getenv, logger)
+	server, err := serve.New(ctx, arguments[0], p.getenv, logger)
 	if err != nil {
 		return err
 	}
 	return server.Run(ctx, hangups)
-}
-
-// collectSooner keeps the memory small that loading takes. What holds after that depends on what was loaded.
-func (p *program) collectSooner() {
-	if !serve.CollectorIsConfigured(p.getenv) {
-		debug.SetGCPercent(serve.LeastGrowth)
-	}
 }
 
 // glogFlags accepts the flags for the log that docker_auth is often started with. They change nothing.
