@@ -14,8 +14,8 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/extauth"
 )
 
-// A Program is asked about users or about rights that no other section knows.
-type Program struct {
+// A program is asked about users or about rights that no other section knows.
+type program struct {
 	conf.Place
 
 	key     string
@@ -32,11 +32,9 @@ const (
 	maxProgramTimeout = time.Minute
 )
 
-// Keys implements [Section].
-func (p *Program) Keys() []string { return []string{p.key} }
+func (p *program) Keys() []string { return []string{p.key} }
 
-// Read implements [Section].
-func (p *Program) Read(n *conf.Node) {
+func (p *program) Read(n *conf.Node) {
 	if p.Place = n.Place; n.Null() {
 		return
 	}
@@ -58,7 +56,7 @@ func (p *Program) Read(n *conf.Node) {
 }
 
 // find looks for the program. One that is away is watched, so that a reload finds it later.
-func (p *Program) find(n *conf.Node) {
+func (p *program) find(n *conf.Node) {
 	name := n.Text()
 	if name == "" {
 		return
@@ -72,9 +70,9 @@ func (p *Program) find(n *conf.Node) {
 	}
 }
 
-// Build implements [Section]. A program keeps its breaker and its bound on how many run at once,
+// Build: A program keeps its breaker and its bound on how many run at once,
 // as long as the section is the same.
-func (p *Program) Build(s *Site) (Part, error) {
+func (p *program) Build(s *Site) (Part, error) {
 	if !p.given {
 		return Part{}, nil
 	}

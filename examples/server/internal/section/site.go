@@ -73,12 +73,10 @@ func (s *Site) Release() {
 			continue
 		}
 		delete(s.keeper.kept, key)
-		closer, ok := held.value.(io.Closer)
-		if !ok {
-			continue
-		}
-		if err := closer.Close(); err != nil {
-			s.Logger.Warn("close", slog.Any("error", err))
+		if closer, ok := held.value.(io.Closer); ok {
+			if err := closer.Close(); err != nil {
+				s.Logger.Warn("close", slog.Any("error", err))
+			}
 		}
 	}
 	clear(s.keys)

@@ -96,10 +96,7 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	}
 	g := s.use()
 	defer g.release()
-	for _, err := range g.problems() {
-		text += ", " + err.Error()
-	}
-	serveText(w, http.StatusOK, text)
+	serveText(w, http.StatusOK, text+g.problems())
 }
 
 // section answers at the address of a section, which may be gone by a reload.
