@@ -70,8 +70,8 @@ func (p *program) find(n *conf.Node) {
 	}
 }
 
-// Build: A program keeps its breaker and its bound on how many run at once,
-// as long as the section is the same.
+// Build: A program keeps its breaker and its bound on how many run at once, as long as the section
+// is the same.
 func (p *program) Build(s *Site) (Part, error) {
 	if !p.given {
 		return Part{}, nil

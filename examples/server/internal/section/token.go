@@ -193,8 +193,8 @@ func (t *Token) issuer(s tokenSettings, made keySets) Issuer {
 	}
 	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Name: s.issuer, Keys: keys, Lifetime: s.expiration,
-		// docker_auth's default is libtrust's id. Registries go by the certificate, which is in
-		// the token too.
+		// docker_auth's default is libtrust's id. Registries go by the certificate, which is in the token
+		// too.
 		LibtrustKeyID: s.thumbprintKeyID == nil || !*s.thumbprintKeyID,
 	})
 	if err != nil {
