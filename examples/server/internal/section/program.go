@@ -38,11 +38,11 @@ func (p *program) Read(n *conf.Node) {
 	if p.Place = n.Place; n.Null() {
 		return
 	}
-	found := false
 	p.given = true
+	name, at := "", n.Place
 	p.command.Timeout, p.command.MaxRunning = defaultProgramTimeout, defaultMaxRunning
 	n.Fields(
-		conf.Func("command", p.find).Given(&found),
+		conf.Text("command", &name).At(&at),
 		conf.Texts("args", &p.command.Args),
 		conf.Duration("timeout", &p.command.Timeout, func(d time.Duration) error {
 			if d > maxProgramTimeout {
@@ -53,20 +53,16 @@ func (p *program) Read(n *conf.Node) {
 		}),
 		conf.Int("max_running", &p.command.MaxRunning, 1),
 	)
-	if !found {
-		n.Errorf("%s.command is missing", p.key)
-	}
 	p.sum = n.Sum()
-}
-
-// find looks for the program. One that is away is watched, so that a reload finds it later.
-func (p *program) find(n *conf.Node) {
-	name := n.Text()
+	if name == "" {
+		n.Errorf("%s.command is missing", p.key)
+		return
+	}
 	var err error
 	if p.command.Path, err = exec.LookPath(name); err != nil {
-		n.Errorf("%s.command: %w", p.key, err)
+		at.Errorf("%s.command: %w", p.key, err)
 		if strings.ContainsRune(name, filepath.Separator) {
-			n.Watch(name)
+			n.Watch(name) // a reload finds it later
 		}
 	}
 }
