@@ -1,10 +1,13 @@
 package config
 
 import (
+	"errors"
 	"os/exec"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/berthpass/registry-auth/examples/server/internal/program"
 )
 
 // A Command is a program that is asked.
@@ -51,7 +54,7 @@ func (r *reader) command(section, n *yaml.Node) *Command {
 		return c
 	}
 	found, err := exec.LookPath(name)
-	if err != nil {
+	if err = errors.Join(err, program.Supported()); err != nil {
 		r.fail(at, "%s.command: %w", what, err)
 		return c
 	}

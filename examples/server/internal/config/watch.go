@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"os"
-	"syscall"
 )
 
 // watch remembers a file or folder as one to watch. It comes before the file is read: a change meanwhile is then one from what
@@ -24,9 +23,5 @@ func Fingerprint(path string) string {
 	if err != nil {
 		return "missing"
 	}
-	text := fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Mode())
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok { // tells a file from one that took its place at the same time
-		text += fmt.Sprint(" ", stat.Ino)
-	}
-	return text
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano(), info.Mode(), inode(info))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/authz/acl"
 	"github.com/berthpass/registry-auth/examples/server/internal/config"
-	"github.com/berthpass/registry-auth/examples/server/internal/extauth"
+	"github.com/berthpass/registry-auth/examples/server/internal/program"
 )
 
 // Authenticator returns what finds out who asks: the users, then the program of ext_auth. Right passwords of users are
@@ -30,7 +30,7 @@ func Authenticator(cfg *config.Config, checker *password.Checker) (authn.Authent
 	}
 	members := []authn.Authenticator{authn.Cache(users, authn.CacheConfig{})}
 	if cfg.ExtAuth != nil {
-		members = append(members, program(cfg, cfg.ExtAuth).Authenticator())
+		members = append(members, newProgram(cfg, cfg.ExtAuth).Authenticator())
 	}
 	return authn.Chain(members...), nil
 }
@@ -40,7 +40,7 @@ func Authenticator(cfg *config.Config, checker *password.Checker) (authn.Authent
 func Authorizer(cfg *config.Config) authz.BatchAuthorizer {
 	members := []authz.Authorizer{rulesOfAll(cfg)}
 	if cfg.ExtAuthz != nil {
-		members = append(members, program(cfg, cfg.ExtAuthz).Authorizer())
+		members = append(members, newProgram(cfg, cfg.ExtAuthz).Authorizer())
 	}
 	return anonymousLabels{cfg.AnonymousLabels, authz.First(members...)}
 }
@@ -106,11 +106,11 @@ func (a anonymousLabels) complete(r authz.Request) authz.Request {
 	return r
 }
 
-// program makes a program of a command. The secrets in the environment are the server's own.
-func program(cfg *config.Config, c *config.Command) *extauth.Program {
+// newProgram makes a program of a command. The secrets in the environment are the server's own.
+func newProgram(cfg *config.Config, c *config.Command) *program.Program {
 	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.Contains(cfg.SecretVariables, name)
 	})
-	return extauth.New(extauth.Config{Path: c.Path, Args: c.Args, Env: env, Timeout: c.Timeout, MaxRunning: c.MaxRunning})
+	return program.New(program.Config{Path: c.Path, Args: c.Args, Env: env, Timeout: c.Timeout, MaxRunning: c.MaxRunning})
 }

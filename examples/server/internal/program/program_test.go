@@ -1,9 +1,12 @@
-package extauth_test
+//go:build unix
+
+package program_test
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,55 +19,78 @@ import (
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/examples/server/internal/extauth"
+	"github.com/berthpass/registry-auth/examples/server/internal/program"
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// program writes a shell script and returns it, ready to be asked.
-func program(t *testing.T, script string, change ...func(*extauth.Config)) *extauth.Program {
+// newProgram returns a program that is a shell script.
+func newProgram(t *testing.T, script string, change ...func(*program.Config)) *program.Program {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program.sh")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cfg := extauth.Config{Path: path, Args: []string{"first", "second one"}, Env: os.Environ(), Timeout: 20 * time.Second, MaxRunning: 4}
+	cfg := program.Config{
+		Path: path, Args: []string{"first", "second one"}, Env: os.Environ(),
+		Timeout: 20 * time.Second, MaxRunning: 4,
+	}
 	for _, c := range change {
 		c(&cfg)
 	}
-	return extauth.New(cfg)
+	return program.New(cfg)
 }
 
+func alice() authn.Request { return authn.Request{Username: "alice", Password: "won der"} }
+
 func TestAuthenticate(t *testing.T) {
+	alone := authn.Subject{Name: "alice"}
+	inGroups := authn.Subject{Name: "alice", Labels: map[string][]string{"group": {"a", "b"}}}
 	for name, test := range map[string]struct {
-		script   string
-		username string
-		want     authn.Subject
-		err      string // empty: none
-		is       error
+		script string
+		want   authn.Subject
 	}{
-		"the password is right":           {`read -r all; [ "$all" = "alice won der" ]`, "alice", authn.Subject{Name: "alice"}, "", nil},
-		"with labels":                     {`echo '{"labels": {"group": ["a", "b"]}}'`, "alice", authn.Subject{Name: "alice", Labels: map[string][]string{"group": {"a", "b"}}}, "", nil},
-		"it sees its arguments":           {`[ "$1" = first ] && [ "$2" = "second one" ]`, "alice", authn.Subject{Name: "alice"}, "", nil},
-		"it does not read its input":      {`exec <&-; exit 0`, "alice", authn.Subject{Name: "alice"}, "", nil},
-		"the password is wrong":           {`exit 1`, "alice", authn.Subject{}, "refuses", authn.ErrRejected},
-		"no such user":                    {`exit 2`, "alice", authn.Subject{}, "does not know", authn.ErrNoMatch},
-		"another code":                    {`echo "database is down" >&2; exit 3`, "alice", authn.Subject{}, `exit status 3, it says "database is down"`, nil},
-		"it tells the password":           {`cat >&2; exit 3`, "alice", authn.Subject{}, `it says "alice ***"`, nil},
-		"it is killed":                    {`kill -9 $$`, "alice", authn.Subject{}, "killed", nil},
-		"output that is not JSON":         {`echo welcome`, "alice", authn.Subject{}, "not a JSON object", nil},
-		"labels of another form":          {`echo '{"labels": ["a"]}'`, "alice", authn.Subject{}, "not a JSON object", nil},
-		"endless output":                  {`while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done`, "alice", authn.Subject{}, "writes too much", nil},
-		"much on the standard error":      {`head -c 100000 /dev/zero | tr '\0' x >&2; exit 0`, "alice", authn.Subject{Name: "alice"}, "", nil},
-		"nobody is asked about anonymous": {`exit 0`, "", authn.Subject{}, "no match", authn.ErrNoMatch},
-		"nor about a name with a space":   {`exit 0`, "alice b", authn.Subject{}, "no match", authn.ErrNoMatch},
+		"the password is right":      {`read -r all; [ "$all" = "alice won der" ]`, alone},
+		"with labels":                {`echo '{"labels": {"group": ["a", "b"]}}'`, inGroups},
+		"it sees its arguments":      {`[ "$1" = first ] && [ "$2" = "second one" ]`, alone},
+		"it does not read its input": {`exec <&-; exit 0`, alone},
+		"much on the standard error": {`head -c 100000 /dev/zero | tr '\0' x >&2; exit 0`, alone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := program(t, test.script).Authenticator().Authenticate(t.Context(), authn.Request{Username: test.username, Password: "won der"})
-			if !reflect.DeepEqual(got, test.want) {
-				t.Errorf("subject is %+v, want %+v", got, test.want)
+			p := newProgram(t, test.script)
+			got, err := p.Authenticator().Authenticate(t.Context(), alice())
+			if err != nil || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("subject is %+v, want %+v, error is %v", got, test.want, err)
 			}
-			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
-				t.Errorf("error is %v, want one with %q", err, test.err)
+		})
+	}
+}
+
+func TestAuthenticateFails(t *testing.T) {
+	const endless = `while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done`
+	const notJSON = "not a JSON object"
+	down := `exit status 3, it says "it is down"`
+	for name, test := range map[string]struct {
+		script, username string
+		want             string
+		is               error // nil: neither of the two
+	}{
+		"the password is wrong":           {`exit 1`, "alice", "refuses", authn.ErrRejected},
+		"no such user":                    {`exit 2`, "alice", "does not know", authn.ErrNoMatch},
+		"another code":                    {`echo "it is down" >&2; exit 3`, "alice", down, nil},
+		"it tells the password":           {`cat >&2; exit 3`, "alice", `it says "alice ***"`, nil},
+		"it is killed":                    {`kill -9 $$`, "alice", "killed", nil},
+		"output that is not JSON":         {`echo welcome`, "alice", notJSON, nil},
+		"labels of another form":          {`echo '{"labels": ["a"]}'`, "alice", notJSON, nil},
+		"endless output":                  {endless, "alice", "writes too much", nil},
+		"it is not asked about anonymous": {`exit 0`, "", "no match", authn.ErrNoMatch},
+		"nor about a name with a space":   {`exit 0`, "alice b", "no match", authn.ErrNoMatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request := authn.Request{Username: test.username, Password: "won der"}
+			p := newProgram(t, test.script)
+			got, err := p.Authenticator().Authenticate(t.Context(), request)
+			if err == nil || !strings.Contains(err.Error(), test.want) || got.Name != "" {
+				t.Errorf("subject is %+v, error is %v, want one with %q", got, err, test.want)
 			}
 			for _, sentinel := range []error{authn.ErrRejected, authn.ErrNoMatch} {
 				if errors.Is(err, sentinel) != errors.Is(test.is, sentinel) {
@@ -86,8 +112,9 @@ func TestTimeout(t *testing.T) {
 		_, err := os.ReadFile(pipe) // ends when nobody holds the other end any more
 		dead <- err
 	}()
-	p := program(t, `exec 3> `+pipe+`; sleep 600 & wait`, func(c *extauth.Config) { c.Timeout = time.Second })
-	_, err := p.Authenticator().Authenticate(t.Context(), authn.Request{Username: "alice", Password: "x"})
+	p := newProgram(t, `exec 3> `+pipe+`; sleep 600 & wait`,
+		func(c *program.Config) { c.Timeout = time.Second })
+	_, err := p.Authenticator().Authenticate(t.Context(), alice())
 	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, authn.ErrRejected) {
 		t.Fatalf("error is %v", err)
 	}
@@ -107,8 +134,8 @@ func TestNothingIsLeft(t *testing.T) {
 		_, err := os.ReadFile(pipe) // ends when nobody holds the other end any more
 		dead <- err
 	}()
-	p := program(t, `exec 3> `+pipe+`; sleep 600 < /dev/null > /dev/null 2>&1 & exit 0`)
-	if _, err := p.Authenticator().Authenticate(t.Context(), authn.Request{Username: "alice", Password: "x"}); err != nil {
+	p := newProgram(t, `exec 3> `+pipe+`; sleep 600 < /dev/null > /dev/null 2>&1 & exit 0`)
+	if _, err := p.Authenticator().Authenticate(t.Context(), alice()); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-dead; err != nil {
@@ -124,10 +151,11 @@ func TestMaxRunning(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := program(t, `echo > `+folder+`/running; cat `+folder+`/finish`, func(c *extauth.Config) { c.MaxRunning = 1 })
+	p := newProgram(t, `echo > `+folder+`/running; cat `+folder+`/finish`,
+		func(c *program.Config) { c.MaxRunning = 1 })
 	first := make(chan error)
 	go func() {
-		_, err := p.Authenticator().Authenticate(t.Context(), authn.Request{Username: "alice", Password: "x"})
+		_, err := p.Authenticator().Authenticate(t.Context(), alice())
 		first <- err
 	}()
 	if _, err := os.ReadFile(folder + "/running"); err != nil { // until it runs
@@ -135,7 +163,8 @@ func TestMaxRunning(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := p.Authenticator().Authenticate(ctx, authn.Request{Username: "bob", Password: "x"}); !errors.Is(err, context.Canceled) {
+	bob := authn.Request{Username: "bob", Password: "x"}
+	if _, err := p.Authenticator().Authenticate(ctx, bob); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
 	if err := os.WriteFile(folder+"/finish", nil, 0o600); err != nil {
@@ -159,11 +188,12 @@ func TestAuthorize(t *testing.T) {
 		"it is broken":    {"exit 7", nil, "exit status 7"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, err := program(t, test.script).Authorizer().Authorize(t.Context(), authz.Request{Scope: asked})
+			p := newProgram(t, test.script)
+			d, err := p.Authorizer().Authorize(t.Context(), authz.Request{Scope: asked})
 			if !reflect.DeepEqual(d.Actions, test.want) || d.NoMatch {
 				t.Errorf("decision is %+v, want %v", d, test.want)
 			}
-			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			if test.err == "" && err != nil || !strings.Contains(fmt.Sprint(err), test.err) {
 				t.Errorf("error is %v, want one with %q", err, test.err)
 			}
 		})
@@ -172,9 +202,11 @@ func TestAuthorize(t *testing.T) {
 
 // TestBatch: as many questions at once as may run, and each answer to its question.
 func TestBatch(t *testing.T) {
+	asked := scope.Scope{Type: "repository", Actions: []string{"pull"}}
 	requests := make([]authz.Request, 6)
 	for i := range requests {
-		requests[i].Scope = scope.Scope{Type: "repository", Name: strconv.Itoa(i), Actions: []string{"pull"}}
+		requests[i].Scope = asked
+		requests[i].Scope.Name = strconv.Itoa(i)
 	}
 	// The first and the second wait for each other. One after the other, they would wait for ever.
 	folder := t.TempDir()
@@ -188,7 +220,7 @@ func TestBatch(t *testing.T) {
 *'"Name":"1"'*) cat ` + folder + `/here; echo > ` + folder + `/there; exit 1;;
 *'"Name":"5"'*) exit 1;;
 esac`
-	p := program(t, script, func(c *extauth.Config) { c.MaxRunning = 2 })
+	p := newProgram(t, script, func(c *program.Config) { c.MaxRunning = 2 })
 	decisions, err := p.Authorizer().AuthorizeBatch(t.Context(), requests)
 	if err != nil {
 		t.Fatal(err)
@@ -200,15 +232,18 @@ esac`
 	}
 }
 
-// TestBatchFails as soon as one question has no answer: what runs is ended, and nothing more is asked.
+// TestBatchFails as soon as one question has no answer: programs that run are killed, and no more
+// are started.
 func TestBatchFails(t *testing.T) {
 	asked := filepath.Join(t.TempDir(), "asked")
-	p := program(t, `echo >> `+asked+`; case "$(cat)" in *'"Name":"0"'*) exit 9;; esac; sleep 600`, func(c *extauth.Config) { c.MaxRunning = 2 })
+	script := `echo >> ` + asked + `; case "$(cat)" in *'"Name":"0"'*) exit 9;; esac; sleep 600`
+	p := newProgram(t, script, func(c *program.Config) { c.MaxRunning = 2 })
 	requests := make([]authz.Request, 20)
 	for i := range requests {
 		requests[i].Scope.Name = strconv.Itoa(i)
 	}
-	if decisions, err := p.Authorizer().AuthorizeBatch(t.Context(), requests); err == nil || !strings.Contains(err.Error(), "exit status 9") || decisions != nil {
+	decisions, err := p.Authorizer().AuthorizeBatch(t.Context(), requests)
+	if err == nil || !strings.Contains(err.Error(), "exit status 9") || decisions != nil {
 		t.Errorf("%v, %v", decisions, err)
 	}
 	if lines, err := os.ReadFile(asked); err != nil || len(lines) > 2 {
@@ -216,9 +251,11 @@ func TestBatchFails(t *testing.T) {
 	}
 }
 
-// TestBatchOfOnePlace: the time of a question does not begin while another one of the same request has the place.
+// TestBatchOfOnePlace: the timeout of a question does not begin while another one of the same
+// request has the place.
 func TestBatchOfOnePlace(t *testing.T) {
-	p := program(t, `sleep 0.4`, func(c *extauth.Config) { c.MaxRunning, c.Timeout = 1, time.Second })
+	p := newProgram(t, `sleep 0.4`,
+		func(c *program.Config) { c.MaxRunning, c.Timeout = 1, time.Second })
 	if _, err := p.Authorizer().AuthorizeBatch(t.Context(), make([]authz.Request, 4)); err != nil {
 		t.Error(err)
 	}
@@ -227,7 +264,7 @@ func TestBatchOfOnePlace(t *testing.T) {
 // TestQuestion checks what the program reads.
 func TestQuestion(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "question")
-	_, err := program(t, "cat > "+file).Authorizer().Authorize(t.Context(), authz.Request{
+	_, err := newProgram(t, "cat > "+file).Authorizer().Authorize(t.Context(), authz.Request{
 		Subject:    authn.Subject{Name: "alice", Labels: map[string][]string{"group": {"devs"}}},
 		Service:    "registry.test",
 		Scope:      scope.Scope{Type: "repository", Name: "team/app", Actions: []string{"pull"}},
@@ -245,8 +282,9 @@ func TestQuestion(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"Account": "alice", "Type": "repository", "Name": "team/app", "Service": "registry.test", "IP": "192.0.2.1",
-		"Actions": []any{"pull"}, "Labels": map[string]any{"group": []any{"devs"}},
+		"Account": "alice", "Type": "repository", "Name": "team/app", "Service": "registry.test",
+		"IP": "192.0.2.1", "Actions": []any{"pull"},
+		"Labels": map[string]any{"group": []any{"devs"}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the program read %s", text)
