@@ -24,6 +24,7 @@ func (p *program) doctor(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("server doctor", flag.ContinueOnError)
 	registry := flags.String("registry", "", "`FILE` with the registry's configuration")
 	version := flags.String("registry-version", "", "`VERSION` of distribution: 2.8, 3.0 or 3.1 (default: what only some of them refuse is a note)")
+	environment := flags.Bool("env", false, "apply the variables REGISTRY_... of this environment, as distribution does with its own")
 	url := flags.String("url", "", "`URL` at which the registry answers (default: what its configuration says)")
 	arguments, err := p.parse(flags, args, doctorHelp, "CONFIG")
 	if err != nil {
@@ -51,6 +52,7 @@ func (p *program) doctor(ctx context.Context, args []string) error {
 		RegistryConfigPath: *registry,
 		RegistryVersion:    *version,
 		RegistryURL:        *url,
+		Environment:        *environment,
 	})
 	switch {
 	case errors.Is(err, doctor.ErrUnreadable):

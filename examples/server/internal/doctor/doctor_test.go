@@ -77,6 +77,8 @@ func TestFindings(t *testing.T) {
 		{name: "signing-algorithms-with-ours", config: "signing-algorithms.yml", key: rsa},
 		{name: "autoredirect", config: "autoredirect.yml"},
 		{name: "autoredirect-elsewhere", config: "autoredirect-elsewhere.yml"},
+		{name: "autoredirect-2.8", config: "autoredirect-elsewhere.yml", version: "2.8"},
+		{name: "signing-algorithms-2.8", config: "signing-algorithms.yml", version: "2.8"},
 		{name: "loopback-realm", config: "loopback-realm.yml"},
 		{name: "private-realm", config: "private-realm.yml"},
 		{name: "own-address-realm", config: "own-address-realm.yml"},
@@ -86,6 +88,11 @@ func TestFindings(t *testing.T) {
 		{name: "plain-realm-by-url", config: "loopback-realm.yml", url: "https://127.0.0.1:5001/"},
 		{name: "wrong-type", config: "wrong-type.yml"},
 		{name: "nothing-set", config: "nothing-set.yml"},
+		{name: "issuer-yes", config: "issuer-yes.yml"}, // "yes" and "no" are booleans, as in YAML 1.1
+		{name: "autoredirect-no", config: "autoredirect-no.yml"},
+		{name: "issuer-twice", config: "issuer-twice.yml"},
+		{name: "letsencrypt-empty", config: "letsencrypt-empty.yml"},
+		{name: "realm-without-host", config: "realm-without-host.yml"},
 		{name: "zot", config: "zot.json"},
 		{name: "zot-rsa", config: "zot.json", key: rsa},
 		{name: "zot-ed25519", config: "zot.json", key: ed25519},
@@ -134,10 +141,13 @@ func TestFindings(t *testing.T) {
 }
 
 func TestUnreadableConfiguration(t *testing.T) {
+	good := string(readFile(t, "testdata/good.yml"))
 	tests := []struct{ name, config, want string }{
-		{"other authentication", string(readFile(t, "testdata/htpasswd.yml")), "neither auth.token (distribution) nor http.auth.bearer (zot) is in it"},
+		{"other authentication", string(readFile(t, "testdata/htpasswd.yml")), "auth.token (distribution) or http.auth.bearer (zot)"},
 		{"not YAML", string(readFile(t, "testdata/tabs.yml")), "yaml: line 3: "},
-		{"empty", "", "neither auth.token"},
+		{"empty", "", `(zot): unsupported version: ""`},
+		{"no version", strings.Replace(good, "version: 0.1", "", 1), `unsupported version: ""`},
+		{"two kinds of authentication", good + "  htpasswd: {path: x}\n", "must provide exactly one type"},
 		{"a list", "- a\n", "yaml: unmarshal errors: line 1: "},
 	}
 	for _, tt := range tests {

@@ -196,7 +196,7 @@ func startDistribution3(t *testing.T, in Input) string {
 func startDistribution28(t *testing.T, in Input) string {
 	t.Helper()
 	path := programs.Look(t, "docker-registry", "apt-get install docker-registry")
-	socket := text(optional(must(decode(in.RegistryConfig))(t), "http"), "addr")
+	socket := must(configuration.Parse(bytes.NewReader(in.RegistryConfig)))(t).HTTP.Addr
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
