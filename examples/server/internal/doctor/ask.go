@@ -26,7 +26,9 @@ func (x *examination) get(ctx context.Context, address, token string) (*answer, 
 	if x.HTTPClient != nil {
 		client = *x.HTTPClient
 	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -54,7 +56,8 @@ func (x *examination) get(ctx context.Context, address, token string) (*answer, 
 func (x *examination) askRegistry(ctx context.Context) {
 	base := x.registryURL()
 	if base == "" {
-		x.note("registry: it was not asked, as its configuration does not say where; name it with --url")
+		x.note("registry: it was not asked, as its configuration does not say where; " +
+			"name it with --url")
 		return
 	}
 	answer, err := x.get(ctx, base+"/v2/", "")

@@ -6,10 +6,11 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// TestAuthority: with an authority in its bundle, a registry accepts keys that were made later, so the doctor's own key need not be
-// that of the server that runs.
+// TestAuthority: with an authority in its bundle, a registry accepts keys that were made later, so
+// the doctor's own key need not be that of the running server.
 func TestAuthority(t *testing.T) {
-	authority, other := must(token.GenerateAuthority(token.ES256))(t), must(token.GenerateAuthority(token.ES256))(t)
+	authority := must(token.GenerateAuthority(token.ES256))(t)
+	other := must(token.GenerateAuthority(token.ES256))(t)
 	tests := []struct {
 		name    string
 		running *token.Authority
@@ -23,10 +24,12 @@ func TestAuthority(t *testing.T) {
 			"ok   realm: it answers with tokens of this server's key",
 		}},
 		{"another in the bundle", authority, other, false, []string{
-			"FIX  rootcertbundle: auth.crt does not have the authority of the signing keys: add the token server's certificate and restart the registry",
+			"FIX  rootcertbundle: auth.crt does not have the authority of the signing keys: " +
+				"add the token server's certificate and restart the registry",
 		}},
 		{"another where the server runs", other, authority, false, []string{
-			"FIX  realm: its tokens are not this server's (unknown key): reload or restart the token server there, or set auth.token.realm to this one",
+			"FIX  realm: its tokens are not this server's (unknown key): " +
+				"reload or restart the token server there, or set auth.token.realm to this one",
 		}},
 	}
 	for _, tt := range tests {
@@ -75,7 +78,9 @@ func TestAuthorityAndZot(t *testing.T) {
 	write(t, in, "auth.crt", authority.CertificatePEM())
 	in.Issuer = issuerBelow(t, authority, token.ES256)
 	expectLines(t, in, false,
-		`FIX  cert: zot knows one key, and the token server makes new ones below its authority: give the service "registry.test" a certificate and key of its own, without authority`)
+		`FIX  cert: zot knows one key, and the token server makes new ones below its `+
+			`authority: give the service "registry.test" a certificate and key of its own, `+
+			`without authority`)
 }
 
 // keyBelow makes a key with a certificate of the authority.

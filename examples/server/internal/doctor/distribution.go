@@ -32,8 +32,8 @@ func (x *examination) checkIssuer() {
 	expected, key := text(x.registry.options, "issuer"), x.registry.key("issuer")
 	switch {
 	case expected == "":
-		x.fix("issuer: the registry's configuration has none: set %s to the token server's token.issuer",
-			key)
+		x.fix("issuer: the registry's configuration has none: "+
+			"set %s to the token server's token.issuer", key)
 	case x.sample == nil: // the token server issues nothing for this registry
 	case expected != x.sample.issuer:
 		x.fix("issuer: the registry expects %q and the tokens say %q: set %s to %q",
@@ -53,12 +53,12 @@ func (x *examination) checkAutoRedirect() {
 	switch {
 	case !x.registry.autoRedirect:
 	case !slices.Contains(x.EndpointPaths, path):
-		x.fix("autoredirect: it sends clients to %s of the registry's host, where the token server does "+
-			"not answer: set auth.token.autoredirect to false, or autoredirectpath (3.x) to %q",
-			path, x.EndpointPaths[0])
+		x.fix("autoredirect: it sends clients to %s of the registry's host, where the token "+
+			"server does not answer: set auth.token.autoredirect to false, "+
+			"or autoredirectpath (3.x) to %q", path, x.EndpointPaths[0])
 	default:
-		x.note("autoredirect: clients are sent to the host that their request names, not to the realm; " +
-			"set auth.token.autoredirect to false unless one proxy answers for all names")
+		x.note("autoredirect: clients are sent to the host that their request names, not to the " +
+			"realm; set auth.token.autoredirect to false unless one proxy answers for all names")
 	}
 }
 
@@ -68,8 +68,9 @@ func (x *examination) checkBundle(trust *trusted) bool {
 	name, key := text(x.registry.options, "rootcertbundle"), x.registry.key("rootcertbundle")
 	switch {
 	case name == "" && x.sample != nil && x.sample.chain:
-		x.fix("rootcertbundle: there is none, and as tokens carry the certificate (x5c), distribution "+
-			"looks nowhere else: set %s to a file with the token server's certificate", key)
+		x.fix("rootcertbundle: there is none, and as tokens carry the certificate (x5c), "+
+			"distribution looks nowhere else: set %s to a file with the token server's certificate",
+			key)
 		return false
 	case name == "" && text(x.registry.options, "jwks") == "":
 		x.fix("rootcertbundle: there is neither one nor a jwks file: "+
@@ -98,6 +99,7 @@ func (x *examination) checkBundleHasKey(bundle []*x509.Certificate, name string)
 	hasKey := slices.ContainsFunc(bundle, func(c *x509.Certificate) bool {
 		return samePublic(c.PublicKey, x.sample.key.Public())
 	})
+	day := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 	outdated := slices.IndexFunc(bundle, func(c *x509.Certificate) bool {
 		return now.After(c.NotAfter) || now.Before(c.NotBefore)
 	})
@@ -115,13 +117,14 @@ func (x *examination) checkBundleHasKey(bundle []*x509.Certificate, name string)
 		x.ok("rootcertbundle: %s has the %s", name, kind)
 		return true
 	case hasKey:
-		x.fix("rootcertbundle: %s has another certificate of the signing key than the one that tokens "+
-			"carry: add the token server's present certificate and restart the registry", name)
+		x.fix("rootcertbundle: %s has another certificate of the signing key than the one that "+
+			"tokens carry: add the token server's present certificate and restart the registry",
+			name)
 	case outdated >= 0:
 		c := bundle[outdated]
-		x.fix("rootcertbundle: %s has no valid certificate of the signing key, and %q in it is for "+
-			"%s to %s: replace it with one that is valid now and restart the registry", name, c.Subject,
-			c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly))
+		x.fix("rootcertbundle: %s has no valid certificate of the signing key, and %q in it is "+
+			"for %s to %s: replace it with one that is valid now and restart the registry",
+			name, c.Subject, day(c.NotBefore), day(c.NotAfter))
 	default:
 		x.fix("rootcertbundle: %s does not have the %s: "+
 			"add the token server's certificate and restart the registry", name, kind)

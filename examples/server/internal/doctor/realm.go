@@ -16,7 +16,8 @@ import (
 func (x *examination) checkRealm(ctx context.Context) {
 	realm, key := x.registry.realm, x.registry.key("realm")
 	address, err := url.Parse(realm)
-	if err != nil || address.Hostname() == "" || address.Scheme != "http" && address.Scheme != "https" {
+	if err != nil || address.Hostname() == "" ||
+		address.Scheme != "http" && address.Scheme != "https" {
 		x.fix("realm: %q is not a URL that clients can ask: set %s to https://HOST%s",
 			realm, key, x.EndpointPaths[0])
 		return
@@ -47,8 +48,8 @@ func (x *examination) checkRealmScheme(realm *url.URL) {
 	switch {
 	case realm.Scheme == "https":
 	case x.registry.secure || strings.HasPrefix(x.RegistryURL, "https:"):
-		x.fix("realm: it is plain http and the registry is https, which crane and others refuse: serve "+
-			"the token server with TLS and set %s to https://%s%s",
+		x.fix("realm: it is plain http and the registry is https, which crane and others refuse: "+
+			"serve the token server with TLS and set %s to https://%s%s",
 			x.registry.key("realm"), realm.Host, realm.Path)
 	case host != "localhost" && (err != nil || !address.Unmap().IsLoopback()):
 		x.note("realm: passwords travel to %s in clear text; use https", realm.Host)
@@ -77,8 +78,8 @@ func (x *examination) checkRealmHost(realm *url.URL) {
 	if address.IsLoopback() {
 		name = "localhost"
 	}
-	x.fix("realm: %s is a private address and not the registry's own, which crane and others refuse: "+
-		"name %s in %s instead", realm.Host, name, x.registry.key("realm"))
+	x.fix("realm: %s is a private address and not the registry's own, which crane and others "+
+		"refuse: name %s in %s instead", realm.Host, name, x.registry.key("realm"))
 }
 
 // askRealm asks the realm for a token without access and without credentials, and reports whether
@@ -117,7 +118,8 @@ func (x *examination) askRealm(ctx context.Context, realm *url.URL) bool {
 		return false
 	default:
 		x.fix("realm: it answers %d, not as a token server does: "+
-			"set %s to where clients reach the path %s of the token server", status, key, x.EndpointPaths[0])
+			"set %s to where clients reach the path %s of the token server",
+			status, key, x.EndpointPaths[0])
 		return false
 	}
 	return true

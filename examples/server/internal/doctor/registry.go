@@ -48,8 +48,9 @@ func parseRegistry(data []byte, environment bool) (*registry, error) {
 		ConversionFunc: func(file any) (any, error) { return file, nil },
 	}})
 	var file configuration.Configuration
-	if err := parser.Parse(data, &file); err != nil { // which may have several lines
-		return nil, fmt.Errorf("%w: %s", ErrUnreadable, strings.Join(strings.Fields(err.Error()), " "))
+	if err := parser.Parse(data, &file); err != nil {
+		oneLine := strings.Join(strings.Fields(err.Error()), " ")
+		return nil, fmt.Errorf("%w: %s", ErrUnreadable, oneLine)
 	}
 	options, found := file.Auth["token"]
 	if !found {

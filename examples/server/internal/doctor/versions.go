@@ -120,8 +120,8 @@ func (x *examination) checkThumbprint(trust *trusted) {
 	s := x.sample
 	_, onCurve := s.key.Public().(*ecdsa.PublicKey)
 	if onCurve && s.chain && !trust.inJWKS(s) && v31.keyID(s.key) != s.key.ID() {
-		x.note("key: a coordinate begins with a zero byte, so distribution finds it by x5c only and not "+
-			"by kid; to be safe, %s", needOtherKey)
+		x.note("key: a coordinate begins with a zero byte, so distribution finds it by x5c only "+
+			"and not by kid; to be safe, %s", needOtherKey)
 	}
 }
 
@@ -145,9 +145,10 @@ func (x *examination) verdict(controller auth.AccessController) string {
 	defer logrus.SetLevel(level)
 
 	request := &http.Request{Header: http.Header{"Authorization": {"Bearer " + x.sample.raw}}}
+	catalog := auth.Resource{Type: "registry", Name: "catalog"}
+	probe := auth.Resource{Type: "repository", Name: probeRepository}
 	_, err := controller.Authorized(request,
-		auth.Access{Resource: auth.Resource{Type: "registry", Name: "catalog"}, Action: "*"},
-		auth.Access{Resource: auth.Resource{Type: "repository", Name: probeRepository}, Action: "pull"})
+		auth.Access{Resource: catalog, Action: "*"}, auth.Access{Resource: probe, Action: "pull"})
 	if err != nil {
 		return fmt.Sprintf("it refuses a token made just now: %v", err)
 	}

@@ -19,7 +19,8 @@ func (x *examination) examineZot() {
 	switch {
 	case x.sample.authority != nil:
 		x.fix("cert: zot knows one key, and the token server makes new ones below its authority: "+
-			"give the service %q a certificate and key of its own, without authority", x.registry.service)
+			"give the service %q a certificate and key of its own, without authority",
+			x.registry.service)
 		return
 	case len(x.registry.bearer.AWSSecretsManager) > 0:
 		x.note("awsSecretsManager: it was not asked; the key must be there under the kid %q",
@@ -50,8 +51,8 @@ func (x *examination) examineZot() {
 // checkSharedKey finds services whose tokens are accepted by this registry too.
 func (x *examination) checkSharedKey() {
 	if x.Services == nil {
-		x.note("zot checks neither aud nor iss: a token that the server issues for any service opens " +
-			"it; list the services in token.services, with a key for each")
+		x.note("zot checks neither aud nor iss: a token that the server issues for any service " +
+			"opens it; list the services in token.services, with a key for each")
 		return
 	}
 	var sharing []string
