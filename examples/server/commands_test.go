@@ -28,7 +28,8 @@ func TestHelp(t *testing.T) {
 	for _, c := range new(program).commands().subs {
 		var out strings.Builder
 		p := &program{stdout: &out}
-		if code := p.exitCode(p.commands().run(t.Context(), p, []string{c.name, "-h"})); code != exitOK {
+		err := p.commands().run(t.Context(), p, []string{c.name, "-h"})
+		if code := p.exitCode(err); code != exitOK {
 			t.Errorf("%s: exit code %d", c.name, code)
 		}
 		for _, want := range []string{"Usage: " + c.synopsis() + "\n\n", c.help, c.exit} {
