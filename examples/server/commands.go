@@ -63,17 +63,18 @@ func (c *command) run(ctx context.Context, p *program, args []string) error {
 	if c.start != nil {
 		return c.runWithFlags(ctx, p, args)
 	}
-	switch {
-	case len(args) == 0, args[0] == "help":
+	if len(args) == 0 || args[0] == "help" {
 		c.usage(p.stderr)
 		return exit{exitUsage, ""}
-	case slices.Contains([]string{"-h", "-help", "--help"}, args[0]):
+	}
+	first, rest := args[0], args[1:]
+	if slices.Contains([]string{"-h", "-help", "--help"}, first) {
 		c.usage(p.stdout)
 		return nil
 	}
 	for _, sub := range c.subs {
-		if sub.name == args[0] {
-			return sub.run(ctx, p, args[1:])
+		if sub.name == first {
+			return sub.run(ctx, p, rest)
 		}
 	}
 	return c.subs[0].run(ctx, p, args)
