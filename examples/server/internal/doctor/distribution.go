@@ -13,9 +13,8 @@ import (
 
 // trusted is what a distribution trusts.
 type trusted struct {
-	bundlePath, jwksPath string // as found on this machine, or ""
-	certificates         []*x509.Certificate
-	jwks                 jose.JSONWebKeySet
+	certificates []*x509.Certificate // of its bundle
+	jwks         jose.JSONWebKeySet
 }
 
 func (x *examination) examineDistribution() {
@@ -84,7 +83,7 @@ func (x *examination) checkBundle(trust *trusted) bool {
 		x.fix("rootcertbundle: %v: "+putCertificate+", or run this where the registry runs", err)
 		return false
 	}
-	trust.bundlePath = path
+	x.registry.options["rootcertbundle"] = path
 	if trust.certificates, err = parseCertificates(data); err != nil {
 		x.fix("rootcertbundle: %s: %v: "+putCertificate, name, err)
 		return false
@@ -146,7 +145,7 @@ func (x *examination) checkJWKS(trust *trusted) bool {
 		x.fix("jwks: %v: put the token server's JWK set there, or remove auth.token.jwks", err)
 		return false
 	}
-	trust.jwksPath = path
+	x.registry.options["jwks"] = path
 	switch {
 	case x.sample == nil:
 	case trust.inJWKS(x.sample):
@@ -154,7 +153,7 @@ func (x *examination) checkJWKS(trust *trusted) bool {
 	case x.sample.chain:
 		x.note("jwks: %s does not have the signing key, nor is it looked for there, "+
 			"as tokens carry the certificate (x5c)", name)
-	case trust.bundlePath == "":
+	case trust.certificates == nil:
 		x.fix("jwks: %s does not have the key %q: "+
 			"add the token server's JWK set and restart the registry", name, x.sample.header.KeyID)
 		return false

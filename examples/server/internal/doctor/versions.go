@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,7 +42,7 @@ func versionsOf(name string) ([]version, error) {
 // the version is known.
 func (x *examination) checkVersions(trust *trusted) {
 	x.checkThumbprint(trust)
-	controller, err := x.accessController(trust)
+	controller, err := auth.GetAccessController("token", x.registry.options)
 	if err != nil {
 		x.fix("distribution: it does not start: %v", err)
 		return
@@ -90,7 +89,7 @@ func (x *examination) keyProblem(v version, trust *trusted) string {
 		return samePublic(c.PublicKey, s.key.Public()) && v.keyID(s.key) == s.header.KeyID
 	}
 	switch {
-	case v == v28 && trust.bundlePath == "":
+	case v == v28 && trust.certificates == nil:
 		return "it does not read jwks: " + needCertificate
 	case v == v28 && slices.ContainsFunc(trust.certificates, isEd25519):
 		return "it does not start with an Ed25519 certificate in its bundle: " + needOtherKey
@@ -123,18 +122,6 @@ func (x *examination) checkThumbprint(trust *trusted) {
 		x.note("key: a coordinate begins with a zero byte, so distribution finds it by x5c only "+
 			"and not by kid; to be safe, %s", needOtherKey)
 	}
-}
-
-// accessController is distribution's own, made from the registry's own options.
-func (x *examination) accessController(trust *trusted) (auth.AccessController, error) {
-	options := maps.Clone(x.registry.options)
-	if trust.bundlePath != "" {
-		options["rootcertbundle"] = trust.bundlePath
-	}
-	if trust.jwksPath != "" {
-		options["jwks"] = trust.jwksPath
-	}
-	return auth.GetAccessController("token", options)
 }
 
 // verdict lets distribution's access controller, that of 3.1, verify the token. It returns why it
