@@ -24,7 +24,7 @@ does not read; --bcrypt makes one that it does.
 
 const bcryptCost = 11
 
-func (p *program) hash(flags *flag.FlagSet) func(context.Context, []string) error {
+func (p *program) hash(flags *flag.FlagSet) action {
 	useBcrypt := flags.Bool("bcrypt", false, "make a bcrypt hash")
 	return func(context.Context, []string) error {
 		secret, err := p.readPassword()

@@ -18,7 +18,7 @@ Serves token requests at PREFIX/auth and PREFIX/auth/token, and /healthz, /ready
 Refresh tokens are kept in memory: after a restart clients log in again.
 `
 
-func (p *program) serve(flags *flag.FlagSet) func(context.Context, []string) error {
+func (p *program) serve(flags *flag.FlagSet) action {
 	format := flags.String("log-format", "text", "log as text or json")
 	var level slog.Level
 	flags.TextVar(&level, "log-level", slog.LevelInfo, "the least that is logged: info, with a "+
