@@ -2,6 +2,7 @@ package section
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -11,16 +12,16 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/examples/server/internal/conf"
-	"github.com/berthpass/registry-auth/examples/server/internal/extauth"
+	"github.com/berthpass/registry-auth/examples/server/internal/program"
 )
 
-// A program is asked about users or about rights that no other section knows.
-type program struct {
+// programSection is a program that is asked about users or about rights that no other section knows.
+type programSection struct {
 	conf.Place
 
 	key     string
 	users   *Users // of ext_auth
-	command extauth.Config
+	command program.Config
 	sum     string
 	given   bool
 }
@@ -32,9 +33,9 @@ const (
 	maxProgramTimeout = time.Minute
 )
 
-func (p *program) Keys() []string { return []string{p.key} }
+func (p *programSection) Keys() []string { return []string{p.key} }
 
-func (p *program) Read(n *conf.Node) {
+func (p *programSection) Read(n *conf.Node) {
 	if p.Place = n.Place; n.Null() {
 		return
 	}
@@ -59,7 +60,8 @@ func (p *program) Read(n *conf.Node) {
 		return
 	}
 	var err error
-	if p.command.Path, err = exec.LookPath(name); err != nil {
+	p.command.Path, err = exec.LookPath(name)
+	if err = errors.Join(err, program.Supported()); err != nil {
 		at.Errorf("%s.command: %w", p.key, err)
 		if strings.ContainsRune(name, filepath.Separator) {
 			n.Watch(name) // a reload finds it later
@@ -69,14 +71,14 @@ func (p *program) Read(n *conf.Node) {
 
 // Build: A program keeps its breaker and its bound on how many run at once, as long as the section
 // is the same.
-func (p *program) Build(s *Site) (Part, error) {
+func (p *programSection) Build(s *Site) (Part, error) {
 	if !p.given {
 		return Part{}, nil
 	}
 	key := fmt.Sprintf("%s: %s %q %q", p.key, p.sum, p.command.Path, s.Secrets)
-	program, err := Hold(s, key, func() (*extauth.Program, error) {
+	asked, err := Hold(s, key, func() (*program.Program, error) {
 		p.command.Env = s.environ()
-		return extauth.New(p.command), nil
+		return program.New(p.command), nil
 	})
 	if err != nil {
 		return Part{}, err
@@ -84,11 +86,11 @@ func (p *program) Build(s *Site) (Part, error) {
 	timeout := p.command.Timeout
 	part := Part{Config: func(c *auth.Config) { c.Timeout += timeout }}
 	if p.users == nil {
-		part.Authorizer = program.Authorizer()
+		part.Authorizer = asked.Authorizer()
 		part.Explain = explainProgram(part.Authorizer)
 		return part, nil
 	}
-	part.Authenticator = program.Authenticator()
+	part.Authenticator = asked.Authenticator()
 	if !p.users.given {
 		p.Warnf("the program of ext_auth is not asked about requests without credentials; " +
 			`they are refused unless users has an entry ""`)
@@ -97,10 +99,10 @@ func (p *program) Build(s *Site) (Part, error) {
 }
 
 func explainProgram(
-	program authz.Authorizer,
+	asked authz.Authorizer,
 ) func(context.Context, authz.Request) (Explanation, error) {
 	return func(ctx context.Context, r authz.Request) (Explanation, error) {
-		d, err := program.Authorize(ctx, r)
+		d, err := asked.Authorize(ctx, r)
 		if err != nil {
 			return Explanation{}, err
 		}
