@@ -15,7 +15,8 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/program"
 )
 
-// programSection is a program that is asked about users or about rights that no other section knows.
+// programSection is a program that is asked about users or about rights that no other section
+// knows.
 type programSection struct {
 	conf.Place
 
@@ -100,14 +101,14 @@ func (p *programSection) Build(s *Site) (Part, error) {
 
 func explainProgram(
 	asked authz.Authorizer,
-) func(context.Context, authz.Request) (Explanation, error) {
-	return func(ctx context.Context, r authz.Request) (Explanation, error) {
+) func(context.Context, authz.Request) (string, bool, error) {
+	return func(ctx context.Context, r authz.Request) (text string, decided bool, err error) {
 		d, err := asked.Authorize(ctx, r)
 		if err != nil {
-			return Explanation{}, err
+			return "", false, err
 		}
 		granted := strings.Join(r.Scope.Intersect(d.Actions).Actions, ",")
-		text := fmt.Sprintf("then the program is asked, and grants %q: %s\n", granted, d.Reason)
-		return Explanation{text, true}, nil
+		return fmt.Sprintf("then the program is asked, and grants %q: %s\n", granted, d.Reason),
+			true, nil
 	}
 }

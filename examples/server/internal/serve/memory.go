@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// By how many percent the heap may grow before it is collected: at the start, while YAML's nodes are
-// there, and later. 100 000 rules and 10 000 users then need about 120 MiB at full rate.
+// By how many percent the heap may grow before it is collected: at the start, while YAML's nodes
+// are there, and later. 100 000 rules and 10 000 users then need about 120 MiB at full rate.
 const (
 	loadGrowth = 15
 	minGrowth  = 40
