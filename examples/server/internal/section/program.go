@@ -70,8 +70,8 @@ func (p *programSection) Read(n *conf.Node) {
 	}
 }
 
-// Build: A program keeps its breaker and its bound on how many run at once, as long as the section
-// is the same.
+// Build keeps the program, with its breaker and its bound on how many run at once, as long as the
+// section is the same.
 func (p *programSection) Build(s *Site) (Part, error) {
 	if !p.given {
 		return Part{}, nil
