@@ -110,6 +110,7 @@ type Confirmer interface {
 // An AccountFinder says whose account a login is for. It is an optional ability of an
 // [Authenticator], for credentials that name their account themselves, such as an API key under any
 // user name: package throttle counts failures by account, and the shared user name would be one.
+// It is better to ask for random tokens in front of the throttle; that package says why.
 //
 // Account returns a name for the account, or "" if it cannot tell, as for credentials that are not
 // its own; the user name then stands for it. Whether the credentials are right does not matter, but

@@ -67,9 +67,9 @@ type Subject struct {
 	// remembered. A source should return ErrRejected itself, or a throttle counts a success.
 	ValidUntil time.Time `json:"-"`
 	// Data is what the source knows in types of its own, for an authorizer of your own. It is never
-	// stored, and each Authenticate, Lookup and Confirm returns it again. It is not compared: rights
-	// that differ between credentials of one name belong into Limit or Labels, or a Confirm that
-	// returns those of another one goes unnoticed.
+	// stored: each Authenticate, Lookup and Confirm returns it again. Nothing compares it. So
+	// rights that differ between credentials of one name belong into Limit or Labels: in Data,
+	// nobody notices a Confirm that returns those of another credential.
 	Data any `json:"-"`
 	// Limit restricts the subject to what its credentials allow, such as a personal token for one
 	// repository. The token server applies it after any authorizer. Nil is no limit.

@@ -241,7 +241,7 @@ func TestHashTokenIsSHA256(t *testing.T) {
 }
 
 func TestTokensPanicsOnNil(t *testing.T) {
-	for name, make := range map[string]func(){
+	for name, build := range map[string]func(){
 		"split": func() { authn.Tokens(nil, tokenTable{}.find) },
 		"find":  func() { authn.Tokens(splitAtDot, nil) },
 	} {
@@ -251,7 +251,7 @@ func TestTokensPanicsOnNil(t *testing.T) {
 					t.Errorf("recovered %v", got)
 				}
 			}()
-			make()
+			build()
 		})
 	}
 }

@@ -65,10 +65,8 @@ func (r *run) suite(ctx context.Context, s Suite) {
 		found, err := d.Lookup(ctx, rand.Text())
 		r.check("a name that nobody has: Lookup", found, err, noMatch, noLookup)
 	}
-	foreign := proof{
-		label: "a subject of another source", proved: authn.Subject{Name: rand.Text(), Stamp: rand.Text()},
-	}
-	r.confirm(ctx, foreign, noMatch, noLookup)
+	foreign := authn.Subject{Name: rand.Text(), Stamp: rand.Text()}
+	r.confirm(ctx, proof{Login{}, "a subject of another source", foreign}, noMatch, noLookup)
 	for i, request := range s.Wrong {
 		r.authenticate(ctx, fmt.Sprintf("Wrong[%d]", i), request, rejected)
 	}

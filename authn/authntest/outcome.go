@@ -109,7 +109,8 @@ func (r *run) equal(label string, got, want authn.Subject, consequence string) {
 	}
 	show := func(s authn.Subject) string {
 		text, _ := json.Marshal(s) //nolint:errchkjson // an unknown Kind
-		return fmt.Sprintf("%s, Stamp %q, ValidUntil %v, Data %+v", text, s.Stamp, s.ValidUntil, s.Data)
+		return fmt.Sprintf("%s, Stamp %q, ValidUntil %v, Data %+v", text, s.Stamp, s.ValidUntil,
+			s.Data)
 	}
 	r.failf("%s returns another subject: %s\n\tgot  %s\n\twant %s",
 		label, consequence, show(got), show(want))
