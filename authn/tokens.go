@@ -22,10 +22,10 @@ import (
 // without an ID, such as a session, it is [HashToken] of the secret. The token alone proves who it
 // is. To ask for its owner's name too, return r.Username + ":" + id, and compare it in find.
 //
-// find returns the subject with that ID, which is as the client sent it, and the HashToken of its
-// secret. Errors are returned to the caller unchanged:
+// find returns the subject with that ID and the HashToken of its secret. The ID is as the client
+// sent it, or of another Tokens in a [Chain]. Errors are returned to the caller unchanged:
 //
-//   - [ErrNoMatch], or an error that wraps it: no such ID. A [Chain] asks its next member, since a
+//   - [ErrNoMatch], or an error that wraps it: no such ID. The Chain asks its next member, since a
 //     password can look like a token.
 //   - [ErrRejected]: the token or its owner is disabled
 //   - any other error: an outage
