@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -95,14 +96,21 @@ func (r *run) confirm(ctx context.Context, p proof, want ...outcome) authn.Subje
 	return r.check(p.label+": Confirm", subject, err, want...)
 }
 
-// equal compares subjects, unless one is zero because of a failure.
+// equal compares subjects, unless one is zero because of a failure, and Data if it is wanted.
 func (r *run) equal(label string, got, want authn.Subject, consequence string) {
-	if got.Anonymous() || want.Anonymous() || got.Equal(want) {
+	if got.Anonymous() || want.Anonymous() {
+		return
+	}
+	if want.Data == nil {
+		got.Data = nil
+	}
+	if got.Equal(want) && reflect.DeepEqual(got.Data, want.Data) {
 		return
 	}
 	show := func(s authn.Subject) string {
 		text, _ := json.Marshal(s) //nolint:errchkjson // an unknown Kind
-		return fmt.Sprintf("%s, Stamp %q, ValidUntil %v", text, s.Stamp, s.ValidUntil)
+		return fmt.Sprintf("%s, Stamp %q, ValidUntil %v, Data %+v", text, s.Stamp, s.ValidUntil,
+			s.Data)
 	}
 	r.failf("%s returns another subject: %s\n\tgot  %s\n\twant %s",
 		label, consequence, show(got), show(want))
