@@ -48,5 +48,6 @@
 //
 // What cannot be confirmed is checked each time and gets no refresh token. That is safe, and slow:
 // Cache logs a warning. Two faults it cannot see: credentials that share a Stamp while they have
-// the same rights, and a source that decides by address or client, which Cache does not pass on.
+// the same rights, and a source that decides by address, certificate, client or service: Cache does
+// not pass those on, and Confirm does not get them. Leave out the Stamp of such a subject.
 package authn

@@ -39,7 +39,7 @@ func classify(err error) (o outcome, consequence string) {
 		return rejected, "a Chain does not ask its next member, and the client gets a 401"
 	case errors.Is(err, authn.ErrNoLookup):
 		return noLookup, "no cache remembers the login, and it gets no refresh token; " +
-			"a Stamp and a method Lookup or Confirm are needed"
+			"add a Stamp and a method Lookup or Confirm, or set Login.Unconfirmable"
 	}
 	return outage, "the client gets a 503 and sends the same again"
 }
