@@ -12,13 +12,14 @@ import (
 //
 //	authz.Except(authz.First(rules...), authz.First(forbidding...))
 //
-// As "*" is every action for a registry, it is refused as soon as any action is forbidden; to find
-// out, forbidden is asked about pull, push and delete too. If forbidden grants "*", it forbids
-// everything. The answer is NoMatch only if that of policy is and nothing is forbidden. If one of
-// the two fails, Except returns its error. It panics if either is nil.
+// As "*" is every action for a registry, it is refused unless forbidden answers NoMatch, even when
+// asked about pull, push and delete too. So a rule answers NoMatch only if it does not concern the
+// subject or the resource, and not because no action that it knows was requested. It must match
+// when it is unsure: a client whose address is unknown must not evade a rule about addresses.
 //
-// A rule that forbids must match when it is unsure: a client whose address is unknown must not
-// evade a rule about addresses.
+// If forbidden grants "*", it forbids everything. The answer is NoMatch only if that of policy is
+// and nothing requested is forbidden. If one of the two fails, Except returns its error. It panics
+// if either is nil.
 func Except(policy, forbidden Authorizer) BatchAuthorizer {
 	notNil("Except", []Authorizer{policy, forbidden})
 	return batchFunc(func(ctx context.Context, requests []Request) ([]Decision, error) {
@@ -46,7 +47,7 @@ func Except(policy, forbidden Authorizer) BatchAuthorizer {
 
 // without returns the decision without the forbidden actions.
 func without(r Request, allowed, no Decision) Decision {
-	if no.NoMatch || len(no.Actions) == 0 {
+	if no.NoMatch {
 		return allowed
 	}
 	forbids := func(action string) bool {

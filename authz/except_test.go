@@ -36,8 +36,9 @@ func TestExcept(t *testing.T) {
 		"another action":            {all, forbid("push"), "pull", "pull (everything is allowed)"},
 		"a star is every action":    {all, forbid("push"), "*", " (forbidden)"},
 		"a star beside another":     {all, forbid("push"), "*,pull", "pull (forbidden)"},
+		"a star is an action of one's own": {all, forbid("view"), "*,pull", "pull (forbidden)"},
 		"a star that nobody forbids": {
-			all, forbid("view"), "*,pull", "*,pull (everything is allowed)",
+			all, noMatch(), "*,pull", "*,pull (everything is allowed)",
 		},
 		"everything, by a star": {all, says("forbidden", "*"), "pull,push", " (forbidden)"},
 		"more than was asked": {

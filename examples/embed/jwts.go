@@ -119,5 +119,6 @@ func (j *jwts) fetch(ctx context.Context) (*token.Verifier, error) {
 func exchanged(c token.Claims) authn.Subject {
 	return authn.Subject{
 		Name: c.Subject, ValidUntil: c.ExpiresAt, Limit: &authn.Limit{Scopes: c.Access},
+		Data: c.Extra,
 	}
 }
