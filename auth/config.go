@@ -76,7 +76,7 @@ type Config struct {
 	// WriteError, if set, writes the answer if there is no token, in a format of your own. The
 	// message is for the client; record.Err is for logs only. It calls w.WriteHeader, usually with
 	// record.Status: after a 401 clients discard their credentials. Headers such as Retry-After are
-	// set already. The package comment describes the default.
+	// set already, but for the Content-Type. The package comment describes the default.
 	WriteError func(w http.ResponseWriter, record AuditRecord, message string)
 	// BasicRealm is the realm of HTTP Basic, which a client may show when it asks for a password
 	// (RFC 7617). The default is "registry".

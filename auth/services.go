@@ -32,7 +32,7 @@ type Services interface {
 	Issuer(ctx context.Context, service string) (Issuer, error)
 }
 
-// ErrUnknownService means that no tokens are issued for a service.
+// ErrUnknownService means that no tokens are issued for a service. [AuditRecord].Err wraps it then.
 var ErrUnknownService = errors.New("unknown service")
 
 // A ServiceMap has the issuer of each service by its name. Each needs keys of its own: some

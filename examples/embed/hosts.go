@@ -8,10 +8,12 @@ import (
 )
 
 // byHost has a token server for each host, with the host's name as its service.
-func byHost(keys map[string]token.Keys, users authn.Authenticator) (http.Handler, error) {
+func (p *portal) byHost(
+	keys map[string]token.Keys, users authn.Authenticator,
+) (http.Handler, error) {
 	mux := http.NewServeMux()
 	for host, key := range keys {
-		server, err := newTokenServer(host, key, users)
+		server, err := p.tokenServer(host, key, users)
 		if err != nil {
 			return nil, err
 		}

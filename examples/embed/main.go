@@ -25,7 +25,7 @@ func main() {
 		log.Fatal(err)
 	}
 	keys := token.KeyFiles("portal.key", "portal.crt") // made at the first start
-	tokens, err := newTokenServer("registry.example.com", keys, p.credentials())
+	tokens, err := p.tokenServer("registry.example.com", keys, p.credentials())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -49,12 +49,12 @@ func main() {
 	}
 }
 
-func newTokenServer(
+func (p *portal) tokenServer(
 	service string, keys token.Keys, users authn.Authenticator,
 ) (*auth.Server, error) {
 	return auth.NewServer(auth.Config{
 		Service: service, Issuer: token.IssuerConfig{Name: "portal.example.com", Keys: keys},
-		Credentials: readCookie, Authenticator: users, Authorizer: authz.First(rules()...),
+		Credentials: readCookie, Authenticator: users, Authorizer: authz.Any(p.rules()...),
 		RefreshTokens: refresh.InMemory(), // a restart asks people to log in again
 	})
 }

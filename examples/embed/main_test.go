@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/authz/authztest"
+	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -28,7 +30,7 @@ func TestTokenServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := newTokenServer("registry.example.com", key, p.credentials(idp.source(t)))
+	server, err := p.tokenServer("registry.example.com", key, p.credentials(idp.source(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +123,7 @@ func TestEachHostHasItsService(t *testing.T) {
 		}
 		keys[host] = key
 	}
-	handler, err := byHost(keys, p.credentials())
+	handler, err := p.byHost(keys, p.credentials())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,7 @@ func TestPolicy(t *testing.T) {
 	alice := authn.Subject{Name: "alice", Data: teams{"web"}}
 	impostor := authn.Subject{Name: "teams"}
 	build := func(rules []authz.Authorizer) (authz.Authorizer, error) {
-		return authz.First(rules...), nil
+		return authz.Any(rules...), nil
 	}
 	cases := []authztest.Case{
 		authztest.As(alice, authztest.Grants{
@@ -168,14 +170,24 @@ func TestPolicy(t *testing.T) {
 			"repository:alice/app:pull,push":             "pull,push",
 		}),
 		authztest.As(impostor, authztest.Grants{
-			"repository:teams/web/site:pull,push": "",
+			"repository:teams/web/site:pull,push": "pull", // it is public
+			"repository:teams/web/other:pull":     "",
 			"repository:teams/site:pull":          "",
 		}),
 	}
-	policy := authz.First(rules()...)
+	p := &portal{public: map[string]struct{}{"teams/web/site": {}}}
+	policy := authz.Any(p.rules()...)
 	authztest.Run(t, policy, cases)
 	authztest.CheckInvariants(t, policy, []authn.Subject{alice, impostor})
-	authztest.Mutants(t, rules(), build, cases, authztest.Matrix{})
+	authztest.Mutants(t, p.rules(), build, cases, authztest.Matrix{})
+
+	p.down = errors.New("connection refused")
+	asked := authz.Request{Subject: alice, Scope: scope.Scope{
+		Type: "repository", Name: "alice/app", Actions: []string{"pull"},
+	}}
+	if d, err := policy.Authorize(t.Context(), asked); err == nil {
+		t.Errorf("without the database the policy decides: %+v", d)
+	}
 }
 
 // A signal ends the program in order, after a token and a refresh token.

@@ -18,6 +18,7 @@ type portal struct {
 	sessions map[string]session       // by the hash of the cookie
 	apiKeys  map[string]apiKey        // by ID
 	tokens   map[string]personalToken // by ID
+	public   map[string]struct{}      // repositories
 }
 
 type user struct {
