@@ -5,8 +5,8 @@ import (
 	"flag"
 	"fmt"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
-	"github.com/berthpass/registry-auth/examples/server/internal/policy"
+	"github.com/berthpass/registry-auth/examples/server/internal/section"
+	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 )
 
 const checkHelp = `
@@ -16,18 +16,18 @@ tests. If there are tests, it also names the rules that none of them reaches.
 
 func (p *program) check(*flag.FlagSet) func(context.Context, []string) error {
 	return func(ctx context.Context, args []string) error {
-		cfg, err := config.Load(args[0], p.getenv)
+		cfg, err := serve.Load(args[0], p.getenv)
 		if err != nil {
 			return err
 		}
 		for _, w := range cfg.Warnings {
 			fmt.Fprintf(p.stdout, "%s: warning: %s\n", w.Position, w.Text)
 		}
-		if err := p.runCases(ctx, cfg, cfg.Tests); err != nil {
+		if err := p.runCases(ctx, cfg, cfg.Tests.Cases); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.stdout, "%s is in order: %d users, %d rules, %d tests, %d warnings\n",
-			cfg.File, len(cfg.Users), len(cfg.Rules.Positions), len(cfg.Tests), len(cfg.Warnings))
+		fmt.Fprintf(p.stdout, "%s is in order: %s, %d warnings\n",
+			cfg.Path, cfg.Summary(), len(cfg.Warnings))
 		return nil
 	}
 }
@@ -43,11 +43,11 @@ Compares what the rules of a configuration grant with what is expected in a file
 
 func (p *program) test(*flag.FlagSet) func(context.Context, []string) error {
 	return func(ctx context.Context, args []string) error {
-		cfg, err := config.Load(args[0], p.getenv)
+		cfg, err := serve.Load(args[0], p.getenv)
 		if err != nil {
 			return err
 		}
-		cases, err := cfg.LoadCases(args[1])
+		cases, err := cfg.Tests.ReadFile(args[1])
 		if err != nil {
 			return err
 		}
@@ -59,8 +59,8 @@ func (p *program) test(*flag.FlagSet) func(context.Context, []string) error {
 	}
 }
 
-func (p *program) runCases(ctx context.Context, cfg *config.Config, cases []config.Case) error {
-	report, err := policy.Test(ctx, cfg, cases)
+func (p *program) runCases(ctx context.Context, cfg *serve.Assembly, cases []section.Case) error {
+	report, err := section.RunCases(ctx, cfg.Policy, cases)
 	if err != nil {
 		return err
 	}
@@ -68,12 +68,12 @@ func (p *program) runCases(ctx context.Context, cfg *config.Config, cases []conf
 		fmt.Fprintln(p.stderr, failure)
 	}
 	if len(cases) > 0 {
-		for _, line := range policy.Unreached(cfg, cases) {
+		for _, line := range cfg.Rules.Unreached(report.Requests) {
 			fmt.Fprintln(p.stdout, line)
 		}
 	}
 	if n := len(report.Failures); n > 0 {
-		fmt.Fprintf(p.stderr, "%d of %d cases are not as expected\n", n, report.Cases)
+		fmt.Fprintf(p.stderr, "%d of %d cases are not as expected\n", n, len(cases))
 		return exit{exitFailed, ""}
 	}
 	return nil

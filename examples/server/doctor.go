@@ -7,8 +7,9 @@ import (
 	"os"
 	"slices"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 	"github.com/berthpass/registry-auth/examples/server/internal/doctor"
+	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 )
 
 const doctorHelp = `
@@ -35,7 +36,7 @@ func (p *program) doctor(flags *flag.FlagSet) func(context.Context, []string) er
 			return usageError("--registry-version %q is none of 2.8, 3.0 and 3.1",
 				in.RegistryVersion)
 		}
-		cfg, err := config.Load(args[0], p.getenv)
+		cfg, err := serve.Load(args[0], p.getenv)
 		if err != nil {
 			return err
 		}
@@ -47,8 +48,8 @@ func (p *program) doctor(flags *flag.FlagSet) func(context.Context, []string) er
 		ok, err := doctor.Run(ctx, p.stdout, in)
 		switch {
 		case errors.Is(err, doctor.ErrUnreadable):
-			position := config.Position{File: in.RegistryConfigPath}
-			return &config.PositionError{Position: position, Err: err}
+			position := conf.Position{File: in.RegistryConfigPath}
+			return &conf.PositionError{Position: position, Err: err}
 		case err == nil && !ok:
 			return exit{exitFailed, ""}
 		default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -9,8 +10,7 @@ import (
 
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
-	"github.com/berthpass/registry-auth/examples/server/internal/policy"
+	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 	"github.com/berthpass/registry-auth/scope"
 )
 
@@ -43,19 +43,21 @@ func (p *program) explain(flags *flag.FlagSet) func(context.Context, []string) e
 		if r.Scope, err = scope.Parse(*text); err != nil {
 			return usageError("--scope: %v", err)
 		}
-		cfg, err := config.Load(args[0], p.getenv)
+		cfg, err := serve.Load(args[0], p.getenv)
 		if err != nil {
 			return err
 		}
-		p.complete(cfg, &r)
-		explanation, err := policy.Explain(ctx, cfg, r)
+		if err := p.complete(ctx, cfg, &r); err != nil {
+			return err
+		}
+		explanation, err := cfg.Explain(ctx, r)
 		fmt.Fprint(p.stdout, explanation)
 		return err
 	}
 }
 
 // complete adds what the configuration says about the subject, and notes where it says nothing.
-func (p *program) complete(cfg *config.Config, r *authz.Request) {
+func (p *program) complete(ctx context.Context, cfg *serve.Assembly, r *authz.Request) error {
 	names := cfg.Token.ServiceNames()
 	if r.Service == "" && len(names) == 1 {
 		r.Service = names[0]
@@ -67,26 +69,19 @@ func (p *program) complete(cfg *config.Config, r *authz.Request) {
 		fmt.Fprintf(p.stdout, "note: no tokens are issued for the service %q; there are %q\n",
 			r.Service, names)
 	}
-	enters, labels := account(cfg, r.Subject.Name)
+	known, err := cfg.Policy.Subject(ctx, r.Subject.Name)
 	if len(r.Subject.Labels) == 0 {
-		r.Subject.Labels = labels
+		r.Subject.Labels = known.Labels
 	}
-	if !enters {
+	switch {
+	case errors.Is(err, authn.ErrNoLookup):
+		fmt.Fprintln(p.stdout, "note: only a login tells whether there is somebody of that name, "+
+			"and the labels; --label sets them")
+	case errors.Is(err, authn.ErrNoMatch), errors.Is(err, authn.ErrRejected):
 		fmt.Fprintln(p.stdout, "note: nobody of that name can log in; "+
 			"requests are refused before the rules are asked")
+	default:
+		return err
 	}
-}
-
-// account reports whether a user of that name may be let in, and with which labels. The program of
-// ext_auth is not asked about the anonymous subject, nor about users that are listed.
-func account(cfg *config.Config, name string) (enters bool, labels map[string][]string) {
-	if name == "" {
-		return cfg.AnonymousAllowed, cfg.AnonymousLabels
-	}
-	for i := range cfg.Users {
-		if cfg.Users[i].Name == name {
-			return !cfg.Users[i].Disabled, cfg.Users[i].Labels
-		}
-	}
-	return cfg.ExtAuth != nil, nil
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 )
 
 func main() {
@@ -50,7 +50,7 @@ func usageError(format string, args ...any) error {
 
 // exitCode prints an error, one line for each thing that is wrong.
 func (p *program) exitCode(err error) int {
-	var problem *config.PositionError
+	var problem *conf.PositionError
 	var end exit
 	switch {
 	case err == nil:

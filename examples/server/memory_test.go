@@ -53,7 +53,7 @@ func TestMemoryOfALargeConfiguration(t *testing.T) {
 	for range clients {
 		group.Go(func() {
 			for range each {
-				p.get(t, "/auth?service=registry.test&scope=repository:public/a:pull")
+				p.get(t, p.url+"/auth?service=registry.test&scope=repository:public/a:pull")
 			}
 		})
 	}
@@ -85,7 +85,7 @@ func TestMemoryOfRequests(t *testing.T) {
 	p.client.Transport = &http.Transport{MaxIdleConnsPerHost: requests}
 	var group sync.WaitGroup
 	for range requests {
-		group.Go(func() { p.get(t, "/auth?service=registry.test&scope=repository:other/a:pull") })
+		group.Go(func() { p.get(t, p.url+"/auth?service=registry.test&scope=repository:other/a:pull") })
 	}
 	for p.metric(t, "go_goroutines") < running+requests*goroutines {
 		runtime.Gosched()
@@ -119,8 +119,9 @@ func open(t *testing.T, gate string) {
 type measured struct {
 	*process
 
-	client   *http.Client
-	reloaded chan struct{}
+	client    *http.Client
+	operators string // the address of metrics
+	reloaded  chan struct{}
 }
 
 // startForMemory starts the program with the configuration that change makes of the example.
@@ -139,8 +140,13 @@ func startForMemory(t *testing.T, change func(string) string) *measured {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "config.yml", change(string(text)))
-	p := &measured{start(t, binary, dir), &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, make(chan struct{}, 1)}
+	write(t, dir, "config.yml", change("metrics: {addr: \"127.0.0.1:0\"}\n"+string(text)))
+	p := &measured{
+		process:  start(t, binary, dir),
+		client:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
+		reloaded: make(chan struct{}, 1),
+	}
+	p.operators = "http://" + p.wait("listening for operators")["addr"].(string)
 	go func() { // so that the program never waits for somebody to read its log
 		for line := range p.lines {
 			if line["msg"] == "configuration reloaded" {
@@ -151,9 +157,9 @@ func startForMemory(t *testing.T, change func(string) string) *measured {
 	return p
 }
 
-func (p *measured) get(t *testing.T, path string) string {
+func (p *measured) get(t *testing.T, url string) string {
 	t.Helper()
-	w, err := p.client.Get(p.url + path)
+	w, err := p.client.Get(url)
 	if err != nil {
 		t.Error(err)
 		return ""
@@ -169,7 +175,7 @@ func (p *measured) get(t *testing.T, path string) string {
 // metric returns a metric of the process.
 func (p *measured) metric(t *testing.T, name string) int {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^` + name + ` (.*)$`).FindStringSubmatch(p.get(t, "/metrics"))
+	found := regexp.MustCompile(`(?m)^` + name + ` (.*)$`).FindStringSubmatch(p.get(t, p.operators+"/metrics"))
 	if found == nil {
 		t.Fatalf("there is no metric %s", name)
 	}

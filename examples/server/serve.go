@@ -6,16 +6,15 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
 	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 )
 
 const serveHelp = `
-Serves token requests at PREFIX/auth and PREFIX/auth/token, and /healthz, /readyz and /metrics.
-Refresh tokens are kept in memory: after a restart clients log in again.
+Serves token requests at PREFIX/auth and PREFIX/auth/token, /healthz and /readyz, and metrics at the
+address that the configuration has for them. Refresh tokens are kept in memory: after a restart
+clients log in again.
 `
 
 func (p *program) serve(flags *flag.FlagSet) func(context.Context, []string) error {
@@ -45,23 +44,10 @@ func (p *program) serve(flags *flag.FlagSet) func(context.Context, []string) err
 		signal.Notify(hangups, syscall.SIGHUP)
 		defer signal.Stop(hangups)
 
-		p.collectSooner()
-		cfg, err := config.Load(args[0], p.getenv)
-		if err != nil {
-			return err
-		}
-		server, err := serve.New(ctx, cfg, p.getenv, logger)
+		server, err := serve.New(ctx, args[0], p.getenv, logger)
 		if err != nil {
 			return err
 		}
 		return server.Run(ctx, hangups)
-	}
-}
-
-// collectSooner keeps the memory small that loading takes. What holds after that depends on what
-// was loaded.
-func (p *program) collectSooner() {
-	if !serve.CollectorIsConfigured(p.getenv) {
-		debug.SetGCPercent(serve.LeastGrowth)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/section"
 )
 
 var errNoAddress = errors.New("the proxy does not say where the request comes from")
@@ -18,7 +18,7 @@ const maxHops = 100
 // clientAddress finds out where a request comes from. The header counts when the peer is a trusted proxy, and then it has to
 // be there; of any other peer, the peer's own address does. The zero Addr stands for a peer without an address at the other end
 // of a Unix socket.
-func clientAddress(cfg config.RealIP, r *http.Request) (netip.Addr, error) {
+func clientAddress(cfg section.RealIP, r *http.Request) (netip.Addr, error) {
 	peer := netip.Addr{}
 	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		peer = at.Addr().Unmap().WithZone("")
@@ -40,19 +40,19 @@ func clientAddress(cfg config.RealIP, r *http.Request) (netip.Addr, error) {
 }
 
 // remoteAddr returns clientAddress for requests that it has an address for.
-func remoteAddr(cfg config.RealIP) func(*http.Request) netip.Addr {
+func remoteAddr(cfg section.RealIP) func(*http.Request) netip.Addr {
 	return func(r *http.Request) netip.Addr {
 		address, _ := clientAddress(cfg, r)
 		return address
 	}
 }
 
-func trusted(cfg config.RealIP, address netip.Addr) bool {
+func trusted(cfg section.RealIP, address netip.Addr) bool {
 	return slices.ContainsFunc(cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
 }
 
 // pick chooses the client's address among those in the header.
-func pick(cfg config.RealIP, hops []string) (text string, ok bool) {
+func pick(cfg section.RealIP, hops []string) (text string, ok bool) {
 	at := len(hops) - 1
 	switch {
 	case cfg.Position != nil:

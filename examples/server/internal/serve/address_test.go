@@ -8,23 +8,23 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/section"
 )
 
 func TestClientAddress(t *testing.T) {
 	const header = "X-Forwarded-For"
 	at := func(position int) *int { return &position }
-	listed := config.RealIP{Header: header, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}}
+	listed := section.RealIP{Header: header, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}}
 	first, last, third := listed, listed, listed
 	first.Position, last.Position, third.Position = at(0), at(-1), at(2)
-	defaults := config.RealIP{Header: header, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, DefaultProxies: true}
+	defaults := section.RealIP{Header: header, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, DefaultProxies: true}
 	for name, test := range map[string]struct {
-		cfg    config.RealIP
+		cfg    section.RealIP
 		peer   string
 		header []string
 		want   string // empty: not known; "refused": an error
 	}{
-		"without a header setting":                         {config.RealIP{}, "10.0.0.1:5", []string{"203.0.113.9"}, "10.0.0.1"},
+		"without a header setting":                         {section.RealIP{}, "10.0.0.1:5", []string{"203.0.113.9"}, "10.0.0.1"},
 		"a trusted proxy":                                  {listed, "10.0.0.1:5", []string{"203.0.113.9"}, "203.0.113.9"},
 		"another trusted proxy":                            {listed, "192.0.2.1:5", []string{"203.0.113.9"}, "203.0.113.9"},
 		"a peer that is no proxy is the client":            {listed, "198.51.100.7:5", []string{"203.0.113.9"}, "198.51.100.7"},
@@ -48,11 +48,11 @@ func TestClientAddress(t *testing.T) {
 		"the first position":                               {first, "10.0.0.1:5", []string{"6.6.6.6, 203.0.113.9"}, "6.6.6.6"},
 		"the last position":                                {last, "10.0.0.1:5", []string{"6.6.6.6, 203.0.113.9"}, "203.0.113.9"},
 		"a position that is not there":                     {third, "10.0.0.1:5", []string{"6.6.6.6, 203.0.113.9"}, "refused"},
-		"a position before the first":                      {config.RealIP{Header: header, TrustedProxies: listed.TrustedProxies, Position: at(-3)}, "10.0.0.1:5", []string{"6.6.6.6, 203.0.113.9"}, "refused"},
+		"a position before the first":                      {section.RealIP{Header: header, TrustedProxies: listed.TrustedProxies, Position: at(-3)}, "10.0.0.1:5", []string{"6.6.6.6, 203.0.113.9"}, "refused"},
 		"no position in an empty header":                   {last, "10.0.0.1:5", nil, "refused"},
 		"without a list, the peer's own word":              {defaults, "10.0.0.1:5", []string{"6.6.6.6, 10.3.3.3"}, "10.3.3.3"},
 		"a Unix socket":                                    {listed, "@", []string{"203.0.113.9"}, "203.0.113.9"},
-		"a Unix socket without a header setting":           {config.RealIP{}, "@", nil, ""},
+		"a Unix socket without a header setting":           {section.RealIP{}, "@", nil, ""},
 		"a Unix socket whose proxy does not say who it is": {listed, "@", nil, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func FuzzClientAddress(f *testing.F) {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 		r.RemoteAddr = "10.0.0.1:5"
 		r.Header["X-Forwarded-For"] = []string{header}
-		cfg := config.RealIP{Header: "X-Forwarded-For", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+		cfg := section.RealIP{Header: "X-Forwarded-For", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 		for _, p := range []*int{nil, &position} {
 			cfg.Position = p
 			if got, err := clientAddress(cfg, r); (err == nil) != got.IsValid() {

@@ -21,7 +21,7 @@ func (f *fixture) administer(method, path, token string) *httptest.ResponseRecor
 		r.Header.Set("Authorization", token)
 	}
 	w := httptest.NewRecorder()
-	f.admin.ServeHTTP(w, r)
+	f.section("refresh_admin").ServeHTTP(w, r)
 	return w
 }
 

@@ -30,7 +30,7 @@ type client struct {
 }
 
 func (s *Server) newConnections() *connections {
-	limit := int64(s.start.Server.MaxConnections)
+	limit := int64(s.listens.MaxConnections)
 	return &connections{server: s, limit: limit, share: max(limit/4, 1), of: make(map[net.Conn]*client), clients: make(map[netip.Prefix]*client)}
 }
 
@@ -113,7 +113,7 @@ func (s *Server) clientOf(remote string) netip.Prefix {
 		return netip.Prefix{}
 	}
 	address, bits := at.Addr().Unmap().WithZone(""), 64
-	if trusted(s.current.Load().cfg.Server.RealIP, address) {
+	if trusted(s.current.Load().Server.RealIP, address) {
 		return netip.Prefix{}
 	}
 	if address.Is4() {

@@ -42,7 +42,7 @@ func TestMaxConnections(t *testing.T) {
 	if _, _, err := exchange(second, 200*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a second connection: %v", err)
 	}
-	if metrics := f.get("/metrics").Body.String(); !strings.Contains(metrics, "\nregistry_auth_connections 1\n") {
+	if metrics := f.metricsText(); !strings.Contains(metrics, "\nregistry_auth_connections 1\n") {
 		t.Error("the metrics do not count the connection")
 	}
 	_ = first.Close()
@@ -75,7 +75,7 @@ func TestOneClient(t *testing.T) {
 	if _, _, err := exchange(connectFrom(t, addr, own), 10*time.Second); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("one too many: %v", err)
 	}
-	if !strings.Contains(f.get("/metrics").Body.String(), "\nregistry_auth_connections_refused_total 1\n") {
+	if !strings.Contains(f.metricsText(), "\nregistry_auth_connections_refused_total 1\n") {
 		t.Error("the metrics do not count it")
 	}
 	for i, from := range []string{other, proxy, proxy, proxy, proxy} {

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
 )
 
 // TestLimits: no client has a connection for as long as it likes, nor a header as long as it likes.
@@ -101,25 +99,17 @@ func TestSlowProgram(t *testing.T) {
 
 // TestRequestTimeout: the programs may take the time that the configuration gives them.
 func TestRequestTimeout(t *testing.T) {
-	program := func(timeout time.Duration) *config.Command { return &config.Command{Timeout: timeout} }
-	for _, test := range []struct {
-		auth, authz *config.Command
-		want        time.Duration
-	}{
-		{nil, nil, 10 * time.Second},
-		{program(time.Second), nil, 10 * time.Second},
-		{program(30 * time.Second), nil, 35 * time.Second},
-		{nil, program(20 * time.Second), 25 * time.Second},
-		{program(time.Minute), program(time.Minute), 125 * time.Second},
+	for settings, want := range map[string]time.Duration{
+		"":                                       10 * time.Second,
+		"ext_auth: {command: sh, timeout: 1s}\n": 10 * time.Second,
+		"ext_auth: {command: sh, timeout: 30s}\n":                                       35 * time.Second,
+		"ext_authz: {command: sh, timeout: 20s}\n":                                      25 * time.Second,
+		"ext_auth: {command: sh, timeout: 1m}\next_authz: {command: sh, timeout: 1m}\n": 125 * time.Second,
 	} {
-		cfg := &config.Config{ExtAuth: test.auth, ExtAuthz: test.authz}
-		if got := requestTimeout(cfg); got != test.want {
-			t.Errorf("%v and %v: %v, want %v", test.auth, test.authz, got, test.want)
+		f := newFixture(t, base+settings)
+		if got := f.current.Load().settings.Timeout; got != want {
+			t.Errorf("%q: %v, want %v", settings, got, want)
 		}
-	}
-	f := newFixture(t, base+"ext_authz: {command: sh, timeout: 20s}\n")
-	if got := f.current.Load().timeout; got != 25*time.Second {
-		t.Errorf("a request has %v", got)
 	}
 }
 

@@ -21,7 +21,7 @@ func TestRenewalFails(t *testing.T) {
 			t.Errorf("%s: status %d: %s", when, w.Code, w.Body)
 		}
 		metric := "\nregistry_auth_signing_key_renewal_failing " + map[bool]string{false: "0", true: "1"}[fails] + "\n"
-		if !strings.Contains(f.get("/metrics").Body.String(), metric) {
+		if !strings.Contains(f.metricsText(), metric) {
 			t.Errorf("%s: the metrics lack %q", when, metric)
 		}
 		if w := f.get(devs); w.Code != status {

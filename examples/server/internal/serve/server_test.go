@@ -22,7 +22,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn/password"
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 )
@@ -68,10 +68,8 @@ func newFixture(t *testing.T, text string, more ...func(*fixture)) *fixture {
 
 // start makes a server of the configuration.
 func (f *fixture) start() error {
-	cfg, err := config.Load(f.path(), os.Getenv)
-	if err == nil {
-		f.Server, err = New(f.t.Context(), cfg, os.Getenv, slog.New(slog.NewTextHandler(f.log, nil)))
-	}
+	var err error
+	f.Server, err = New(f.t.Context(), f.path(), os.Getenv, slog.New(slog.NewTextHandler(f.log, nil)))
 	return err
 }
 
@@ -134,6 +132,15 @@ func (f *fixture) get(path string, change ...func(*http.Request)) *httptest.Resp
 	return w
 }
 
+// metricsText is what operators get.
+func (f *fixture) metricsText() string {
+	f.t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(f.t.Context(), http.MethodGet, "/metrics", nil)
+	f.internal.ServeHTTP(w, r)
+	return w.Body.String()
+}
+
 func asAlice(r *http.Request) { r.SetBasicAuth("alice", "wonderland") }
 
 // granted is what a token says to somebody who trusts the certificate that is in place.
@@ -184,7 +191,7 @@ func TestPaths(t *testing.T) {
 		"/":                                      http.StatusNotFound,
 		"/healthz":                               http.StatusOK,
 		"/readyz":                                http.StatusOK,
-		"/metrics":                               http.StatusOK,
+		"/metrics":                               http.StatusNotFound,
 		"/debug/pprof/":                          http.StatusNotFound,
 		// A proxy's rules for the path would not cover these, and nobody is sent from one path to another.
 		"//auth/auth?service=registry.test":       http.StatusNotFound,
@@ -312,10 +319,10 @@ func TestReload(t *testing.T) {
 					t.Errorf("the log does not tell %q", step.failure)
 				}
 			}
-			if !strings.Contains(f.get("/metrics").Body.String(), metric) {
+			if !strings.Contains(f.metricsText(), metric) {
 				t.Errorf("the metrics lack %q", metric)
 			}
-			if read[f.path()] == "" {
+			if _, watched := read[f.path()]; !watched {
 				t.Error("the configuration is not watched")
 			}
 		})
@@ -363,7 +370,7 @@ func TestMetricsCountFaults(t *testing.T) {
 	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusServiceUnavailable} {
 		f.audit(t.Context(), auth.AuditRecord{Credentials: "basic", Status: status, Err: errors.New("a fault")})
 	}
-	text := f.get("/metrics").Body.String()
+	text := f.metricsText()
 	for _, want := range []string{`registry_auth_requests_total{credentials="basic",status="500"} 1`, `registry_auth_requests_total{credentials="basic",status="503"} 2`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s", want)
@@ -398,7 +405,7 @@ func TestMetrics(t *testing.T) {
 	f.get(devs)
 	f.get(devs, func(r *http.Request) { r.SetBasicAuth("alice", "wrong") })
 	f.get("/auth/auth?service=evil%0Aservice&scope=x", func(r *http.Request) { r.Method = "BREW" })
-	text := f.get("/metrics").Body.String()
+	text := f.metricsText()
 	for _, want := range []string{
 		`registry_auth_requests_total{credentials="basic",status="200"} 1`,
 		`registry_auth_requests_total{credentials="none",status="200"} 1`,
@@ -418,75 +425,46 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the metrics tell %q", secret)
 		}
 	}
-	for name, change := range map[string]func(*http.Request){
-		"from elsewhere":                       func(r *http.Request) { r.RemoteAddr = "192.0.2.1:1" },
-		"at a Unix socket":                     func(r *http.Request) { r.RemoteAddr = "@" },
-		"through a proxy that says so":         func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
-		"through one with another header":      func(r *http.Request) { r.Header.Set("Via", "1.1 proxy") },
-		"through one that hands on the host":   func(r *http.Request) { r.Host = "auth.example.com" },
-		"by the address of the machine":        func(r *http.Request) { r.Host = "192.0.2.1:5001" },
-		"without a host":                       func(r *http.Request) { r.Host = "" },
-		"through nginx with its own defaults":  func(r *http.Request) { r.Host, r.Close = "127.0.0.1:5001", true },
-		"by a name that begins with localhost": func(r *http.Request) { r.Host = "localhost.example.com" },
+}
+
+// TestMetricsHaveAnAddressOfTheirOwn: only there they are, until the section is gone. An address
+// that comes with a reload needs a restart.
+func TestMetricsHaveAnAddressOfTheirOwn(t *testing.T) {
+	const own = "metrics: {addr: \"127.0.0.1:0\"}\n"
+	for _, step := range []struct {
+		name, start, reload string
+		status              int
+	}{
+		{"with an address", base + own, base + own, http.StatusOK},
+		{"whose address is gone", base + own, base, http.StatusForbidden},
+		{"whose address comes later", base, base + own, http.StatusOK},
 	} {
-		if w := f.get("/metrics", change); w.Code != http.StatusNotFound {
-			t.Errorf("%s: status %d", name, w.Code)
+		f := newFixture(t, step.start)
+		f.write(step.reload)
+		if _, err := f.reload(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-	}
-	for _, host := range []string{"localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:5001", "[::1]:5001", "[::1]"} {
-		if w := f.get("/metrics", func(r *http.Request) { r.Host = host }); w.Code != http.StatusOK {
-			t.Errorf("by %s: status %d", host, w.Code)
+		if w := f.get("/metrics"); w.Code != http.StatusNotFound {
+			t.Errorf("%s: at the server's address: status %d", step.name, w.Code)
 		}
-	}
-}
-
-// TestMetricsElsewhere: with an address of their own, they are no longer at the server's.
-func TestMetricsElsewhere(t *testing.T) {
-	f := newFixture(t, base+"metrics: {addr: \"127.0.0.1:0\"}\n")
-	if w := f.get("/metrics"); w.Code != http.StatusNotFound {
-		t.Errorf("at the server's address: status %d", w.Code)
-	}
-	// Nor are they when the address is gone from the file: the server still listens there, until a restart.
-	f.write(base)
-	if _, err := f.reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if w := f.get("/metrics"); w.Code != http.StatusNotFound {
-		t.Errorf("at the server's address, after a reload: status %d", w.Code)
-	}
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
-	r.RemoteAddr = "192.0.2.1:1"
-	w := httptest.NewRecorder()
-	f.internal.ServeHTTP(w, r)
-	if w.Code != http.StatusOK {
-		t.Errorf("at their own: status %d", w.Code)
-	}
-}
-
-// TestMetricsElsewhereLater: an address that comes with a reload is of no use yet, and takes nothing away.
-func TestMetricsElsewhereLater(t *testing.T) {
-	f := newFixture(t, base)
-	f.write(base + "metrics: {addr: \"127.0.0.1:0\"}\n")
-	if _, err := f.reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if w := f.get("/metrics"); w.Code != http.StatusOK {
-		t.Errorf("status %d", w.Code)
-	}
-	if !strings.Contains(f.log.String(), "setting=metrics.addr") {
-		t.Error("the log does not tell that a restart is needed")
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
+		f.section("metrics").ServeHTTP(w, r)
+		if w.Code != step.status {
+			t.Errorf("%s: status %d, want %d", step.name, w.Code, step.status)
+		}
+		told := strings.Contains(f.log.String(), "setting=metrics.addr")
+		if told != (step.start != step.reload) {
+			t.Errorf("%s: a restart is needed: %t", step.name, told)
+		}
 	}
 }
 
 // TestNew refuses a configuration whose tests fail, as one that has to be changed.
 func TestNew(t *testing.T) {
 	f := prepare(t, base+"tests: [{scope: \"repository:public/app:pull\", granted: \"\"}]\n")
-	cfg, err := config.Load(f.path(), os.Getenv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = New(t.Context(), cfg, os.Getenv, slog.New(slog.DiscardHandler))
-	var problem *config.PositionError
+	_, err := New(t.Context(), f.path(), os.Getenv, slog.New(slog.DiscardHandler))
+	var problem *conf.PositionError
 	if !errors.As(err, &problem) || !strings.Contains(err.Error(), "config.yml: 1 of 1 tests fail\n") || !strings.Contains(err.Error(), "config.yml:16: anonymous asks") {
 		t.Errorf("error is %v", err)
 	}
@@ -497,18 +475,18 @@ func TestUnixSocket(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "s")
 	s := &Server{logger: slog.New(slog.DiscardHandler)}
-	first, err := s.listen(t.Context(), "unix", path, config.Position{File: "config.yml", Line: 2})
+	first, err := s.listen(t.Context(), "unix", path, conf.Position{File: "config.yml", Line: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.listen(t.Context(), "unix", path, config.Position{File: "config.yml", Line: 2})
-	var problem *config.PositionError
+	_, err = s.listen(t.Context(), "unix", path, conf.Position{File: "config.yml", Line: 2})
+	var problem *conf.PositionError
 	if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &problem) || !strings.HasPrefix(err.Error(), "config.yml:2: ") {
 		t.Errorf("error is %v", err)
 	}
 	first.(*net.UnixListener).SetUnlinkOnClose(false)
 	_ = first.Close()
-	second, err := s.listen(t.Context(), "unix", path, config.Position{})
+	second, err := s.listen(t.Context(), "unix", path, conf.Position{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -518,7 +496,7 @@ func TestUnixSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.listen(t.Context(), "unix", path, config.Position{}); !errors.Is(err, syscall.EPROTOTYPE) || !exists(path) {
+	if _, err := s.listen(t.Context(), "unix", path, conf.Position{}); !errors.Is(err, syscall.EPROTOTYPE) || !exists(path) {
 		t.Errorf("error is %v, and the socket is there: %t", err, exists(path))
 	}
 	_ = other.Close()
@@ -526,7 +504,7 @@ func TestUnixSocket(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.listen(t.Context(), "unix", path, config.Position{}); err == nil {
+	if _, err := s.listen(t.Context(), "unix", path, conf.Position{}); err == nil {
 		t.Error("a file was replaced")
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {

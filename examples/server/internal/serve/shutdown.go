@@ -15,7 +15,7 @@ func (s *Server) linger(ended <-chan error) error {
 	select {
 	case err := <-ended:
 		return err
-	case <-time.After(s.current.Load().cfg.Server.ShutdownDelay):
+	case <-time.After(s.current.Load().Server.ShutdownDelay):
 		return nil
 	}
 }
