@@ -14,7 +14,7 @@ Reads a configuration as the server does, prints what is wrong or odd about it, 
 tests. If there are tests, it also names the rules that none of them reaches.
 `
 
-func (p *program) check(*flag.FlagSet) func(context.Context, []string) error {
+func (p *program) check(*flag.FlagSet) action {
 	return func(ctx context.Context, args []string) error {
 		cfg, err := serve.Load(args[0], p.getenv)
 		if err != nil {
@@ -41,7 +41,7 @@ Compares what the rules of a configuration grant with what is expected in a file
      scope: …, granted: …}
 `
 
-func (p *program) test(*flag.FlagSet) func(context.Context, []string) error {
+func (p *program) test(*flag.FlagSet) action {
 	return func(ctx context.Context, args []string) error {
 		cfg, err := serve.Load(args[0], p.getenv)
 		if err != nil {

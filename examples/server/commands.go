@@ -18,12 +18,12 @@ type command struct {
 	short string // what it does
 	exit  string // when the exit code is 1
 	help  string
-	start starter
+	start func(*flag.FlagSet) action // declares the flags
 	subs  []command
 }
 
-// A starter declares the flags of a command, and returns what runs it with its arguments.
-type starter func(*flag.FlagSet) func(ctx context.Context, args []string) error
+// An action runs a command with its arguments, when its flags have been read.
+type action func(ctx context.Context, args []string) error
 
 func (p *program) commands() *command {
 	return &command{

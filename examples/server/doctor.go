@@ -18,7 +18,7 @@ token and checks it by the rules of that registry, asks the registry if it answe
 one line each what to change.
 `
 
-func (p *program) doctor(flags *flag.FlagSet) func(context.Context, []string) error {
+func (p *program) doctor(flags *flag.FlagSet) action {
 	var in doctor.Input
 	flags.StringVar(&in.RegistryConfigPath, "registry", "",
 		"`FILE` with the registry's configuration")

@@ -21,7 +21,7 @@ conditions hold.
   server explain config.yml --account alice --scope repository:alice/app:pull,push
 `
 
-func (p *program) explain(flags *flag.FlagSet) func(context.Context, []string) error {
+func (p *program) explain(flags *flag.FlagSet) action {
 	r := authz.Request{Subject: authn.Subject{Labels: make(map[string][]string)}}
 	flags.StringVar(&r.Subject.Name, "account", "",
 		"`NAME` of the subject; without it, the subject is anonymous")

@@ -24,7 +24,7 @@ does not read; --bcrypt makes one that it does.
 
 const bcryptCost = 11
 
-func (p *program) hash(flags *flag.FlagSet) func(context.Context, []string) error {
+func (p *program) hash(flags *flag.FlagSet) action {
 	useBcrypt := flags.Bool("bcrypt", false, "make a bcrypt hash")
 	return func(context.Context, []string) error {
 		secret, err := p.readPassword()
@@ -34,16 +34,19 @@ func (p *program) hash(flags *flag.FlagSet) func(context.Context, []string) erro
 		case secret == "":
 			return password.ErrLength
 		}
-		encoded, err := password.NewHash(secret)
+		var encoded authn.Secret
 		if *useBcrypt {
 			var hash []byte
 			hash, err = bcrypt.GenerateFromPassword([]byte(secret), bcryptCost)
 			encoded = authn.Secret(hash)
+		} else {
+			encoded, err = password.NewHash(secret)
 		}
-		if err == nil {
-			fmt.Fprintln(p.stdout, string(encoded))
+		if err != nil {
+			return err
 		}
-		return err
+		fmt.Fprintln(p.stdout, string(encoded))
+		return nil
 	}
 }
 

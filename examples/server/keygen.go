@@ -19,7 +19,7 @@ With --authority, they are those of an authority, for token.authority: the serve
 keys below it, and renews them.
 `
 
-func (p *program) keygen(flags *flag.FlagSet) func(context.Context, []string) error {
+func (p *program) keygen(flags *flag.FlagSet) action {
 	keyFile := flags.String("key", "", "`FILE` for the private key")
 	certFile := flags.String("cert", "", "`FILE` for the certificate")
 	algorithm := flags.String("algorithm", string(token.ES256),

@@ -17,7 +17,7 @@ address that the configuration has for them. Refresh tokens are kept in memory: 
 clients log in again.
 `
 
-func (p *program) serve(flags *flag.FlagSet) func(context.Context, []string) error {
+func (p *program) serve(flags *flag.FlagSet) action {
 	format := flags.String("log-format", "text", "log as text or json")
 	var level slog.Level
 	flags.TextVar(&level, "log-level", slog.LevelInfo, "the least that is logged: info, with a "+
