@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// These are about memory and not about time, and about a program of its own: neither a slow machine nor the race detector
-// changes what they measure.
+// These are about memory and not about time, and about a program of its own: neither a slow machine
+// nor the race detector changes what they measure.
 
 const (
 	maxResident   = 128 << 20 // of a server with 100 000 rules and 10 000 users
@@ -36,7 +36,13 @@ func TestMemoryOfALargeConfiguration(t *testing.T) {
 		}
 		b.WriteString("acl:\n")
 		for i := range 100_000 {
-			fmt.Fprintf(&b, "  - match: {account: \"user%d\", name: \"team%d/app%d/*\"}\n    actions: [pull, push]\n", i%10_000, i%345, i)
+			fmt.Fprintf(
+				&b,
+				"  - match: {account: \"user%d\", name: \"team%d/app%d/*\"}\n    actions: [pull, push]\n",
+				i%10_000,
+				i%345,
+				i,
+			)
 		}
 		return b.String() + rules
 	})
@@ -64,12 +70,14 @@ func TestMemoryOfALargeConfiguration(t *testing.T) {
 	check("after a change of the configuration")
 }
 
-// TestMemoryOfRequests holds requests in a program, and then has as many connections that wait for another request. What is
-// between is that of the requests; a connection itself has buffers of 8 KiB and a stack.
+// TestMemoryOfRequests holds requests in a program, and then has as many connections that wait for
+// another request. What is between is that of the requests; a connection itself has buffers of 8
+// KiB and a stack.
 func TestMemoryOfRequests(t *testing.T) {
 	p := startForMemory(t, func(text string) string {
 		// A program waits until somebody writes to the gate, and other requests wait for their turn.
-		return text + "ext_authz: {command: sh, args: [-c, \"cat gate; exit 1\"], timeout: 1m, max_running: 8}\n"
+		return text + "ext_authz: {command: sh, args: [-c, \"cat gate; exit 1\"], timeout: 1m, " +
+			"max_running: 8}\n"
 	})
 	gate := filepath.Join(p.cmd.Dir, "gate")
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
@@ -94,7 +102,11 @@ func TestMemoryOfRequests(t *testing.T) {
 	open(t, gate)
 	group.Wait()
 	idle := measure()
-	t.Logf("%d bytes for a request that waits, and %d for its connection", (busy-idle)/requests, (idle-alone)/requests)
+	t.Logf(
+		"%d bytes for a request that waits, and %d for its connection",
+		(busy-idle)/requests,
+		(idle-alone)/requests,
+	)
 	if got := (busy - idle) / requests; got > maxForRequest {
 		t.Errorf("%d bytes for a request that waits, want at most %d", got, maxForRequest)
 	}
@@ -175,7 +187,8 @@ func (p *measured) get(t *testing.T, url string) string {
 // metric returns a metric of the process.
 func (p *measured) metric(t *testing.T, name string) int {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^` + name + ` (.*)$`).FindStringSubmatch(p.get(t, p.operators+"/metrics"))
+	found := regexp.MustCompile(`(?m)^` + name + ` (.*)$`).
+		FindStringSubmatch(p.get(t, p.operators+"/metrics"))
 	if found == nil {
 		t.Fatalf("there is no metric %s", name)
 	}

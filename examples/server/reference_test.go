@@ -12,7 +12,8 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// referenceFolder has the files that reference.yml names, with @DIR@ replaced, and returns its text.
+// referenceFolder has the files that reference.yml names, with @DIR@ replaced, and returns its
+// text.
 func referenceFolder(t *testing.T) (dir, text string) {
 	t.Helper()
 	content, err := os.ReadFile("reference.yml")

@@ -20,8 +20,8 @@ import (
 
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/examples/internal/programs"
-	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 	"github.com/berthpass/registry-auth/examples/server/internal/doctor"
+	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 	"github.com/berthpass/registry-auth/token"
 )
 

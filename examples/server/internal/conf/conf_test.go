@@ -115,8 +115,13 @@ func TestKeys(t *testing.T) {
 		)
 	})
 	want := []conf.Key{
-		{Path: "a", AtStart: true}, {Path: "b"}, {Path: "b.NAME.c_file"}, {Path: "b.NAME.c_env"},
-		{Path: "b.NAME.c"}, {Path: "d"}, {Path: "d.e"},
+		{Path: "a", AtStart: true},
+		{Path: "b"},
+		{Path: "b.NAME.c_file"},
+		{Path: "b.NAME.c_env"},
+		{Path: "b.NAME.c"},
+		{Path: "d"},
+		{Path: "d.e"},
 	}
 	if !slices.Equal(keys, want) {
 		t.Errorf("the keys are %v, want %v", keys, want)

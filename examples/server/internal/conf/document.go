@@ -3,7 +3,6 @@ package conf
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -78,21 +77,9 @@ func (d *Document) mistake(at Position, err error) {
 	d.mistakes = append(d.mistakes, &PositionError{at, err})
 }
 
-// maxFileBytes bounds a file: 100 000 rules are a tenth of it.
-const maxFileBytes = 128 << 20
-
 func (d *Document) readFile(path string) ([]byte, error) {
 	d.watch(path)
-	file, err := os.Open(path) //nolint:gosec // the owner of the configuration says which
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
-	if err == nil && len(content) > maxFileBytes {
-		err = fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
-	}
-	return content, err
+	return os.ReadFile(path) //nolint:gosec // the owner of the configuration says which
 }
 
 // parse reads a YAML file that has one document.

@@ -56,7 +56,8 @@ func (f Field) At(p *Place) Field {
 	return f
 }
 
-// field makes a field of a value that p points to. A check returns an error such as "must be short".
+// field makes a field of a value that p points to. A check returns an error such as "must be
+// short".
 func field[T any](key string, p *T, get func(*Node) T, checks []func(T) error) Field {
 	read := func(n *Node) {
 		*p = get(n)

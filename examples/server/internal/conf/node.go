@@ -105,53 +105,41 @@ func (n *Node) Entries(read func(key string, value *Node)) {
 		n.wrongKind("a mapping (key: value)")
 		return
 	}
+	n.entries(n.yaml, false, make(map[string]int, len(n.yaml.Content)/2), read)
+}
+
+// entries reads those of a mapping that were not seen, and then those of the mappings that "<<"
+// merges into it.
+func (n *Node) entries(m *yaml.Node, inner bool, seen map[string]int, read func(string, *Node)) {
 	var merged []*yaml.Node
-	seen := make(map[string]int, len(n.yaml.Content)/2)
-	for i := 0; i+1 < len(n.yaml.Content) && !n.exhausted(); i += 2 {
-		key, value := n.resolve(n.yaml.Content[i]), n.yaml.Content[i+1]
-		switch first, twice := seen[key.Value]; {
+	for i := 0; i+1 < len(m.Content) && !n.exhausted(); i += 2 {
+		key, value := n.resolve(m.Content[i]), n.resolve(m.Content[i+1])
+		switch first, known := seen[key.Value]; {
+		case key.ShortTag() == "!!merge" && inner:
+			n.at(key).Errorf("<< in a mapping that is merged itself is not read")
+		case key.ShortTag() == "!!merge" && value.Kind == yaml.SequenceNode:
+			merged = append(merged, value.Content...)
 		case key.ShortTag() == "!!merge":
 			merged = append(merged, value)
 		case key.Kind != yaml.ScalarNode:
 			n.at(key).Errorf("a key in %s must be a text", n.name)
-		case twice:
+		case known && !inner:
 			n.at(key).Errorf("the key %q is in %s twice, first in line %d", key.Value, n.name, first)
-		default:
+		case !known:
 			seen[key.Value] = key.Line
-			read(key.Value, n.child(key.Value, n.resolve(value), key.Line))
+			read(key.Value, n.child(key.Value, value, key.Line))
 		}
 	}
-	for _, m := range merged {
-		n.merge(n.resolve(m), seen, read)
-	}
-}
-
-// merge reads a "<<" key: the entries of other mappings that are not there yet.
-func (n *Node) merge(m *yaml.Node, seen map[string]int, read func(string, *Node)) {
-	sources := []*yaml.Node{m}
-	if m.Kind == yaml.SequenceNode {
-		sources = m.Content
-	}
-	for _, source := range sources {
+	for _, source := range merged {
 		if source = n.resolve(source); source.Kind != yaml.MappingNode {
-			n.at(m).Errorf("<< in %s must name a mapping", n.name)
+			n.at(source).Errorf("<< in %s must name a mapping", n.name)
 			return
 		}
-		for i := 0; i+1 < len(source.Content) && !n.exhausted(); i += 2 {
-			key := n.resolve(source.Content[i])
-			if key.ShortTag() == "!!merge" {
-				n.at(key).Errorf("<< in a mapping that is merged itself is not read")
-				return
-			}
-			if _, known := seen[key.Value]; key.Kind == yaml.ScalarNode && !known {
-				seen[key.Value] = key.Line
-				read(key.Value, n.child(key.Value, n.resolve(source.Content[i+1]), key.Line))
-			}
-		}
+		n.entries(source, true, seen, read)
 	}
 }
 
-func (n *Node) at(y *yaml.Node) Place { return Place{n.doc, Position{n.File, y.Line}} }
+func (n *Node) at(y *yaml.Node) Place { return n.On(Position{n.File, y.Line}) }
 
 // Items reads a list. Null is an empty one.
 func (n *Node) Items(read func(*Node)) {

@@ -63,20 +63,10 @@ func join(mistakes []*PositionError) error {
 	return errors.Join(errs...)
 }
 
-// pathError prints "x: no such file or directory" in place of "open x: no such file …".
-type pathError struct{ *fs.PathError }
-
-func (e *pathError) Error() string { return e.Path + ": " + e.Err.Error() }
-
-// withoutVerb shortens the errors of the file system.
+// withoutVerb shortens "open x: no such file or directory".
 func withoutVerb(err error) error {
-	e := new(fs.PathError)
-	switch {
-	case !errors.As(err, &e):
-		return err
-	case e.Path == "":
-		return errors.New("the path is empty")
-	default:
-		return &pathError{e}
+	if e := new(fs.PathError); errors.As(err, &e) {
+		return fmt.Errorf("%s: %w", e.Path, e.Err)
 	}
+	return err
 }

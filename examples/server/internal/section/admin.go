@@ -12,13 +12,13 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 )
 
-// RefreshAdmin lists and revokes refresh tokens, at an address of its own.
-type RefreshAdmin struct {
+// refreshAdmin lists and revokes refresh tokens, at an address of its own.
+type refreshAdmin struct {
 	conf.Place
 
-	tokens  *RefreshTokens
+	tokens  *refreshTokens
 	server  *Server
-	metrics *Metrics
+	metrics *metrics
 
 	given  bool
 	addr   string
@@ -32,11 +32,9 @@ const (
 	adminPath     = "/refresh-tokens"
 )
 
-// Keys implements [Section].
-func (a *RefreshAdmin) Keys() []string { return []string{"refresh_admin"} }
+func (a *refreshAdmin) Keys() []string { return []string{"refresh_admin"} }
 
-// Read implements [Section].
-func (a *RefreshAdmin) Read(n *conf.Node) {
+func (a *refreshAdmin) Read(n *conf.Node) {
 	if a.Place, a.addrAt = n.Place, n.Place; n.Null() {
 		return
 	}
@@ -54,7 +52,7 @@ func (a *RefreshAdmin) Read(n *conf.Node) {
 	}
 }
 
-func (a *RefreshAdmin) admin(name string, n *conf.Node) {
+func (a *refreshAdmin) admin(name string, n *conf.Node) {
 	var token authn.Secret
 	what := "the administrator " + strconv.Quote(name)
 	n.As(what).Fields(conf.SecretElsewhere("token", &token))
@@ -73,8 +71,7 @@ func (a *RefreshAdmin) admin(name string, n *conf.Node) {
 	a.admins[name] = token
 }
 
-// Build implements [Section].
-func (a *RefreshAdmin) Build(s *Site) (Part, error) {
+func (a *refreshAdmin) Build(s *Site) (Part, error) {
 	if !a.given {
 		return Part{}, nil
 	}

@@ -15,11 +15,16 @@ func BenchmarkLoad(b *testing.B) {
 	path := filepath.Join(folder, "config.yml")
 	var rules strings.Builder
 	for i := range 100_000 {
-		fmt.Fprintf(&rules, "  - match: {account: \"user%d\", name: \"team%d/*\"}\n    actions: [\"pull\", \"push\"]\n    comment: \"rule %d\"\n", i, i, i)
+		fmt.Fprintf(
+			&rules,
+			"  - match: {account: \"user%d\", name: \"team%d/*\"}\n    actions: [\"pull\", \"push\"]\n    "+
+				"comment: \"rule %d\"\n",
+			i,
+			i,
+			i,
+		)
 	}
-	if err := os.WriteFile(path, []byte(files.replace(head+"users: {}\nacl:\n")+rules.String()), 0o600); err != nil {
-		b.Fatal(err)
-	}
+	write(b, path, files.replace(head+"users: {}\nacl:\n")+rules.String())
 	for b.Loop() {
 		if _, err := load(path, os.Getenv); err != nil {
 			b.Fatal(err)

@@ -26,22 +26,22 @@ func sections() *Config {
 	tests.token = token
 	users := &Users{}
 	rules := &Rules{token: token, tests: tests}
-	refresh, metrics := &RefreshTokens{}, &Metrics{}
+	refresh, metrics := &refreshTokens{}, &metrics{}
 	return &Config{
 		Server: server, Token: token, Users: users, Rules: rules, Tests: tests,
 		list: []Section{
 			server,
 			token,
 			users,
-			&Program{key: "ext_auth", users: users},
+			&externalProgram{key: "ext_auth", users: users},
 			rules,
-			&Program{key: "ext_authz"},
+			&externalProgram{key: "ext_authz"},
 			tests,
-			&Throttle{},
+			&throttling{},
 			refresh,
 			metrics,
-			&RefreshAdmin{tokens: refresh, server: server, metrics: metrics},
-			Unsupported{},
+			&refreshAdmin{tokens: refresh, server: server, metrics: metrics},
+			backEnds(),
 		},
 	}
 }
@@ -120,7 +120,7 @@ func Keys() []conf.Key {
 	var keys []conf.Key
 	for _, s := range sections().list {
 		for _, key := range s.Keys() {
-			if _, unsupported := s.(Unsupported); unsupported {
+			if _, unsupported := s.(unsupported); unsupported {
 				continue
 			}
 			keys = append(keys, conf.Key{Path: key})

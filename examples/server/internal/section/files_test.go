@@ -21,7 +21,8 @@ token:
 
 `
 
-// files are a key with its certificate, another one, and a password hash, to be named in configurations.
+// files are a key with its certificate, another one, and a password hash, to be named in
+// configurations.
 type files struct {
 	folder string
 	hash   string

@@ -9,22 +9,28 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 )
 
-// FuzzLoad: whatever is in the file, loading comes to an end without a panic, with a configuration that is complete or with
-// problems that all have the file's name and one line each.
+// FuzzLoad: whatever is in the file, loading comes to an end without a panic, with a configuration
+// that is complete or with problems that all have the file's name and one line each.
 func FuzzLoad(f *testing.F) {
 	shared := newFiles(f, f.TempDir())
 	for _, text := range []string{
-		"", head, head + "users: {}\nacl: []\n", head + "users: {a: {password: \"@HASH@\"}, \"\": {}}\nacl: [{match: {name: a}, actions: [\"*\"]}]\n",
-		"&a [*a]", "a: &a {<<: *a}", "users: &u\n  a: *u\n", "? [a]\n: b\n", "--- |\n a\n...\n--- b\n", "!!binary a", "{<<: [{a: b}, {<<: {c: d}}]}",
-		head + "users: {}\nacl: [{match: {name: \"/${account}/\", labels: {a: \"${labels:b}\"}}, actions: []}]\ntests: [{scope: \"repository:a:pull\", granted: []}]\n",
-		"server: {real_ip_pos: 1_0, tls_min_version: 0x0303, tls_cipher_suites: [0x1301], letsencrypt: {email: a}}\n",
+		"", head, head + "users: {}\nacl: []\n", head + "users: {a: {password: \"@HASH@\"}, \"\": " +
+			"{}}\nacl: [{match: {name: a}, actions: [\"*\"]}]\n",
+		"&a [*a]", "a: &a {<<: *a}", "users: &u\n  a: *u\n", "? [a]\n: b\n", "--- |\n a\n...\n--- b\n",
+		"!!binary a", "{<<: [{a: b}, {<<: {c: d}}]}",
+		head + "users: {}\nacl: [{match: {name: \"/${account}/\", labels: {a: \"${labels:b}\"}}, " +
+			"actions: []}]\ntests: [{scope: \"repository:a:pull\", granted: []}]\n",
+		"server: {real_ip_pos: 1_0, tls_min_version: 0x0303, tls_cipher_suites: [0x1301], letsencrypt: " +
+			"{email: a}}\n",
 		strings.Repeat("[", 5000), strings.Repeat("a: &a\n- ", 100),
 	} {
 		f.Add(text)
 	}
 	folder := f.TempDir()
 	f.Fuzz(func(t *testing.T, text string) {
-		if len(text) > 1<<16 || strings.Contains(text, "_file") || strings.Contains(text, "_dir") || strings.Contains(text, "/dev") || strings.Contains(text, "/proc") {
+		if len(text) > 1<<16 || strings.Contains(text, "_file") || strings.Contains(text, "_dir") ||
+			strings.Contains(text, "/dev") ||
+			strings.Contains(text, "/proc") {
 			return // reads files that are no part of the test, perhaps endless ones
 		}
 		path := filepath.Join(folder, "config.yml")

@@ -31,7 +31,12 @@ func TestKeyID(t *testing.T) {
 			if test.own != "" {
 				own = "disable_legacy_key_id: " + test.own
 			}
-			text := strings.Replace(head, `services: ["registry.test"]`, common+"services: {registry.test: {"+own+"}}", 1)
+			text := strings.Replace(
+				head,
+				`services: ["registry.test"]`,
+				common+"services: {registry.test: {"+own+"}}",
+				1,
+			)
 			cfg := newFixture(t, text+"users: {}\nacl: []\n").mustLoad()
 			issuer := cfg.Token.Issuer("registry.test")
 			key := issuer.KeySet().Signing()

@@ -7,25 +7,22 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 )
 
-// Metrics serves metrics at an address of their own.
-type Metrics struct {
+// metrics serves metrics at an address of their own.
+type metrics struct {
 	addr string
 	at   conf.Place
 }
 
-// Keys implements [Section].
-func (m *Metrics) Keys() []string { return []string{"metrics"} }
+func (m *metrics) Keys() []string { return []string{"metrics"} }
 
-// Read implements [Section].
-func (m *Metrics) Read(n *conf.Node) {
+func (m *metrics) Read(n *conf.Node) {
 	n.Fields(conf.Text("addr", &m.addr).At(&m.at).AtStart())
 	if _, _, err := net.SplitHostPort(m.addr); err != nil && m.addr != "" {
 		m.at.Errorf("metrics.addr must be host:port and is %q", m.addr)
 	}
 }
 
-// Build implements [Section].
-func (m *Metrics) Build(s *Site) (Part, error) {
+func (m *metrics) Build(s *Site) (Part, error) {
 	if m.addr == "" {
 		return Part{}, nil
 	}

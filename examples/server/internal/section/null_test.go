@@ -13,8 +13,10 @@ import (
 func TestNullIsAbsent(t *testing.T) {
 	const users, rules = "users: {}\n", "acl: []\n"
 	texts := map[string]string{
-		head + "users:\n" + rules:                          "config.yml:10: there is neither users nor ext_auth…",
-		head + users + "acl:\n":                            "config.yml:11: there is neither acl nor ext_authz…",
+		head + "users:\n" + rules: "config.yml:10: there is neither users nor " +
+			"ext_auth…",
+		head + users + "acl:\n": "config.yml:11: there is neither acl nor " +
+			"ext_authz…",
 		"server: {addr: \":1\"}\ntoken:\n" + users + rules: "config.yml:2: token is missing…",
 		"server:\n" + head[strings.Index(head, "token:"):] + users + rules: "config.yml:1: " +
 			`server.addr is missing: the address to listen at, such as ":5001"`,

@@ -14,8 +14,8 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/program"
 )
 
-// A Program is asked about users or about rights that no other section knows.
-type Program struct {
+// An externalProgram is asked about users or about rights that no other section knows.
+type externalProgram struct {
 	conf.Place
 
 	key     string
@@ -32,11 +32,9 @@ const (
 	maxProgramTimeout = time.Minute
 )
 
-// Keys implements [Section].
-func (p *Program) Keys() []string { return []string{p.key} }
+func (p *externalProgram) Keys() []string { return []string{p.key} }
 
-// Read implements [Section].
-func (p *Program) Read(n *conf.Node) {
+func (p *externalProgram) Read(n *conf.Node) {
 	if p.Place = n.Place; n.Null() {
 		return
 	}
@@ -58,7 +56,7 @@ func (p *Program) Read(n *conf.Node) {
 }
 
 // find looks for the program. One that is away is watched, so that a reload finds it later.
-func (p *Program) find(n *conf.Node) {
+func (p *externalProgram) find(n *conf.Node) {
 	name := n.Text()
 	if name == "" {
 		return
@@ -76,9 +74,9 @@ func (p *Program) find(n *conf.Node) {
 	}
 }
 
-// Build implements [Section]. A program keeps its breaker and its bound on how many run at once,
-// as long as the section is the same.
-func (p *Program) Build(s *Site) (Part, error) {
+// Build: A program keeps its breaker and its bound on how many run at once, as long as the section
+// is the same.
+func (p *externalProgram) Build(s *Site) (Part, error) {
 	if !p.given {
 		return Part{}, nil
 	}

@@ -13,8 +13,8 @@ import (
 type RealIP struct {
 	// Header is the header with the addresses. If it is empty, the client is the peer.
 	Header string
-	// Position is the index of the client's address in the header, from the end if it is negative.
-	// Nil is the last address that is not a trusted proxy's.
+	// Position is the index of the client's address in the header, from the end if it is negative. Nil
+	// is the last address that is not a trusted proxy's.
 	Position *int
 	// TrustedProxies are the peers whose header counts. DefaultProxies means that they were not
 	// configured: they are the loopback addresses then.
@@ -76,8 +76,8 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// tooWide reports whether a network has more addresses than any that belongs to one owner.
-// Networks that the Internet does not reach (RFC 4193, RFC 4291 section 2.5.6) may be wider.
+// tooWide reports whether a network has more addresses than any that belongs to one owner. Networks
+// that the Internet does not reach (RFC 4193, RFC 4291 section 2.5.6) may be wider.
 func tooWide(p netip.Prefix) bool {
 	const least4, least6 = 8, 16
 	if p.Addr().Is4() {

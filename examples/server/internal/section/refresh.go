@@ -8,8 +8,8 @@ import (
 	"github.com/berthpass/registry-auth/token/refresh"
 )
 
-// RefreshTokens lets clients have refresh tokens. They are kept in memory.
-type RefreshTokens struct {
+// refreshTokens lets clients have refresh tokens. They are kept in memory.
+type refreshTokens struct {
 	conf.Place
 
 	enabled  bool
@@ -23,11 +23,9 @@ const (
 	refreshNotRotated = "docker, podman and skopeo cannot follow a replaced refresh token"
 )
 
-// Keys implements [Section].
-func (t *RefreshTokens) Keys() []string { return []string{"refresh_tokens"} }
+func (t *refreshTokens) Keys() []string { return []string{"refresh_tokens"} }
 
-// Read implements [Section].
-func (t *RefreshTokens) Read(n *conf.Node) {
+func (t *refreshTokens) Read(n *conf.Node) {
 	const day = 24 * time.Hour
 	t.Place, t.enabled = n.Place, true
 	s := &t.settings
@@ -45,9 +43,8 @@ func (t *RefreshTokens) Read(n *conf.Node) {
 	}
 }
 
-// Build implements [Section]. The tokens of the first load outlive it, also if they are disabled
-// for a while.
-func (t *RefreshTokens) Build(s *Site) (Part, error) {
+// Build: The tokens of the first load outlive it, also if they are disabled for a while.
+func (t *refreshTokens) Build(s *Site) (Part, error) {
 	t.settings.Store = refresh.NewMemoryStore()
 	tokens, err := refresh.New(t.settings)
 	if err != nil {

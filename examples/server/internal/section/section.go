@@ -18,12 +18,12 @@ import (
 type Section interface {
 	// Keys are its names, such as "acl", "acl_file" and "acl_dir".
 	Keys() []string
-	// Read reads the value of each of them: first those of the file, in its order, and then the
-	// absent ones as null. It opens files and looks variables up, and leaves no trace.
+	// Read reads the value of each of them: first those of the file, in its order, and then the absent
+	// ones as null. It opens files and looks variables up, and leaves no trace.
 	Read(n *conf.Node)
-	// Build makes the part, in the order of the list, after every section was read without a
-	// mistake. It connects to nothing. It records mistakes at a [conf.Place]; an error may go away
-	// without a change of the configuration.
+	// Build makes the part, in the order of the list, after every section was read without a mistake.
+	// It connects to nothing. It records mistakes at a [conf.Place]; an error may go away without a
+	// change of the configuration.
 	Build(s *Site) (Part, error)
 }
 
@@ -33,8 +33,8 @@ type Part struct {
 	Count         Count
 	Authenticator authn.Authenticator // asked in the order of the list
 	Authorizer    authz.Authorizer    // asked in the order of the list
-	// Config changes the settings of the server, which have the authenticator and the authorizer
-	// of all parts, and the time of one request without what this part adds.
+	// Config changes the settings of the server, which have the authenticator and the authorizer of
+	// all parts, and the time of one request without what this part adds.
 	Config  func(*auth.Config)
 	Handler *Handler
 	// Accept looks at the whole before it takes over. An error without a position may go away.
@@ -67,7 +67,7 @@ type Explanation struct {
 // A Policy is what all sections together decide.
 type Policy struct {
 	Authorizer authz.Authorizer
-	// Subject returns who has that name, or the anonymous subject. If it is not known without a
-	// login, the error wraps [authn.ErrNoMatch]; if it may not log in, [authn.ErrRejected].
+	// Subject returns who has that name, or the anonymous subject. If it is not known without a login,
+	// the error wraps [authn.ErrNoMatch]; if it may not log in, [authn.ErrRejected].
 	Subject func(ctx context.Context, name string) (authn.Subject, error)
 }

@@ -25,8 +25,8 @@ type Server struct {
 	// HSTS tells browsers to come back with HTTPS only.
 	HSTS   bool
 	RealIP RealIP
-	// MaxConnections is how many connections may be open at once, at each address. One client may
-	// have a quarter of them.
+	// MaxConnections is how many connections may be open at once, at each address. One client may have
+	// a quarter of them.
 	MaxConnections int
 	// ShutdownDelay is how long the server answers after it said that it is not ready.
 	ShutdownDelay time.Duration
@@ -35,8 +35,8 @@ type Server struct {
 }
 
 const (
-	// defaultMaxConnections is some 250 MB if all of them are idle. With fewer, a few clients with
-	// a quarter each can use them up.
+	// defaultMaxConnections is some 250 MB if all of them are idle. With fewer, a few clients with a
+	// quarter each can use them up.
 	defaultMaxConnections = 10_000
 	// maxShutdownDelay is the patience of most supervisors, which then kill the process.
 	maxShutdownDelay = time.Minute

@@ -60,7 +60,8 @@ func Hold[T any](s *Site, key string, open func() (T, error)) (T, error) {
 		s.keys[key] = true
 		held.sites++
 	}
-	return held.value.(T), nil //nolint:forcetypeassert // each key has one type
+	value, _ := held.value.(T) // each key has one type
+	return value, nil
 }
 
 // Release closes what no other load holds. It may be called again.
@@ -73,12 +74,10 @@ func (s *Site) Release() {
 			continue
 		}
 		delete(s.keeper.kept, key)
-		closer, ok := held.value.(io.Closer)
-		if !ok {
-			continue
-		}
-		if err := closer.Close(); err != nil {
-			s.Logger.Warn("close", slog.Any("error", err))
+		if closer, ok := held.value.(io.Closer); ok {
+			if err := closer.Close(); err != nil {
+				s.Logger.Warn("close", slog.Any("error", err))
+			}
 		}
 	}
 	clear(s.keys)

@@ -11,14 +11,12 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 )
 
-// Throttle slows wrong passwords down.
-type Throttle struct{ enabled bool }
+// throttling slows wrong passwords down.
+type throttling struct{ enabled bool }
 
-// Keys implements [Section].
-func (t *Throttle) Keys() []string { return []string{"throttle"} }
+func (t *throttling) Keys() []string { return []string{"throttle"} }
 
-// Read implements [Section].
-func (t *Throttle) Read(n *conf.Node) {
+func (t *throttling) Read(n *conf.Node) {
 	t.enabled = true
 	n.Fields(conf.Bool("enabled", &t.enabled))
 }
@@ -32,8 +30,8 @@ type failures struct {
 // maxFailures bounds the memory of the counts of pairs and networks.
 const maxFailures = 60_000
 
-// Build implements [Section]. A reload forgets no failure.
-func (t *Throttle) Build(s *Site) (Part, error) {
+// Build: A reload forgets no failure.
+func (t *throttling) Build(s *Site) (Part, error) {
 	counts, err := Hold(s, "throttle", func() (failures, error) {
 		key := make([]byte, 32)
 		_, _ = rand.Read(key) // never fails

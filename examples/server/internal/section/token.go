@@ -75,10 +75,10 @@ func (t *Token) Read(n *conf.Node) {
 func (t *Token) services(n *conf.Node) {
 	t.Services = make(map[string]*Service)
 	if n.IsList() {
-		n.Items(func(n *conf.Node) { t.service(n.Text(), n.IsText(), n) })
+		n.Items(func(n *conf.Node) { t.service(n.Text(), n) })
 	} else {
 		n.Entries(func(name string, n *conf.Node) {
-			if s := t.service(name, true, n); s != nil {
+			if s := t.service(name, n); s != nil {
 				s.read(name, n, t.tests)
 			}
 		})
@@ -89,8 +89,8 @@ func (t *Token) services(n *conf.Node) {
 	}
 }
 
-func (t *Token) service(name string, valid bool, n *conf.Node) *Service {
-	if t.Services[name] != nil || name == "" || !valid {
+func (t *Token) service(name string, n *conf.Node) *Service {
+	if t.Services[name] != nil || name == "" {
 		n.Errorf("token.services: a service needs a name that is not empty " +
 			"and of which there is one")
 		return nil
@@ -193,8 +193,8 @@ func (t *Token) issuer(s tokenSettings, made keySets) Issuer {
 	}
 	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Name: s.issuer, Keys: keys, Lifetime: s.expiration,
-		// docker_auth's default is libtrust's id. Registries go by the certificate, which is in
-		// the token too.
+		// docker_auth's default is libtrust's id. Registries go by the certificate, which is in the token
+		// too.
 		LibtrustKeyID: s.thumbprintKeyID == nil || !*s.thumbprintKeyID,
 	})
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// TestDisabledUsers are not let in, by the program of ext_auth neither: it says yes to everybody here.
+// TestDisabledUsers are not let in, by the program of ext_auth neither: it says yes to everybody
+// here.
 func TestDisabledUsers(t *testing.T) {
 	cfg := newFixture(t, head+`users:
   alice: {password: "@HASH@"}
@@ -22,7 +23,8 @@ ext_auth: {command: "true"}
 	}
 	users := authn.Chain(part(cfg, "users").Authenticator, part(cfg, "ext_auth").Authenticator)
 	for name, want := range map[string]error{
-		"alice": nil, "bob": authn.ErrRejected, "carol": authn.ErrRejected, "dave": authn.ErrRejected, "erin": nil,
+		"alice": nil, "bob": authn.ErrRejected, "carol": authn.ErrRejected, "dave": authn.ErrRejected,
+		"erin": nil,
 	} {
 		_, err := users.Authenticate(t.Context(), authn.Request{Username: name, Password: "wonderland"})
 		if !errors.Is(err, want) {
@@ -30,7 +32,8 @@ ext_auth: {command: "true"}
 		}
 	}
 	for _, name := range []string{"carol", "dave"} {
-		if _, err := users.(authn.Directory).Lookup(t.Context(), name); !errors.Is(err, authn.ErrRejected) {
+		_, err := users.(authn.Directory).Lookup(t.Context(), name)
+		if !errors.Is(err, authn.ErrRejected) {
 			t.Errorf("%s by a refresh token: error is %v", name, err)
 		}
 	}

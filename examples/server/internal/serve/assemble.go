@@ -152,18 +152,18 @@ func (a *Assembly) counts() []section.Count {
 	return counts
 }
 
-// problems are what the parts that are not well say.
-func (a *Assembly) problems() []error {
-	var errs []error
+// problems says what is wrong with which parts, or is empty.
+func (a *Assembly) problems() string {
+	var b strings.Builder
 	for _, part := range a.Parts {
 		if part.Check == nil {
 			continue
 		}
 		if err := part.Check(); err != nil {
-			errs = append(errs, err)
+			b.WriteString(", " + err.Error())
 		}
 	}
-	return errs
+	return b.String()
 }
 
 // handlers are those with an address of their own, by the names of their parts.

@@ -82,8 +82,8 @@ func (s *Server) newInternal() http.Handler {
 }
 
 // serveReady says whether requests should come here. A failed reload is no reason to stay away,
-// since the earlier configuration serves. Nor is a part that is not well, such as a signing key that
-// is not renewed: other servers are no better off. Metrics have both too.
+// since the earlier configuration serves. Nor is a part that is not well, such as a signing key
+// that is not renewed: other servers are no better off. Metrics have both too.
 func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	if s.stopping.Load() {
 		serveText(w, http.StatusServiceUnavailable, "stopping")
@@ -96,10 +96,7 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	}
 	g := s.use()
 	defer g.release()
-	for _, err := range g.problems() {
-		text += ", " + err.Error()
-	}
-	serveText(w, http.StatusOK, text)
+	serveText(w, http.StatusOK, text+g.problems())
 }
 
 // section answers at the address of a section, which may be gone by a reload.

@@ -93,8 +93,8 @@ func TestProgramChangesWithItsSection(t *testing.T) {
 	}
 }
 
-// TestReloadIsTriedAgain when a program had no answer to a test: after 1, 2, 4 … seconds, at most a
-// minute. A mistake is not: only a change of a file corrects it.
+// TestReloadIsTriedAgain when a program had no answer to a test: after 1, 2, 4 seconds and so on,
+// up to a minute. A mistake is not: only a change of a file corrects it.
 func TestReloadIsTriedAgain(t *testing.T) {
 	const tests = "tests: [{scope: \"repository:other:pull\", granted: pull}]\n"
 	program := func(script string) string {
@@ -107,7 +107,12 @@ func TestReloadIsTriedAgain(t *testing.T) {
 		failures int
 		reloaded bool
 	}{
-		"a program that is back":    {program("mkdir @DIR@/first && exit 9; exit 0"), seen + 2*time.Second, 1, true},
+		"a program that is back": {
+			program("mkdir @DIR@/first && exit 9; exit 0"),
+			seen + 2*time.Second,
+			1,
+			true,
+		},
 		"a program that stays away": {program("exit 9"), seen + 200*time.Second, 9, false},
 		"a mistake":                 {base + "more: 1\n", seen + 200*time.Second, 1, false},
 	} {

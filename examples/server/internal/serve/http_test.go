@@ -67,11 +67,13 @@ func TestSlowHeader(t *testing.T) {
 	})
 }
 
-// TestSlowProgram: a request that waits for a program outlives the timeouts that other requests have.
+// TestSlowProgram: a request that waits for a program outlives the timeouts that other requests
+// have.
 func TestSlowProgram(t *testing.T) {
 	f := newFixture(t, base+"ext_authz: {command: \"@DIR@/slow.sh\"}\n", withSlowProgram)
 	server := f.httpServer(f, nil)
-	server.ReadTimeout, server.WriteTimeout = time.Millisecond, time.Millisecond // less than it takes to start a program
+	server.ReadTimeout, server.WriteTimeout = time.Millisecond,
+		time.Millisecond // less than it takes to start a program
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +85,12 @@ func TestSlowProgram(t *testing.T) {
 			f.file("answer", "")
 		}
 	}()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String()+"/auth/auth?service=registry.test&scope=repository:slow:pull", nil)
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodGet,
+		"http://"+listener.Addr().String()+"/auth/auth?service=registry.test&scope=repository:slow:pull",
+		nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,9 +109,10 @@ func TestRequestTimeout(t *testing.T) {
 	for settings, want := range map[string]time.Duration{
 		"":                                       10 * time.Second,
 		"ext_auth: {command: sh, timeout: 1s}\n": 10 * time.Second,
-		"ext_auth: {command: sh, timeout: 30s}\n":                                       35 * time.Second,
-		"ext_authz: {command: sh, timeout: 20s}\n":                                      25 * time.Second,
-		"ext_auth: {command: sh, timeout: 1m}\next_authz: {command: sh, timeout: 1m}\n": 125 * time.Second,
+		"ext_auth: {command: sh, timeout: 30s}\n":  35 * time.Second,
+		"ext_authz: {command: sh, timeout: 20s}\n": 25 * time.Second,
+		"ext_auth: {command: sh, timeout: 1m}\n" +
+			"ext_authz: {command: sh, timeout: 1m}\n": 125 * time.Second,
 	} {
 		f := newFixture(t, base+settings)
 		if got := f.current.Load().settings.Timeout; got != want {
@@ -113,7 +121,8 @@ func TestRequestTimeout(t *testing.T) {
 	}
 }
 
-// TestErrorLog: what package net/http has to tell is in the log, and handshakes that came to nothing are not.
+// TestErrorLog: what package net/http has to tell is in the log, and handshakes that came to
+// nothing are not.
 func TestErrorLog(t *testing.T) {
 	f := newFixture(t, base)
 	server := f.httpServer(http.NotFoundHandler(), nil)
@@ -123,7 +132,8 @@ func TestErrorLog(t *testing.T) {
 	}
 	server.ErrorLog.Printf("http: Accept error: %s; retrying", "too many open files")
 	server.ErrorLog.Printf("http: panic serving %s: TLS handshake error", "192.0.2.1:1")
-	for _, want := range []string{`level=WARN msg="http server" error="http: Accept error: too many open files; retrying"`, "panic serving"} {
+	for _, want := range []string{`level=WARN msg="http server" error="http: Accept error: too many ` +
+		`open files; retrying"`, "panic serving"} {
 		if !strings.Contains(f.log.String(), want) {
 			t.Errorf("%s is not in the log:\n%s", want, f.log)
 		}
@@ -146,7 +156,8 @@ func TestStartWarnings(t *testing.T) {
 		if strings.Contains(line, "msg=listening") {
 			break
 		}
-		if strings.Contains(line, "level=WARN") && strings.Contains(line, "without token.services") && strings.Contains(line, "config.yml:4") {
+		if strings.Contains(line, "level=WARN") && strings.Contains(line, "without token.services") &&
+			strings.Contains(line, "config.yml:4") {
 			return
 		}
 	}

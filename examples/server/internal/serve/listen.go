@@ -64,7 +64,11 @@ func serveOn(server *http.Server, l net.Listener) error {
 }
 
 // listen opens the address. The error says where in the configuration it stands.
-func (s *Server) listen(ctx context.Context, network, addr string, at conf.Position) (net.Listener, error) {
+func (s *Server) listen(
+	ctx context.Context,
+	network, addr string,
+	at conf.Position,
+) (net.Listener, error) {
 	if network == "unix" {
 		if err := removeStaleSocket(ctx, addr); err != nil {
 			return nil, &conf.PositionError{Position: at, Err: err}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -20,8 +21,6 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	scopes    *prometheus.CounterVec
-	frequent  map[string]frequentMetrics // by the credentials
-	granted   [3]prometheus.Counter      // all, some or none of the actions
 	reloads   *prometheus.CounterVec
 	loaded    prometheus.Gauge
 	succeeded prometheus.Gauge
@@ -29,18 +28,10 @@ type metrics struct {
 	refused   prometheus.Counter
 }
 
-// frequentMetrics are those of most requests, which are looked up once.
-type frequentMetrics struct {
-	issued   prometheus.Counter
-	duration prometheus.Observer
-}
-
 const (
 	namespace = "registry_auth"
-	// unknown are the credentials of a malformed request, and any that are not listed here.
+	// unknown are the credentials of a malformed request.
 	unknown = "unknown"
-
-	grantedAll, grantedSome, grantedNone = 0, 1, 2
 )
 
 func newMetrics(current *atomic.Pointer[generation]) *metrics {
@@ -74,15 +65,12 @@ func newMetrics(current *atomic.Pointer[generation]) *metrics {
 	m.registry.MustRegister(m.requests, m.durations, m.scopes, m.reloads, m.loaded, m.succeeded,
 		m.connected, m.refused, partMetrics{current}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.frequent = make(map[string]frequentMetrics)
 	for _, credentials := range []string{"none", "basic", "password", "refresh_token", unknown} {
-		m.frequent[credentials] = frequentMetrics{
-			m.requests.WithLabelValues(credentials, strconv.Itoa(http.StatusOK)),
-			m.durations.WithLabelValues(credentials),
-		}
+		m.requests.WithLabelValues(credentials, strconv.Itoa(http.StatusOK))
+		m.durations.WithLabelValues(credentials)
 	}
-	for i, granted := range []string{"all", "some", "none"} {
-		m.granted[i] = m.scopes.WithLabelValues(granted)
+	for _, granted := range []string{"all", "some", "none"} {
+		m.scopes.WithLabelValues(granted)
 	}
 	return m
 }
@@ -113,26 +101,18 @@ func (m *metrics) handler() http.Handler {
 
 // observe counts a token request.
 func (m *metrics) observe(record *auth.AuditRecord) {
-	credentials := record.Credentials
-	frequent, known := m.frequent[credentials]
-	if !known {
-		credentials, frequent = unknown, m.frequent[unknown]
-	}
-	if record.Status == http.StatusOK {
-		frequent.issued.Inc()
-	} else {
-		m.requests.WithLabelValues(credentials, strconv.Itoa(record.Status)).Inc()
-	}
-	frequent.duration.Observe(record.Duration.Seconds())
+	credentials := cmp.Or(record.Credentials, unknown)
+	m.requests.WithLabelValues(credentials, strconv.Itoa(record.Status)).Inc()
+	m.durations.WithLabelValues(credentials).Observe(record.Duration.Seconds())
 	for _, d := range record.Decisions {
+		granted := "all"
 		switch {
 		case len(d.Granted) == 0:
-			m.granted[grantedNone].Inc()
+			granted = "none"
 		case len(d.Granted) < len(d.Asked.Actions):
-			m.granted[grantedSome].Inc()
-		default:
-			m.granted[grantedAll].Inc()
+			granted = "some"
 		}
+		m.scopes.WithLabelValues(granted).Inc()
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// load reads a configuration, in which @AUTHDIR@ is a folder with a key and @HASH_…@ the hash of a password.
+// load reads a configuration, in which @AUTHDIR@ is a folder with a key and @HASH_…@ the hash of
+// a password.
 func load(t *testing.T, text string) *Assembly {
 	t.Helper()
 	folder := t.TempDir()
@@ -40,7 +41,9 @@ func load(t *testing.T, text string) *Assembly {
 	}
 	text = strings.NewReplacer("@AUTHDIR@", folder, "@PORT_AUTH@", "5001",
 		"@HASH_ADMIN@", hashes["adminpass"], "@HASH_FIRSTUSER@", hashes["userpass"]).Replace(text)
-	for name, content := range map[string]string{"my.key": string(private), "my.crt": string(key.CertificatePEM()), "config.yml": text} {
+	for name, content := range map[string]string{
+		"my.key": string(private), "my.crt": string(key.CertificatePEM()), "config.yml": text,
+	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +73,8 @@ func TestTutorial(t *testing.T) {
 			t.Fatal(err)
 		}
 		subjects[name] = subject
-		if _, err := users.Authenticate(t.Context(), authn.Request{Username: name, Password: "wrong"}); !errors.Is(err, authn.ErrRejected) {
+		wrong := authn.Request{Username: name, Password: "wrong"}
+		if _, err := users.Authenticate(t.Context(), wrong); !errors.Is(err, authn.ErrRejected) {
 			t.Errorf("%s with a wrong password: %v", name, err)
 		}
 	}
@@ -157,25 +161,41 @@ func TestExtAuthzComesAfterTheRules(t *testing.T) {
 		"a program that refuses": {asks("exit 1"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			authztest.Run(t, test.policy, []authztest.Case{authztest.As(authn.Subject{Name: "bob"}, authztest.Grants{
-				"repository:other/a:pull,push": test.granted,
-			}), authztest.As(authn.Subject{}, authztest.Grants{
-				"repository:common/a:pull,push": "pull",
-			})}, forService("common.test"))
+			authztest.Run(
+				t,
+				test.policy,
+				[]authztest.Case{authztest.As(authn.Subject{Name: "bob"}, authztest.Grants{
+					"repository:other/a:pull,push": test.granted,
+				}), authztest.As(authn.Subject{}, authztest.Grants{
+					"repository:common/a:pull,push": "pull",
+				})},
+				forService("common.test"),
+			)
 		})
 	}
-	_, err := asks("exit 9").Authorize(t.Context(), authz.Request{Scope: scope.Scope{Type: "repository", Name: "x", Actions: []string{"pull"}}})
+	_, err := asks(
+		"exit 9",
+	).Authorize(t.Context(), authz.Request{Scope: scope.Scope{
+		Type: "repository", Name: "x",
+		Actions: []string{"pull"},
+	}})
 	if err == nil {
 		t.Error("a program that is broken is a decision")
 	}
 }
 
-// TestAnonymousLabels are those of nobody else, not even of a user without any; and each request of several has its own.
+// TestAnonymousLabels are those of nobody else, not even of a user without any; and each request of
+// several has its own.
 func TestAnonymousLabels(t *testing.T) {
 	decides := load(t, rules).Policy.Authorizer
 	requests := make([]authz.Request, 3)
-	for i, who := range []authn.Subject{{Name: "bob"}, {}, {Labels: map[string][]string{"zone": {"lan"}}}} {
-		requests[i] = authz.Request{Subject: who, Service: "common.test", Scope: scope.Scope{Type: "repository", Name: "common/a", Actions: []string{"pull"}}}
+	lan := authn.Subject{Labels: map[string][]string{"zone": {"lan"}}}
+	for i, who := range []authn.Subject{{Name: "bob"}, {}, lan} {
+		requests[i] = authz.Request{
+			Subject: who,
+			Service: "common.test",
+			Scope:   scope.Scope{Type: "repository", Name: "common/a", Actions: []string{"pull"}},
+		}
 	}
 	want := []int{0, 1, 0}
 	together, err := authz.AuthorizeBatch(t.Context(), decides, requests)
@@ -185,17 +205,27 @@ func TestAnonymousLabels(t *testing.T) {
 	for i, r := range requests {
 		alone, err := decides.Authorize(t.Context(), r)
 		if err != nil || len(alone.Actions) != want[i] || len(together[i].Actions) != want[i] {
-			t.Errorf("%+v is granted %v alone and %v with others, %v", r.Subject, alone.Actions, together[i].Actions, err)
+			t.Errorf(
+				"%+v is granted %v alone and %v with others, %v",
+				r.Subject,
+				alone.Actions,
+				together[i].Actions,
+				err,
+			)
 		}
 	}
 }
 
 // TestExtAuthComesAfterTheUsers: a known user is never the program's.
 func TestExtAuthComesAfterTheUsers(t *testing.T) {
-	cfg := load(t, strings.Replace(rules, "users:\n", "users:\n  admin: {password: \"@HASH_ADMIN@\"}\n", 1)+
-		`ext_auth: {command: "sh", args: ["-c", "echo '{\"labels\": {\"from\": [\"program\"]}}'"]}`+"\n")
+	cfg := load(
+		t,
+		strings.Replace(rules, "users:\n", "users:\n  admin: {password: \"@HASH_ADMIN@\"}\n", 1)+
+			`ext_auth: {command: "sh", args: ["-c", "echo '{\"labels\": {\"from\": [\"program\"]}}'"]}`+"\n",
+	)
 	users := cfg.settings.Authenticator
-	if _, err := users.Authenticate(t.Context(), authn.Request{Username: "admin", Password: "wrong"}); !errors.Is(err, authn.ErrRejected) {
+	wrong := authn.Request{Username: "admin", Password: "wrong"}
+	if _, err := users.Authenticate(t.Context(), wrong); !errors.Is(err, authn.ErrRejected) {
 		t.Errorf("a known user with a wrong password: %v", err)
 	}
 	got, err := users.Authenticate(t.Context(), authn.Request{Username: "carol", Password: "any"})
@@ -208,10 +238,15 @@ func TestExtAuthComesAfterTheUsers(t *testing.T) {
 func TestProgramsDoNotSeeSecrets(t *testing.T) {
 	t.Setenv("POLICY_TEST_SECRET", "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
 	t.Setenv("POLICY_TEST_OTHER", "x")
-	cfg := load(t, strings.Replace(rules, "users:\n", "users:\n  admin: {password_env: POLICY_TEST_SECRET}\n", 1)+
-		`ext_auth: {command: "sh", args: ["-c", "[ -z \"$POLICY_TEST_SECRET\" ] && [ -n \"$POLICY_TEST_OTHER\" ]"]}`+"\n")
+	cfg := load(
+		t,
+		strings.Replace(rules, "users:\n", "users:\n  admin: {password_env: POLICY_TEST_SECRET}\n", 1)+
+			`ext_auth: {command: "sh", args: ["-c", "[ -z \"$POLICY_TEST_SECRET\" ] && [ -n `+
+			`\"$POLICY_TEST_OTHER\" ]"]}`+"\n",
+	)
 	users := cfg.settings.Authenticator
-	if _, err := users.Authenticate(t.Context(), authn.Request{Username: "carol", Password: "any"}); err != nil {
+	carol := authn.Request{Username: "carol", Password: "any"}
+	if _, err := users.Authenticate(t.Context(), carol); err != nil {
 		t.Errorf("the program sees the secret, or nothing: %v", err)
 	}
 }
@@ -226,11 +261,14 @@ func TestCases(t *testing.T) {
 	wrong := cfg.Tests.Cases[0]
 	wrong.Granted = []string{"push"}
 	report, err = section.RunCases(t.Context(), cfg.Policy, []section.Case{wrong})
-	if err != nil || len(report.Failures) != 1 || !strings.Contains(report.Failures[0].Error(),
-		`config.yml:21: anonymous asks repository:common/a:pull,push: granted "pull", expected "push" (rule 1`) {
+	const want = `config.yml:21: anonymous asks repository:common/a:pull,push: ` +
+		`granted "pull", expected "push" (rule 1`
+	if err != nil || len(report.Failures) != 1 ||
+		!strings.Contains(report.Failures[0].Error(), want) {
 		t.Errorf("report is %+v, %v", report, err)
 	}
-	for _, want := range []string{"config.yml:18: no case reaches rule 2", "config.yml:19: no case reaches rule 3", `config.yml:12: no case reaches rule 1 of the service "own.test"`} {
+	for _, want := range []string{"config.yml:18: no case reaches rule 2", "config.yml:19: no case " +
+		"reaches rule 3", `config.yml:12: no case reaches rule 1 of the service "own.test"`} {
 		if !strings.Contains(unreached, want) {
 			t.Errorf("%q is not in\n%s", want, unreached)
 		}
@@ -246,14 +284,21 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := authz.Request{Subject: authn.Subject{Name: "bob"}, Service: "common.test", Scope: asked, RemoteAddr: netip.MustParseAddr("192.0.2.9")}
+	r := authz.Request{
+		Subject:    authn.Subject{Name: "bob"},
+		Service:    "common.test",
+		Scope:      asked,
+		RemoteAddr: netip.MustParseAddr("192.0.2.9"),
+	}
 	text, err := cfg.Explain(t.Context(), r)
-	if err != nil || !strings.Contains(text, `granted "pull"`) || !strings.Contains(text, "config.yml:19") {
+	if err != nil || !strings.Contains(text, `granted "pull"`) ||
+		!strings.Contains(text, "config.yml:19") {
 		t.Errorf("explained as\n%s%v", text, err)
 	}
 	r.RemoteAddr = netip.MustParseAddr("198.51.100.1")
 	text, err = cfg.Explain(t.Context(), r)
-	if err != nil || !strings.Contains(text, "not in 192.0.2.0/24") || !strings.Contains(text, "then the program is asked") {
+	if err != nil || !strings.Contains(text, "not in 192.0.2.0/24") ||
+		!strings.Contains(text, "then the program is asked") {
 		t.Errorf("explained as\n%s%v", text, err)
 	}
 }

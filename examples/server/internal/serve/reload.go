@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// watchInterval is how often the files are looked at. A file that is being written is read when
-	// it has been the same for as long.
+	// watchInterval is how often the files are looked at. A file that is being written is read when it
+	// has been the same for as long.
 	watchInterval = time.Second
 	// The first retry of a reload comes after minRetry, each later one after twice as long.
 	minRetry, maxRetry = time.Second, time.Minute

@@ -79,7 +79,12 @@ func prepare(t *testing.T, text string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, folder: t.TempDir(), hash: string(hash), log: &lockedBuffer{written: make(chan struct{}, 1)}}
+	f := &fixture{
+		t:      t,
+		folder: t.TempDir(),
+		hash:   string(hash),
+		log:    &lockedBuffer{written: make(chan struct{}, 1)},
+	}
 	f.newKey()
 	f.write(text)
 	return f
@@ -164,7 +169,9 @@ func (f *fixture) granted(w *httptest.ResponseRecorder) string {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Issuer: "auth.test", Audience: "registry.test", Keys: keys})
+	verifier, err := token.NewVerifier(
+		token.VerifierConfig{Issuer: "auth.test", Audience: "registry.test", Keys: keys},
+	)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -193,7 +200,8 @@ func TestPaths(t *testing.T) {
 		"/readyz":                                http.StatusOK,
 		"/metrics":                               http.StatusNotFound,
 		"/debug/pprof/":                          http.StatusNotFound,
-		// A proxy's rules for the path would not cover these, and nobody is sent from one path to another.
+		// A proxy's rules for the path would not cover these, and nobody is sent from one path to
+		// another.
 		"//auth/auth?service=registry.test":       http.StatusNotFound,
 		"/auth//auth?service=registry.test":       http.StatusNotFound,
 		"/auth/./auth?service=registry.test":      http.StatusNotFound,
@@ -224,28 +232,44 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestPost: both forms are answered at both paths, and a refresh token outlives a change of the configuration, and not one of
-// the password.
+// TestPost: both forms are answered at both paths, and a refresh token outlives a change of the
+// configuration, and not one of the password.
 func TestPost(t *testing.T) {
 	f := newFixture(t, base)
 	post := func(path string, form url.Values) *httptest.ResponseRecorder {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(form.Encode()))
+		r := httptest.NewRequestWithContext(
+			t.Context(),
+			http.MethodPost,
+			path,
+			strings.NewReader(form.Encode()),
+		)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()
 		f.ServeHTTP(w, r)
 		return w
 	}
-	login := url.Values{"grant_type": {"password"}, "service": {"registry.test"}, "username": {"alice"}, "password": {"wonderland"}, "access_type": {"offline"}}
+	login := url.Values{
+		"grant_type":  {"password"},
+		"service":     {"registry.test"},
+		"username":    {"alice"},
+		"password":    {"wonderland"},
+		"access_type": {"offline"},
+	}
 	var answer struct {
 		RefreshToken string `json:"refresh_token"`
 	}
 	for _, path := range []string{"/auth/auth", "/auth/auth/token"} {
 		w := post(path, login)
-		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK || answer.RefreshToken == "" {
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusOK ||
+			answer.RefreshToken == "" {
 			t.Fatalf("%s: status %d: %s", path, w.Code, w.Body)
 		}
 	}
-	refresh := url.Values{"grant_type": {"refresh_token"}, "service": {"registry.test"}, "refresh_token": {answer.RefreshToken}}
+	refresh := url.Values{
+		"grant_type":    {"refresh_token"},
+		"service":       {"registry.test"},
+		"refresh_token": {answer.RefreshToken},
+	}
 	f.write(base + "  - {match: {name: more}, actions: [pull]}\n")
 	if _, err := f.reload(t.Context()); err != nil {
 		t.Fatal(err)
@@ -268,7 +292,8 @@ func TestPost(t *testing.T) {
 	if _, err := f.reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if w := post("/auth/auth", login); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "refresh_token") {
+	if w := post("/auth/auth", login); w.Code != http.StatusOK ||
+		strings.Contains(w.Body.String(), "refresh_token") {
 		t.Errorf("switched off: status %d: %s", w.Code, w.Body)
 	}
 }
@@ -282,11 +307,21 @@ func TestReload(t *testing.T) {
 		failure string
 		granted string
 	}{
-		{"other rules", func() { f.write(strings.Replace(base, "[pull, push]", "[pull]", 1)) }, "", "repository:devs/app:pull"},
+		{
+			"other rules",
+			func() { f.write(strings.Replace(base, "[pull, push]", "[pull]", 1)) },
+			"",
+			"repository:devs/app:pull",
+		},
 		{"not YAML", func() { f.write("{") }, "not YAML", "repository:devs/app:pull"},
 		{"an empty file", func() { f.write("") }, "the file is empty", "repository:devs/app:pull"},
 		{"no file", func() { _ = os.Remove(f.path()) }, "no such file", "repository:devs/app:pull"},
-		{"an unknown key", func() { f.write(base + "more: x\n") }, "unknown key", "repository:devs/app:pull"},
+		{
+			"an unknown key",
+			func() { f.write(base + "more: x\n") },
+			"unknown key",
+			"repository:devs/app:pull",
+		},
 		{"a test that fails", func() {
 			f.write(base + "tests: [{account: alice, scope: \"repository:devs/app:push\", granted: \"\"}]\n")
 		}, "1 of 1 tests fail", "repository:devs/app:pull"},
@@ -294,22 +329,39 @@ func TestReload(t *testing.T) {
 			f.write(base + "tests: [{account: alice, scope: \"repository:devs/app:push\", granted: push}]\n")
 		}, "", "repository:devs/app:pull,push"},
 		{"another key", func() { f.newKey() }, "", "repository:devs/app:pull,push"},
-		{"half a key", func() { f.file("my.key", "-----BEGIN PRIVATE KEY-----\nMIGH") }, "token key and certificate", "repository:devs/app:pull,push"},
-		{"no key", func() { _ = os.Remove(filepath.Join(f.folder, "my.key")) }, "no such file", "repository:devs/app:pull,push"},
+		{
+			"half a key",
+			func() { f.file("my.key", "-----BEGIN PRIVATE KEY-----\nMIGH") },
+			"token key and certificate",
+			"repository:devs/app:pull,push",
+		},
+		{
+			"no key",
+			func() { _ = os.Remove(filepath.Join(f.folder, "my.key")) },
+			"no such file",
+			"repository:devs/app:pull,push",
+		},
 		{"a key again", func() { f.newKey() }, "", "repository:devs/app:pull,push"},
-		{"another group", func() { f.write(strings.Replace(base, "group: [devs]", "group: [ops]", 1)) }, "", ""},
+		{
+			"another group",
+			func() { f.write(strings.Replace(base, "group: [devs]", "group: [ops]", 1)) },
+			"",
+			"",
+		},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			step.change()
 			read, err := f.reload(t.Context())
-			if (err == nil) != (step.failure == "") || err != nil && !strings.Contains(err.Error(), step.failure) {
+			if (err == nil) != (step.failure == "") ||
+				err != nil && !strings.Contains(err.Error(), step.failure) {
 				t.Fatalf("error is %v, want one with %q", err, step.failure)
 			}
 			if got := f.granted(f.get(devs, asAlice)); got != step.granted {
 				t.Errorf("granted %q, want %q", got, step.granted)
 			}
 			ready := f.get("/readyz")
-			if failed := strings.Contains(ready.Body.String(), "failed"); ready.Code != http.StatusOK || failed != (err != nil) {
+			if failed := strings.Contains(ready.Body.String(), "failed"); ready.Code != http.StatusOK ||
+				failed != (err != nil) {
 				t.Errorf("status %d: %s", ready.Code, ready.Body)
 			}
 			metric := "registry_auth_config_last_reload_successful 1"
@@ -335,14 +387,23 @@ func TestReload(t *testing.T) {
 // TestAnonymous is refused when there is no entry for it.
 func TestAnonymous(t *testing.T) {
 	f := newFixture(t, strings.Replace(base, "  \"\": {}\n", "", 1))
-	if w := f.get(devs); w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") == "" {
+	if w := f.get(devs); w.Code != http.StatusUnauthorized ||
+		w.Header().Get("WWW-Authenticate") == "" {
 		t.Errorf("status %d", w.Code)
 	}
 }
 
 func TestProxy(t *testing.T) {
-	f := newFixture(t, strings.Replace(base, "server:\n", "server:\n  real_ip_header: X-Real-Ip\n  trusted_proxies: [127.0.0.1]\n", 1)+
-		"  - {match: {ip: 192.0.2.0/24, name: net}, actions: [pull]}\n")
+	f := newFixture(
+		t,
+		strings.Replace(
+			base,
+			"server:\n",
+			"server:\n  real_ip_header: X-Real-Ip\n  trusted_proxies: [127.0.0.1]\n",
+			1,
+		)+
+			"  - {match: {ip: 192.0.2.0/24, name: net}, actions: [pull]}\n",
+	)
 	const path = "/auth/auth?service=registry.test&scope=repository:net:pull"
 	from := func(peer, address string) func(*http.Request) {
 		return func(r *http.Request) {
@@ -359,29 +420,40 @@ func TestProxy(t *testing.T) {
 		t.Errorf("with a forged header: granted %q", got)
 	}
 	w := f.get(path, from("127.0.0.1:1", ""))
-	if w.Code != http.StatusBadRequest || !json.Valid(w.Body.Bytes()) || w.Header().Get("Cache-Control") != "no-store" {
+	if w.Code != http.StatusBadRequest || !json.Valid(w.Body.Bytes()) ||
+		w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("without the header: status %d: %s", w.Code, w.Body)
 	}
 }
 
-// TestMetricsCountFaults: a panic of an authorizer, and a source of users that is down, are seen in the metrics.
+// TestMetricsCountFaults: a panic of an authorizer, and a source of users that is down, are seen in
+// the metrics.
 func TestMetricsCountFaults(t *testing.T) {
 	f := newFixture(t, base)
-	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusServiceUnavailable} {
-		f.audit(t.Context(), auth.AuditRecord{Credentials: "basic", Status: status, Err: errors.New("a fault")})
+	for _, status := range []int{500, 503, 503} {
+		f.audit(
+			t.Context(),
+			auth.AuditRecord{Credentials: "basic", Status: status, Err: errors.New("a fault")},
+		)
 	}
 	text := f.metricsText()
-	for _, want := range []string{`registry_auth_requests_total{credentials="basic",status="500"} 1`, `registry_auth_requests_total{credentials="basic",status="503"} 2`} {
+	for _, want := range []string{
+		`registry_auth_requests_total{credentials="basic",status="500"} 1`,
+		`registry_auth_requests_total{credentials="basic",status="503"} 2`,
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s", want)
 		}
 	}
 }
 
-// TestAuditLevels: refusals can be told from tokens in the log, and so can an authorizer that grants what nobody asked for.
+// TestAuditLevels: refusals can be told from tokens in the log, and so can an authorizer that
+// grants what nobody asked for.
 func TestAuditLevels(t *testing.T) {
 	f := newFixture(t, base)
-	dropped := []auth.ScopeDecision{{Asked: scope.Scope{Type: "repository", Name: "app"}, Dropped: []string{"push"}}}
+	dropped := []auth.ScopeDecision{
+		{Asked: scope.Scope{Type: "repository", Name: "app"}, Dropped: []string{"push"}},
+	}
 	for _, test := range []struct {
 		record auth.AuditRecord
 		want   string
@@ -393,7 +465,8 @@ func TestAuditLevels(t *testing.T) {
 	} {
 		before := len(f.log.String())
 		f.audit(t.Context(), test.record)
-		if logged := f.log.String()[before:]; !strings.Contains(logged, "level="+test.want+` msg="token request"`) {
+		logged := f.log.String()[before:]
+		if !strings.Contains(logged, "level="+test.want+` msg="token request"`) {
 			t.Errorf("want %s, logged %s", test.want, logged)
 		}
 	}
@@ -465,7 +538,9 @@ func TestNew(t *testing.T) {
 	f := prepare(t, base+"tests: [{scope: \"repository:public/app:pull\", granted: \"\"}]\n")
 	_, err := New(t.Context(), f.path(), os.Getenv, slog.New(slog.DiscardHandler))
 	var problem *conf.PositionError
-	if !errors.As(err, &problem) || !strings.Contains(err.Error(), "config.yml: 1 of 1 tests fail\n") || !strings.Contains(err.Error(), "config.yml:16: anonymous asks") {
+	if !errors.As(err, &problem) ||
+		!strings.Contains(err.Error(), "config.yml: 1 of 1 tests fail\n") ||
+		!strings.Contains(err.Error(), "config.yml:16: anonymous asks") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -481,7 +556,8 @@ func TestUnixSocket(t *testing.T) {
 	}
 	_, err = s.listen(t.Context(), "unix", path, conf.Position{File: "config.yml", Line: 2})
 	var problem *conf.PositionError
-	if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &problem) || !strings.HasPrefix(err.Error(), "config.yml:2: ") {
+	if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &problem) ||
+		!strings.HasPrefix(err.Error(), "config.yml:2: ") {
 		t.Errorf("error is %v", err)
 	}
 	first.(*net.UnixListener).SetUnlinkOnClose(false)
@@ -496,7 +572,8 @@ func TestUnixSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.listen(t.Context(), "unix", path, conf.Position{}); !errors.Is(err, syscall.EPROTOTYPE) || !exists(path) {
+	_, err = s.listen(t.Context(), "unix", path, conf.Position{})
+	if !errors.Is(err, syscall.EPROTOTYPE) || !exists(path) {
 		t.Errorf("error is %v, and the socket is there: %t", err, exists(path))
 	}
 	_ = other.Close()
@@ -512,11 +589,18 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
-// TestRun serves TLS on a socket, changes the certificate and ends in order while a request is under way.
+// TestRun serves TLS on a socket, changes the certificate and ends in order while a request is
+// under way.
 func TestRun(t *testing.T) {
-	f := newFixture(t, strings.NewReplacer(`"127.0.0.1:0"`, `"@DIR@/socket"`, "server:\n",
-		"server:\n  net: unix\n  certificate: \"@DIR@/tls.crt\"\n  key: \"@DIR@/tls.key\"\n  hsts: true\n",
-		"users:\n", "ext_auth: {command: \"@DIR@/slow.sh\", timeout: 9s}\nusers:\n").Replace(base), withTLS, withSlowProgram)
+	f := newFixture(t, strings.NewReplacer(
+		`"127.0.0.1:0"`,
+		`"@DIR@/socket"`,
+		"server:\n",
+		"server:\n  net: unix\n  certificate: \"@DIR@/tls.crt\"\n  key: \"@DIR@/tls.key\"\n  hsts: "+
+			"true\n",
+		"users:\n",
+		"ext_auth: {command: \"@DIR@/slow.sh\", timeout: 9s}\nusers:\n",
+	).Replace(base), withTLS, withSlowProgram)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	signals := make(chan os.Signal)
@@ -527,7 +611,9 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if response.StatusCode != http.StatusOK || response.Header.Get("Strict-Transport-Security") == "" || response.TLS == nil {
+	if response.StatusCode != http.StatusOK ||
+		response.Header.Get("Strict-Transport-Security") == "" ||
+		response.TLS == nil {
 		t.Errorf("status %d, header %v", response.StatusCode, response.Header)
 	}
 	_ = response.Body.Close()

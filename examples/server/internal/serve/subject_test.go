@@ -48,7 +48,14 @@ func TestSubjectOfAnySection(t *testing.T) {
 			Parts: append(parts, granted), Server: &section.Server{}, Users: &section.Users{},
 		})
 	}
-	both, withLogin := assembly(first, second), assembly(first, second, section.Part{Authenticator: login})
+	both, withLogin := assembly(
+		first,
+		second,
+	), assembly(
+		first,
+		second,
+		section.Part{Authenticator: login},
+	)
 	for name, want := range map[string]error{
 		"alice": nil, "bob": authn.ErrRejected, "carol": nil, "dave": outage,
 		"erin": authn.ErrNoMatch, "": authn.ErrRejected,
