@@ -165,6 +165,10 @@ auth:
 			"explain config.yml --account bob --scope repository:bob/app:push",
 			`^note: nobody of that name can log in`, 0,
 		},
+		"explain to no address": {
+			"explain config.yml --scope repository:a:pull --ip x",
+			`^server: invalid value "x" for flag -ip: .* \(--help helps\)\n$`, 2,
+		},
 		"explain nothing": {"explain config.yml", `^server: --scope: .*\n$`, 2},
 		"test": {
 			"test config.yml good-cases.yml", `^good-cases.yml: all 2 cases are as expected\n$`, 0,

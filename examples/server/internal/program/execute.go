@@ -30,19 +30,8 @@ func (p *Program) execute(ctx context.Context, question, secret string) (int, []
 		errors.As(err, &exit) && exit.Exited() && exit.ExitCode() <= 2:
 		return cmd.ProcessState.ExitCode(), stdout.buffer.Bytes(), nil
 	default:
-		return 0, nil, fmt.Errorf("%w%s", err, quote(stderr.buffer.String(), secret))
+		return 0, nil, fmt.Errorf("%w%s", err, stderr.quote(secret))
 	}
-}
-
-// quote is what a program wrote to its standard error, for a message.
-func quote(text, secret string) string {
-	if secret != "" {
-		text = strings.ReplaceAll(text, secret, "***")
-	}
-	if text = strings.TrimSpace(text); text != "" {
-		text = fmt.Sprintf(", it says %q", text)
-	}
-	return text
 }
 
 // limited is a writer that keeps the first bytes. The buffer is not embedded, because io.Copy would
@@ -60,4 +49,19 @@ func (l *limited) Write(b []byte) (int, error) {
 	}
 	_, _ = l.buffer.Write(kept) // never fails
 	return len(b), nil
+}
+
+// quote is what was written, for a message, without the secret.
+func (l *limited) quote(secret string) string {
+	text := l.buffer.String()
+	if secret != "" {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	if secret != "" && l.buffer.Len() == l.limit { // it may end with a part of the secret
+		text = text[:max(0, len(text)-len(secret)+1)]
+	}
+	if text = strings.TrimSpace(text); text != "" {
+		text = fmt.Sprintf(", it says %q", text)
+	}
+	return text
 }

@@ -101,6 +101,19 @@ func TestAuthenticateFails(t *testing.T) {
 	}
 }
 
+// TestSecretAtTheEnd: where the quotation of the standard error is cut, no part of the password is
+// left.
+func TestSecretAtTheEnd(t *testing.T) {
+	p := newProgram(t, `printf %0504d 0 >&2; cat >&2; exit 3`) // cut after "alice wo"
+	_, err := p.Authenticator().Authenticate(t.Context(), alice())
+	if err == nil || !strings.Contains(err.Error(), "000") {
+		t.Fatalf("error is %v", err)
+	}
+	if strings.Contains(err.Error(), "wo") {
+		t.Errorf("a part of the password is in %v", err)
+	}
+}
+
 // TestTimeout: a program that hangs is given up, and killed with the children that it started.
 func TestTimeout(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "alive")
