@@ -11,12 +11,11 @@ import (
 
 // A Field is a key of a mapping. The functions below make one for each kind of value.
 type Field struct {
-	keys     []string
-	read     func(n *Node)
-	value    func() string // for a setting that needs a restart; nil: by its text
-	atStart  bool
-	required bool
-	removed  bool
+	keys    []string
+	read    func(n *Node)
+	value   func() string // for a setting that needs a restart; nil: by its text
+	atStart bool
+	removed bool
 }
 
 // Func is a field with a reader of its own.
@@ -27,12 +26,6 @@ func Func(key string, read func(n *Node)) Field {
 // AtStart marks a setting whose change needs a restart.
 func (f Field) AtStart() Field {
 	f.atStart = true
-	return f
-}
-
-// Required makes it a mistake if the key is missing or empty.
-func (f Field) Required() Field {
-	f.required = true
 	return f
 }
 
@@ -175,9 +168,6 @@ func (n *Node) Fields(fields ...Field) {
 	}
 	n.Entries(read)
 	for i, f := range fields {
-		if f.required && (values[i] == nil || values[i].Text() == "") {
-			n.Errorf("%s.%s is missing", n.name, f.keys[0])
-		}
 		if f.atStart {
 			n.AtStart(f.keys[0], f.setting(values[i]))
 		}

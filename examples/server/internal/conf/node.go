@@ -76,9 +76,6 @@ func (n *Node) Null() bool {
 // IsList reports whether the value is a list.
 func (n *Node) IsList() bool { return n.yaml != nil && n.yaml.Kind == yaml.SequenceNode }
 
-// IsText reports whether the value is a single one, such as a text or a number.
-func (n *Node) IsText() bool { return !n.Null() && n.yaml != nil && n.yaml.Kind == yaml.ScalarNode }
-
 // As returns the node with another name for messages.
 func (n *Node) As(name string) *Node {
 	n.name = name

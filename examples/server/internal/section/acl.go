@@ -16,6 +16,7 @@ type Rules struct {
 	conf.Place
 
 	Common RuleList
+	lists  ruleLists
 	token  *Token
 	tests  *Tests
 }
@@ -41,6 +42,7 @@ func (r *Rules) Build(*Site) (Part, error) {
 			lists.ofService[name] = *own
 		}
 	}
+	r.lists = lists
 	part := Part{Count: Count{"rules", "Rules in force.", lists.len()}}
 	if r.Common.given || len(lists.ofService) > 0 {
 		part.Authorizer, part.Explain = lists, lists.explain
@@ -63,29 +65,28 @@ func (r *Rules) complete() bool {
 
 // Unreached has a line for each rule that decides none of the requests.
 func (r *Rules) Unreached(requests []authz.Request) []string {
-	var lines []string
-	add := func(l *RuleList, whose string, of func(service string) bool) {
-		reached := make(map[int]bool)
-		for _, request := range requests {
-			if l.List != nil && of(request.Service) {
-				reached[l.List.Explain(request).Rule] = true
-			}
+	type rule struct {
+		list   *acl.List
+		number int
+	}
+	reached := make(map[rule]bool)
+	for _, request := range requests {
+		if of := r.lists.of(request.Service); of.List != nil {
+			reached[rule{of.List, of.List.Explain(request).Rule}] = true
 		}
+	}
+	var lines []string
+	add := func(l RuleList, whose string) {
 		for i, position := range l.Positions {
-			if !reached[i+1] {
+			if !reached[rule{l.List, i + 1}] {
 				lines = append(lines, fmt.Sprintf("%s: no case reaches rule %d%s",
 					position, i+1, whose))
 			}
 		}
 	}
-	hasOwn := func(service string) bool {
-		s := r.token.Services[service]
-		return s != nil && s.Rules.given
-	}
-	add(&r.Common, "", func(service string) bool { return !hasOwn(service) })
+	add(r.Common, "")
 	for _, name := range r.token.ServiceNames() {
-		add(&r.token.Services[name].Rules, fmt.Sprintf(" of the service %q", name),
-			func(service string) bool { return service == name })
+		add(r.token.Services[name].Rules, fmt.Sprintf(" of the service %q", name))
 	}
 	return lines
 }

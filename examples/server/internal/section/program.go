@@ -2,9 +2,9 @@ package section
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -38,10 +38,11 @@ func (p *externalProgram) Read(n *conf.Node) {
 	if p.Place = n.Place; n.Null() {
 		return
 	}
+	found := false
 	p.given = true
 	p.command.Timeout, p.command.MaxRunning = defaultProgramTimeout, defaultMaxRunning
 	n.Fields(
-		conf.Func("command", p.find).Required(),
+		conf.Func("command", p.find).Given(&found),
 		conf.Texts("args", &p.command.Args),
 		conf.Duration("timeout", &p.command.Timeout, func(d time.Duration) error {
 			if d > maxProgramTimeout {
@@ -52,15 +53,15 @@ func (p *externalProgram) Read(n *conf.Node) {
 		}),
 		conf.Int("max_running", &p.command.MaxRunning, 1),
 	)
+	if !found {
+		n.Errorf("%s.command is missing", p.key)
+	}
 	p.sum = n.Sum()
 }
 
 // find looks for the program. One that is away is watched, so that a reload finds it later.
 func (p *externalProgram) find(n *conf.Node) {
 	name := n.Text()
-	if name == "" {
-		return
-	}
 	if err := program.Supported(); err != nil {
 		n.Errorf("%s.command: %w", p.key, err)
 		return
@@ -68,7 +69,7 @@ func (p *externalProgram) find(n *conf.Node) {
 	var err error
 	if p.command.Path, err = exec.LookPath(name); err != nil {
 		n.Errorf("%s.command: %w", p.key, err)
-		if !errors.Is(err, exec.ErrNotFound) || strings.ContainsRune(name, '/') {
+		if strings.ContainsRune(name, filepath.Separator) {
 			n.Watch(name)
 		}
 	}

@@ -55,13 +55,13 @@ func (k *keyFiles) fields() []conf.Field {
 	}
 }
 
-// keySets are those that were made, by a hash of what they were made of: services that share a key
-// share its set.
-type keySets map[[sha256.Size]byte]*token.KeySet
+// madeKeys are by a hash of what they were made of: services that share a key share its warnings
+// and its renewal.
+type madeKeys map[[sha256.Size]byte]token.Keys
 
-// keySet makes the keys of some settings. It is nil after a mistake. Without a key for tokens, that
-// of the server signs, as with docker_auth.
-func (t *Token) keySet(s tokenSettings, made keySets) *token.KeySet {
+// keys makes the keys of some settings. They are nil after a mistake. Without a key for tokens,
+// that of the server signs, as with docker_auth.
+func (t *Token) keys(s tokenSettings, made madeKeys) token.Keys {
 	if !s.ownKey() {
 		s.certificate, s.key = t.server.certificate, t.server.key
 	}
@@ -94,11 +94,11 @@ func (t *Token) keySet(s tokenSettings, made keySets) *token.KeySet {
 	return keys
 }
 
-// newKeys returns the set of the one key, or one whose keys are made below an authority. Each load
-// makes a new first key below it: registries accept them all, so none has to be kept.
+// newKeys returns the one key, or those that are made below an authority. Each load makes a new
+// first key below it: registries accept them all, so none has to be kept.
 func (t *Token) newKeys(
 	s tokenSettings, keyPEM, certPEM []byte,
-) (keys *token.KeySet, warnings []string, err error) {
+) (keys token.Keys, warnings []string, err error) {
 	if s.keyLifetime != 0 && !s.authority {
 		return nil, nil, errors.New(
 			"key_lifetime is about the keys below an authority, and authority is not set")
@@ -108,8 +108,7 @@ func (t *Token) newKeys(
 		return nil, nil, err
 	}
 	if !s.authority {
-		keys, err = token.NewKeySet(key)
-		return keys, key.Warnings(), err
+		return key, key.Warnings(), nil
 	}
 	authority, err := token.NewAuthority(key)
 	if err != nil {
@@ -120,7 +119,7 @@ func (t *Token) newKeys(
 		return nil, nil, err
 	}
 	t.renewed = append(t.renewed, below)
-	return below.KeySet(), authority.Warnings(), nil
+	return below, authority.Warnings(), nil
 }
 
 var errRenewal = errors.New(

@@ -134,17 +134,14 @@ func (t *tlsSettings) curves(n *conf.Node) {
 	}
 	n.Items(func(n *conf.Node) {
 		text := n.Text()
-		id, ok := known[text]
-		for _, k := range known {
-			if number, err := strconv.ParseUint(text, 0, 16); err == nil && tls.CurveID(number) == k {
-				id, ok = k, true
+		number, _ := strconv.ParseUint(text, 0, 16)
+		for name, id := range known {
+			if name == text || tls.CurveID(number) == id {
+				t.CurvePreferences = append(t.CurvePreferences, id)
+				return
 			}
 		}
-		if !ok {
-			n.Errorf("tls_curve_preferences: unknown curve %q", text)
-			return
-		}
-		t.CurvePreferences = append(t.CurvePreferences, id)
+		n.Errorf("tls_curve_preferences: unknown curve %q", text)
 	})
 }
 

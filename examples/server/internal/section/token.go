@@ -137,7 +137,7 @@ func (t *Token) Build(*Site) (Part, error) {
 
 // issuers makes an issuer for each service.
 func (t *Token) issuers() {
-	made := make(keySets)
+	made := make(madeKeys)
 	if t.Services == nil {
 		if issuer := t.issuer(t.common, made); issuer != nil {
 			t.AnyService = issuer
@@ -182,12 +182,12 @@ func (t *Token) warnOfSharedKey(at conf.Place, one, other string) {
 }
 
 // issuer makes the issuer of some settings. It is nil after a mistake.
-func (t *Token) issuer(s tokenSettings, made keySets) Issuer {
+func (t *Token) issuer(s tokenSettings, made madeKeys) Issuer {
 	if s.issuer == "" {
 		s.Errorf("token.issuer is missing: the name that the registries have as issuer")
 		return nil
 	}
-	keys := t.keySet(s, made)
+	keys := t.keys(s, made)
 	if keys == nil {
 		return nil
 	}

@@ -116,7 +116,7 @@ func (u *Users) user(name string, n *conf.Node, weak map[string][]string) {
 func labels(n *conf.Node) map[string][]string {
 	labels := make(map[string][]string)
 	n.Entries(func(key string, n *conf.Node) {
-		if n.IsText() {
+		if !n.IsList() && !n.Null() {
 			labels[key] = []string{n.Text()}
 			return
 		}
