@@ -33,7 +33,7 @@ func goals() []goal {
 		{id: "R3", about: "refresh tokens", measure: measureRefresh, nightly: true},
 		{id: "R4", about: "a flood of wrong passwords", measure: measureFlood},
 		{id: "R5", about: "a source of users that is down", measure: measureDown, tests: []string{
-			"faults.TestSourceOfUsers", "faults.TestAuthorizer", "extauth.TestBreaker",
+			"faults.TestSourceOfUsers", "faults.TestAuthorizer", "program.TestBreaker",
 		}},
 		{id: "R6", about: "a source of users that is slow", measure: measureSlow},
 		{id: "R7", about: "a clock that is set", tests: []string{

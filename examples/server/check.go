@@ -5,69 +5,62 @@ import (
 	"flag"
 	"fmt"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
-	"github.com/berthpass/registry-auth/examples/server/internal/policy"
+	"github.com/berthpass/registry-auth/examples/server/internal/section"
+	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 )
 
-const checkHelp = `Usage: server check CONFIG
-
-Reads a configuration as the server does, prints what is wrong or odd about it, and runs its tests. When there are tests, it
-also names the rules that none of them reaches.
+const checkHelp = `
+Reads a configuration as the server does, prints what is wrong or odd about it, and runs its
+tests. If there are tests, it also names the rules that none of them reaches.
 `
 
-// check is the command that validates.
-func (p *program) check(ctx context.Context, args []string) error {
-	arguments, err := p.parse(flag.NewFlagSet("server check", flag.ContinueOnError), args, checkHelp, "CONFIG")
-	if err != nil {
-		return err
+func (p *program) check(*flag.FlagSet) action {
+	return func(ctx context.Context, args []string) error {
+		cfg, err := serve.Load(args[0], p.getenv)
+		if err != nil {
+			return err
+		}
+		for _, w := range cfg.Warnings {
+			fmt.Fprintf(p.stdout, "%s: warning: %s\n", w.Position, w.Text)
+		}
+		if err := p.runCases(ctx, cfg, cfg.Tests.Cases); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s is in order: %s, %d warnings\n",
+			cfg.Path, cfg.Summary(), len(cfg.Warnings))
+		return nil
 	}
-	cfg, err := config.Load(arguments[0], p.getenv)
-	if err != nil {
-		return err
-	}
-	for _, w := range cfg.Warnings {
-		fmt.Fprintf(p.stdout, "%s: warning: %s\n", w.Position, w.Text)
-	}
-	if err := p.runCases(ctx, cfg, cfg.Tests); err != nil {
-		return err
-	}
-	fmt.Fprintf(p.stdout, "%s is in order: %d users, %d rules, %d tests, %d warnings\n",
-		cfg.File, len(cfg.Users), len(cfg.Rules.Positions), len(cfg.Tests), len(cfg.Warnings))
-	return nil
 }
 
-const testHelp = `Usage: server test CONFIG CASES
-
-Compares what the rules of a configuration grant with what a file expects. The file is a list of cases:
+const testHelp = `
+Compares what the rules of a configuration grant with what is expected in a file, a list of cases:
 
   - {account: alice, scope: "repository:alice/app:pull,push", granted: "pull,push"}
-  - {scope: "repository:alice/app:pull", granted: ""}           # anonymous
-  - {account: bob, labels: {group: [devs]}, ip: 192.0.2.1, service: registry.example.com, scope: …, granted: …}
+  - {scope: "repository:alice/app:pull", granted: ""} # anonymous
+  - {account: bob, labels: {group: [devs]}, ip: 192.0.2.1, service: registry.example.com,
+     scope: …, granted: …}
 `
 
-// test is the command that compares decisions.
-func (p *program) test(ctx context.Context, args []string) error {
-	arguments, err := p.parse(flag.NewFlagSet("server test", flag.ContinueOnError), args, testHelp, "CONFIG", "CASES")
-	if err != nil {
-		return err
+func (p *program) test(*flag.FlagSet) action {
+	return func(ctx context.Context, args []string) error {
+		cfg, err := serve.Load(args[0], p.getenv)
+		if err != nil {
+			return err
+		}
+		cases, err := cfg.Tests.ReadFile(args[1])
+		if err != nil {
+			return err
+		}
+		if err := p.runCases(ctx, cfg, cases); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.stdout, "%s: all %d cases are as expected\n", args[1], len(cases))
+		return nil
 	}
-	cfg, err := config.Load(arguments[0], p.getenv)
-	if err != nil {
-		return err
-	}
-	cases, err := cfg.LoadCases(arguments[1])
-	if err != nil {
-		return err
-	}
-	if err := p.runCases(ctx, cfg, cases); err != nil {
-		return err
-	}
-	fmt.Fprintf(p.stdout, "%s: all %d cases are as expected\n", arguments[1], len(cases))
-	return nil
 }
 
-func (p *program) runCases(ctx context.Context, cfg *config.Config, cases []config.Case) error {
-	report, err := policy.Test(ctx, cfg, cases)
+func (p *program) runCases(ctx context.Context, cfg *serve.Assembly, cases []section.Case) error {
+	report, err := section.RunCases(ctx, cfg.Policy, cases)
 	if err != nil {
 		return err
 	}
@@ -75,13 +68,13 @@ func (p *program) runCases(ctx context.Context, cfg *config.Config, cases []conf
 		fmt.Fprintln(p.stderr, failure)
 	}
 	if len(cases) > 0 {
-		for _, line := range policy.Unreached(cfg, cases) {
+		for _, line := range cfg.Rules.Unreached(report.Requests) {
 			fmt.Fprintln(p.stdout, line)
 		}
 	}
 	if n := len(report.Failures); n > 0 {
-		fmt.Fprintf(p.stderr, "%d of %d cases are not as expected\n", n, report.Cases)
-		return errFailed
+		fmt.Fprintf(p.stderr, "%d of %d cases are not as expected\n", n, len(cases))
+		return exit{exitFailed, ""}
 	}
 	return nil
 }

@@ -16,59 +16,51 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 )
 
-const hashHelp = `Usage: server hash [--bcrypt]
-
-Reads a password, from the terminal without showing it or else the first line of the standard input, and prints its hash for
-users in the configuration. The hash is argon2id, which docker_auth does not read; --bcrypt makes one that it does.
-
+const hashHelp = `
+Reads a password, from the terminal without showing it or else the first line of the standard
+input, and prints its hash for users in the configuration. The hash is argon2id, which docker_auth
+does not read; --bcrypt makes one that it does.
 `
 
 const bcryptCost = 11
 
-// hash is the command that makes a password hash.
-func (p *program) hash(_ context.Context, args []string) error {
-	flags := flag.NewFlagSet("server hash", flag.ContinueOnError)
+func (p *program) hash(flags *flag.FlagSet) action {
 	useBcrypt := flags.Bool("bcrypt", false, "make a bcrypt hash")
-	if _, err := p.parse(flags, args, hashHelp); err != nil {
-		return err
-	}
-	secret, err := p.readPassword()
-	if err != nil {
-		return err
-	}
-	if !*useBcrypt {
-		encoded, err := password.NewHash(secret)
+	return func(context.Context, []string) error {
+		secret, err := p.readPassword()
+		switch {
+		case err != nil:
+			return err
+		case secret == "":
+			return password.ErrLength
+		}
+		var encoded authn.Secret
+		if *useBcrypt {
+			var hash []byte
+			hash, err = bcrypt.GenerateFromPassword([]byte(secret), bcryptCost)
+			encoded = authn.Secret(hash)
+		} else {
+			encoded, err = password.NewHash(secret)
+		}
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(p.stdout, string(encoded))
 		return nil
 	}
-	if secret == "" {
-		return password.ErrLength
-	}
-	encoded, err := bcrypt.GenerateFromPassword([]byte(secret), bcryptCost)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(p.stdout, string(encoded))
-	return nil
 }
 
-// readPassword asks for a password twice on a terminal, and reads it once otherwise.
+// readPassword asks for a password twice on a terminal, and else reads it once.
 func (p *program) readPassword() (authn.Secret, error) {
-	if fd := int(p.stdin.Fd()); term.IsTerminal(fd) {
-		return p.promptPassword(fd)
+	fd := int(p.stdin.Fd())
+	if !term.IsTerminal(fd) {
+		const maxLine = 4 << 10 // longer than any password that is accepted
+		line, err := bufio.NewReader(io.LimitReader(p.stdin, maxLine)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		return authn.Secret(strings.TrimRight(line, "\r\n")), nil
 	}
-	const maxLine = 4 << 10 // longer than any password that is accepted
-	line, err := bufio.NewReader(io.LimitReader(p.stdin, maxLine)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	return authn.Secret(strings.TrimRight(line, "\r\n")), nil
-}
-
-func (p *program) promptPassword(fd int) (authn.Secret, error) {
 	var answers [2]string
 	for i, prompt := range []string{"Password: ", "Again: "} {
 		fmt.Fprint(p.stderr, prompt)

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -15,8 +17,8 @@ import (
 	"testing"
 )
 
-// These are about memory and not about time, and about a program of its own: neither a slow machine nor the race detector
-// changes what they measure.
+// These are about memory and not about time, and about a program of its own: neither a slow machine
+// nor the race detector changes what they measure.
 
 const (
 	maxResident   = 128 << 20 // of a server with 100 000 rules and 10 000 users
@@ -34,7 +36,13 @@ func TestMemoryOfALargeConfiguration(t *testing.T) {
 		}
 		b.WriteString("acl:\n")
 		for i := range 100_000 {
-			fmt.Fprintf(&b, "  - match: {account: \"user%d\", name: \"team%d/app%d/*\"}\n    actions: [pull, push]\n", i%10_000, i%345, i)
+			fmt.Fprintf(
+				&b,
+				"  - match: {account: \"user%d\", name: \"team%d/app%d/*\"}\n    actions: [pull, push]\n",
+				i%10_000,
+				i%345,
+				i,
+			)
 		}
 		return b.String() + rules
 	})
@@ -51,7 +59,7 @@ func TestMemoryOfALargeConfiguration(t *testing.T) {
 	for range clients {
 		group.Go(func() {
 			for range each {
-				p.get(t, "/auth?service=registry.test&scope=repository:public/a:pull")
+				p.get(t, p.url+"/auth?service=registry.test&scope=repository:public/a:pull")
 			}
 		})
 	}
@@ -62,12 +70,14 @@ func TestMemoryOfALargeConfiguration(t *testing.T) {
 	check("after a change of the configuration")
 }
 
-// TestMemoryOfRequests holds requests in a program, and then has as many connections that wait for another request. What is
-// between is that of the requests; a connection itself has buffers of 8 KiB and a stack.
+// TestMemoryOfRequests holds requests in a program, and then has as many connections that wait for
+// another request. What is between is that of the requests; a connection itself has buffers of 8
+// KiB and a stack.
 func TestMemoryOfRequests(t *testing.T) {
 	p := startForMemory(t, func(text string) string {
 		// A program waits until somebody writes to the gate, and other requests wait for their turn.
-		return text + "ext_authz: {command: sh, args: [-c, \"cat gate; exit 1\"], timeout: 1m, max_running: 8}\n"
+		return text + "ext_authz: {command: sh, args: [-c, \"cat gate; exit 1\"], timeout: 1m, " +
+			"max_running: 8}\n"
 	})
 	gate := filepath.Join(p.cmd.Dir, "gate")
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
@@ -83,7 +93,7 @@ func TestMemoryOfRequests(t *testing.T) {
 	p.client.Transport = &http.Transport{MaxIdleConnsPerHost: requests}
 	var group sync.WaitGroup
 	for range requests {
-		group.Go(func() { p.get(t, "/auth?service=registry.test&scope=repository:other/a:pull") })
+		group.Go(func() { p.get(t, p.url+"/auth?service=registry.test&scope=repository:other/a:pull") })
 	}
 	for p.metric(t, "go_goroutines") < running+requests*goroutines {
 		runtime.Gosched()
@@ -92,7 +102,11 @@ func TestMemoryOfRequests(t *testing.T) {
 	open(t, gate)
 	group.Wait()
 	idle := measure()
-	t.Logf("%d bytes for a request that waits, and %d for its connection", (busy-idle)/requests, (idle-alone)/requests)
+	t.Logf(
+		"%d bytes for a request that waits, and %d for its connection",
+		(busy-idle)/requests,
+		(idle-alone)/requests,
+	)
 	if got := (busy - idle) / requests; got > maxForRequest {
 		t.Errorf("%d bytes for a request that waits, want at most %d", got, maxForRequest)
 	}
@@ -117,8 +131,9 @@ func open(t *testing.T, gate string) {
 type measured struct {
 	*process
 
-	client   *http.Client
-	reloaded chan struct{}
+	client    *http.Client
+	operators string // the address of metrics
+	reloaded  chan struct{}
 }
 
 // startForMemory starts the program with the configuration that change makes of the example.
@@ -137,8 +152,13 @@ func startForMemory(t *testing.T, change func(string) string) *measured {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "config.yml", change(string(text)))
-	p := &measured{start(t, binary, dir), &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}, make(chan struct{}, 1)}
+	write(t, dir, "config.yml", change("metrics: {addr: \"127.0.0.1:0\"}\n"+string(text)))
+	p := &measured{
+		process:  start(t, binary, dir),
+		client:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
+		reloaded: make(chan struct{}, 1),
+	}
+	p.operators = "http://" + p.wait("listening for operators")["addr"].(string)
 	go func() { // so that the program never waits for somebody to read its log
 		for line := range p.lines {
 			if line["msg"] == "configuration reloaded" {
@@ -149,9 +169,9 @@ func startForMemory(t *testing.T, change func(string) string) *measured {
 	return p
 }
 
-func (p *measured) get(t *testing.T, path string) string {
+func (p *measured) get(t *testing.T, url string) string {
 	t.Helper()
-	w, err := p.client.Get(p.url + path)
+	w, err := p.client.Get(url)
 	if err != nil {
 		t.Error(err)
 		return ""
@@ -167,7 +187,8 @@ func (p *measured) get(t *testing.T, path string) string {
 // metric returns a metric of the process.
 func (p *measured) metric(t *testing.T, name string) int {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^` + name + ` (.*)$`).FindStringSubmatch(p.get(t, "/metrics"))
+	found := regexp.MustCompile(`(?m)^` + name + ` (.*)$`).
+		FindStringSubmatch(p.get(t, p.operators+"/metrics"))
 	if found == nil {
 		t.Fatalf("there is no metric %s", name)
 	}

@@ -27,7 +27,8 @@ import (
 func build(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "server")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
+	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	return path
@@ -59,14 +60,16 @@ tests:
 func folder(t *testing.T, binary, addr string) string {
 	t.Helper()
 	path := t.TempDir()
-	if out, code := run(t, binary, path, "", "keygen", "--key", "my.key", "--cert", "my.crt"); code != 0 {
-		t.Fatal(out)
+	output, code := run(t, binary, path, "", "keygen", "--key", "my.key", "--cert", "my.crt")
+	if code != 0 {
+		t.Fatal(output)
 	}
 	hash, code := run(t, binary, path, "wonderland\n", "hash", "--bcrypt")
 	if code != 0 {
 		t.Fatal(hash)
 	}
-	write(t, path, "config.yml", strings.NewReplacer("ADDR", addr, "HASH", strings.TrimSpace(hash)).Replace(example))
+	filled := strings.NewReplacer("ADDR", addr, "HASH", strings.TrimSpace(hash)).Replace(example)
+	write(t, path, "config.yml", filled)
 	return path
 }
 
@@ -98,50 +101,123 @@ func TestCommands(t *testing.T) {
 	defer taken.Close()
 	dir := folder(t, binary, taken.Addr().String())
 	write(t, dir, "bad.yml", "server: {adr: x}\n")
-	write(t, dir, "good-cases.yml", "- {account: alice, scope: \"repository:alice/app:push\", granted: push}\n- {scope: \"repository:public/a:pull\", granted: pull}\n")
+	write(t, dir, "good-cases.yml", `
+- {account: alice, scope: "repository:alice/app:push", granted: push}
+- {scope: "repository:public/a:pull", granted: pull}
+`)
 	write(t, dir, "bad-cases.yml", "- {scope: \"repository:alice/app:push\", granted: push}\n")
 	write(t, dir, "broken-cases.yml", "- {scope: x}\n")
-	write(t, dir, "registry.yml", "version: 0.1\nstorage: {inmemory: {}}\nhttp: {addr: \"127.0.0.1:1\"}\nauth: {token: {realm: \"https://auth.example.com/auth\", service: registry.test, issuer: wrong.test, rootcertbundle: my.crt}}\n")
-	ok := []string{"check", "config.yml"}
+	write(t, dir, "registry.yml", `version: 0.1
+storage: {inmemory: {}}
+http: {addr: "127.0.0.1:1"}
+auth:
+  token:
+    realm: https://auth.example.com/auth
+    service: registry.test
+    issuer: wrong.test
+    rootcertbundle: my.crt
+`)
 	for name, test := range map[string]struct {
-		args   []string
+		args   string
 		output string // a pattern
 		code   int
 	}{
-		"nothing":                  {nil, `^A token server`, 2},
-		"help":                     {[]string{"--help"}, `(?s)^A token server.*server keygen`, 0},
-		"help of a command":        {[]string{"explain", "--help"}, `(?s)^Usage: server explain CONFIG.*-account NAME`, 0},
-		"help of serving":          {[]string{"serve", "-h"}, `^Usage: server CONFIG`, 0},
-		"a flag that is none":      {[]string{"check", "--frob"}, `^server: flag provided but not defined: -frob \(--help helps\)\n$`, 2},
-		"an argument too few":      {[]string{"test", "config.yml"}, `^server: CASES is missing \(--help helps\)\n$`, 2},
-		"an argument too many":     {[]string{"check", "a", "b"}, `^server: unexpected argument "b" \(--help helps\)\n$`, 2},
-		"a file that is not there": {[]string{"none.yml"}, `^none.yml: no such file or directory\n$`, 2},
-		"a bad configuration":      {[]string{"bad.yml"}, `^(bad.yml:1: .*\n)+$`, 2},
-		"an address in use":        {[]string{"config.yml"}, `^config.yml:2: listen tcp .*: address already in use\n$`, 2},
-		"check":                    {ok, `^config.yml:16: no case reaches rule 2\nconfig.yml is in order: 1 users, 2 rules, 1 tests, 0 warnings\n$`, 0},
-		"check a bad one":          {[]string{"check", "bad.yml"}, `^bad.yml:1: unknown key "adr" in server\n$`, 2},
-		"explain a grant":          {[]string{"explain", "config.yml", "--account", "alice", "--scope", "repository:alice/app:push"}, `(?s)granted "push".*own namespace.*config.yml:16`, 0},
-		"explain a refusal":        {[]string{"explain", "--scope=repository:alice/app:push", "config.yml", "--ip", "192.0.2.1"}, `(?s)^anonymous requests.*no rule matches`, 0},
-		"explain a stranger":       {[]string{"explain", "config.yml", "--account", "bob", "--scope", "repository:bob/app:push"}, `^note: nobody of that name can log in`, 0},
-		"explain nothing":          {[]string{"explain", "config.yml"}, `^server: --scope: .*\n$`, 2},
-		"test":                     {[]string{"test", "config.yml", "good-cases.yml"}, `^good-cases.yml: all 2 cases are as expected\n$`, 0},
-		"test that fails":          {[]string{"test", "config.yml", "bad-cases.yml"}, `(?s)bad-cases.yml:1: anonymous asks repository:alice/app:push: granted "", expected "push" \(no rule matches\)\n1 of 1 cases are not as expected\n$`, 1},
-		"test that is none":        {[]string{"test", "config.yml", "broken-cases.yml"}, `^broken-cases.yml:1: `, 2},
-		"hash without a password":  {[]string{"hash"}, `^server: .*empty`, 1},
-		"keygen over a key":        {[]string{"keygen", "--key", "my.key", "--cert", "x.crt"}, `^server: my.key is there already.*\n$`, 2},
-		"keygen without a name":    {[]string{"keygen", "--key", "a.key"}, `^server: --key and --cert are needed`, 2},
-		"keygen of an authority":   {[]string{"keygen", "--key", "ca.key", "--cert", "ca.crt", "--authority"}, `^ca.key: private key, ES256\nca.crt: certificate, for the registry's rootcertbundle\n$`, 0},
-		"keygen with HS256":        {[]string{"keygen", "--key", "a.key", "--cert", "a.crt", "--algorithm", "HS256"}, `^server: .*HS256`, 2},
-		"doctor":                   {[]string{"doctor", "config.yml", "--registry", "registry.yml"}, `(?i)issuer`, 1},
-		"doctor for one version":   {[]string{"doctor", "config.yml", "--registry", "registry.yml", "--registry-version", "2.8"}, `(?i)issuer`, 1},
-		"doctor for no version":    {[]string{"doctor", "config.yml", "--registry", "registry.yml", "--registry-version", "9"}, `^server: --registry-version "9" is none of 2.8, 3.0 and 3.1 \(--help helps\)\n$`, 2},
-		"doctor without registry":  {[]string{"doctor", "config.yml"}, `^server: --registry is needed`, 2},
-		"doctor with another file": {[]string{"doctor", "config.yml", "--registry", "good-cases.yml"}, `^good-cases.yml: `, 2},
+		"nothing": {"", `^A token server`, 2},
+		"help":    {"--help", `(?s)^A token server.*server keygen`, 0},
+		"help of a command": {
+			"explain --help", `(?s)^Usage: server explain CONFIG.*-account NAME`, 0,
+		},
+		"help of serving": {"serve -h", `^Usage: server CONFIG`, 0},
+		"a flag that is none": {
+			"check --frob",
+			`^server: flag provided but not defined: -frob \(--help helps\)\n$`,
+			2,
+		},
+		"an argument too few": {
+			"test config.yml", `^server: CASES is missing \(--help helps\)\n$`, 2,
+		},
+		"an argument too many": {
+			"check a b", `^server: unexpected argument "b" \(--help helps\)\n$`, 2,
+		},
+		"a file that is not there": {"none.yml", `^none.yml: no such file or directory\n$`, 2},
+		"a bad configuration":      {"bad.yml", `^(bad.yml:1: .*\n)+$`, 2},
+		"an address in use": {
+			"config.yml", `^config.yml:2: listen tcp .*: address already in use\n$`, 2,
+		},
+		"check": {
+			"check config.yml",
+			`^config.yml:16: no case reaches rule 2\nconfig.yml is in order: 1 users, 2 rules, 1 ` +
+				`tests, 0 warnings\n$`,
+			0,
+		},
+		"check a bad one": {
+			"check bad.yml", `^bad.yml:1: unknown key "adr" in server\n$`, 2,
+		},
+		"explain a grant": {
+			"explain config.yml --account alice --scope repository:alice/app:push",
+			`(?s)granted "push".*own namespace.*config.yml:16`, 0,
+		},
+		"explain a refusal": {
+			"explain --scope=repository:alice/app:push config.yml --ip 192.0.2.1",
+			`(?s)^anonymous requests.*no rule matches`, 0,
+		},
+		"explain a stranger": {
+			"explain config.yml --account bob --scope repository:bob/app:push",
+			`^note: nobody of that name can log in`, 0,
+		},
+		"explain to no address": {
+			"explain config.yml --scope repository:a:pull --ip x",
+			`^server: invalid value "x" for flag -ip: .* \(--help helps\)\n$`, 2,
+		},
+		"explain nothing": {"explain config.yml", `^server: --scope: .*\n$`, 2},
+		"test": {
+			"test config.yml good-cases.yml", `^good-cases.yml: all 2 cases are as expected\n$`, 0,
+		},
+		"test that fails": {
+			"test config.yml bad-cases.yml",
+			`(?s)bad-cases.yml:1: anonymous asks repository:alice/app:push: granted "", expected ` +
+				`"push" \(no rule matches\)\n1 of 1 cases are not as expected\n$`,
+			1,
+		},
+		"test that is none": {
+			"test config.yml broken-cases.yml", `^broken-cases.yml:1: `, 2,
+		},
+		"hash without a password": {"hash", `^server: .*empty`, 1},
+		"keygen over a key": {
+			"keygen --key my.key --cert x.crt", `^server: my.key is there already.*\n$`, 2,
+		},
+		"keygen without a name": {
+			"keygen --key a.key", `^server: --key and --cert are needed`, 2,
+		},
+		"keygen of an authority": {
+			"keygen --key ca.key --cert ca.crt --authority",
+			`^ca.key: private key, ES256\nca.crt: certificate, for the registry's ` +
+				`rootcertbundle\n$`,
+			0,
+		},
+		"keygen with HS256": {
+			"keygen --key a.key --cert a.crt --algorithm HS256", `^server: .*HS256`, 2,
+		},
+		"doctor": {"doctor config.yml --registry registry.yml", `(?i)issuer`, 1},
+		"doctor for one version": {
+			"doctor config.yml --registry registry.yml --registry-version 2.8",
+			`(?i)issuer`, 1,
+		},
+		"doctor for no version": {
+			"doctor config.yml --registry registry.yml --registry-version 9",
+			`^server: --registry-version "9" is none of 2.8, 3.0 and 3.1 \(--help helps\)\n$`,
+			2,
+		},
+		"doctor without registry": {"doctor config.yml", `^server: --registry is needed`, 2},
+		"doctor with another file": {
+			"doctor config.yml --registry good-cases.yml", `^good-cases.yml: `, 2,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			output, code := run(t, binary, dir, "", test.args...)
+			output, code := run(t, binary, dir, "", strings.Fields(test.args)...)
 			if code != test.code || !regexp.MustCompile(test.output).MatchString(output) {
-				t.Errorf("exit code %d, want %d; the output does not match %q:\n%s", code, test.code, test.output, output)
+				t.Errorf("exit code %d, want %d; the output does not match %q:\n%s",
+					code, test.code, test.output, output)
 			}
 		})
 	}
@@ -149,13 +225,15 @@ func TestCommands(t *testing.T) {
 
 func TestHash(t *testing.T) {
 	binary := build(t)
-	for flag, prefix := range map[string]string{"--bcrypt": "$2a$11$", "--bcrypt=false": "$argon2id$"} {
+	prefixes := map[string]string{"--bcrypt": "$2a$11$", "--bcrypt=false": "$argon2id$"}
+	for flag, prefix := range prefixes {
 		output, code := run(t, binary, "", "wonderland\r\n", "hash", flag)
 		hash, err := password.Parse(authn.Secret(strings.TrimSpace(output)))
 		if code != 0 || err != nil || !strings.HasPrefix(output, prefix) {
 			t.Fatalf("exit code %d, %v: %s", code, err, output)
 		}
-		if matches, err := new(password.Checker).Check(t.Context(), hash, "wonderland"); !matches || err != nil {
+		matches, err := new(password.Checker).Check(t.Context(), hash, "wonderland")
+		if !matches || err != nil {
 			t.Errorf("%s: the hash is of another password, %v", flag, err)
 		}
 	}
@@ -171,7 +249,8 @@ type process struct {
 
 func start(t *testing.T, binary, folder string, args ...string) *process {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, append([]string{"config.yml", "--log-format", "json"}, args...)...)
+	args = append([]string{"config.yml", "--log-format", "json"}, args...)
+	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Dir = folder
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -216,7 +295,8 @@ func (p *process) signal(s os.Signal) {
 // status asks as alice, and returns the status.
 func (p *process) status(ctx context.Context, query string) int {
 	p.t.Helper()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/auth?service=registry.test&"+query, nil)
+	url := p.url + "/auth?service=registry.test&" + query
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -257,10 +337,12 @@ func TestReload(t *testing.T) {
 	}
 	write(t, dir, "config.yml", withoutAlice+"nonsense: 1\n")
 	line := p.wait("configuration not reloaded, the old one stays in force")
-	if text, _ := line["error"].(string); text != `config.yml:21: unknown key "nonsense" in the configuration` {
+	const unknown = `config.yml:21: unknown key "nonsense" in the configuration`
+	if text, _ := line["error"].(string); text != unknown {
 		t.Errorf("logged %q", text)
 	}
-	write(t, dir, "config.yml", withoutAlice+"  - {scope: \"repository:public/app:pull\", granted: \"\"}\n")
+	write(t, dir, "config.yml",
+		withoutAlice+"  - {scope: \"repository:public/app:pull\", granted: \"\"}\n")
 	p.wait("configuration not reloaded, the old one stays in force")
 	if got := p.status(t.Context(), ""); got != http.StatusOK {
 		t.Errorf("after changes that were refused: status %d", got)
@@ -274,8 +356,8 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestShutdownUnderLoad: every request that the server has read is answered. Those that nobody has accepted yet when the
-// address is closed come to nothing, and are tried elsewhere.
+// TestShutdownUnderLoad: every request that the server has read is answered. Connections that are
+// not accepted yet when the address is closed are lost; clients try elsewhere.
 func TestShutdownUnderLoad(t *testing.T) {
 	binary := build(t)
 	p := start(t, binary, folder(t, binary, "127.0.0.1:0"))
@@ -292,13 +374,15 @@ func TestShutdownUnderLoad(t *testing.T) {
 	const clients, before = 8, 200
 	var answered atomic.Int64
 	enough := make(chan struct{})
+	url := p.url + "/auth?service=registry.test&scope=repository:public/a:pull"
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() {
-			// Without keep-alive: the server may close an idle connection at any time, and the client then asks anew.
-			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+			// Without keep-alive: the server may close an idle connection at any time.
+			transport := &http.Transport{DisableKeepAlives: true}
+			client := &http.Client{Transport: transport, Timeout: time.Minute}
 			for {
-				w, err := client.Get(p.url + "/auth?service=registry.test&scope=repository:public/a:pull")
+				w, err := client.Get(url)
 				if err != nil {
 					return
 				}

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
-	"github.com/berthpass/registry-auth/examples/server/internal/policy"
+	"github.com/berthpass/registry-auth/examples/server/internal/section"
+	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 	"github.com/berthpass/registry-auth/token"
 )
 
-// referenceFolder has the files that reference.yml names, with @DIR@ replaced, and returns its text.
+// referenceFolder has the files that reference.yml names, with @DIR@ replaced, and returns its
+// text.
 func referenceFolder(t *testing.T) (dir, text string) {
 	t.Helper()
 	content, err := os.ReadFile("reference.yml")
@@ -53,50 +54,38 @@ func getenv(name string) string {
 func TestReference(t *testing.T) {
 	dir, text := referenceFolder(t)
 	write(t, dir, "config.yml", text)
-	cfg, err := config.Load(filepath.Join(dir, "config.yml"), getenv)
+	cfg, err := serve.Load(filepath.Join(dir, "config.yml"), getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range cfg.Warnings {
 		t.Errorf("a warning: %s", w)
 	}
-	report, err := policy.Test(t.Context(), cfg, cfg.Tests)
-	if err != nil || len(report.Failures) > 0 || report.Cases == 0 {
-		t.Errorf("%d cases: %v, %v", report.Cases, report.Failures, err)
+	report, err := section.RunCases(t.Context(), cfg.Policy, cfg.Tests.Cases)
+	if err != nil || len(report.Failures) > 0 || len(report.Requests) == 0 {
+		t.Errorf("%d cases: %v, %v", len(report.Requests), report.Failures, err)
 	}
 }
 
-// TestReferenceHasAllKeys: what the configuration reads is in the reference, be it in a comment.
+// TestReferenceHasAllKeys: each key of a section is in the reference, be it in a comment, and says
+// so if its change needs a restart.
 func TestReferenceHasAllKeys(t *testing.T) {
 	_, text := referenceFolder(t)
-	files, err := filepath.Glob("internal/config/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys := regexp.MustCompile(`(?m)^\t+case ("[a-z_]+"(?:, "[a-z_]+")*):$`)
-	found := 0
-	for _, file := range files {
-		if name := filepath.Base(file); strings.HasSuffix(name, "_test.go") || name == "backend.go" || name == "node.go" {
+	keys := section.Keys()
+	for _, key := range keys {
+		name := key.Path[strings.LastIndex(key.Path, ".")+1:]
+		if name == "cachedir" { // docker_auth has it beside cache_dir
 			continue
 		}
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, match := range keys.FindAllStringSubmatch(string(source), -1) {
-			for key := range strings.SplitSeq(match[1], ", ") {
-				key = strings.Trim(key, `"`)
-				if map[string]bool{"cachedir": true, "true": true, "false": true}[key] {
-					continue
-				}
-				found++
-				if !regexp.MustCompile(`(^|[^a-z_])` + key + `:`).MatchString(text) {
-					t.Errorf("%s: the key %s is not in the reference", file, key)
-				}
-			}
+		found := regexp.MustCompile(`(?m)^((?: *#.*\n)*).*?\b` + name + `:(.*)$`).FindString(text)
+		switch {
+		case found == "":
+			t.Errorf("the key %s is not in the reference", key.Path)
+		case key.AtStart && !strings.Contains(found, "(at start)"):
+			t.Errorf("the reference does not say that %s needs a restart", key.Path)
 		}
 	}
-	if found < 40 {
-		t.Errorf("%d keys were found, which cannot be all", found)
+	if len(keys) < 80 {
+		t.Errorf("%d keys were found, which cannot be all", len(keys))
 	}
 }

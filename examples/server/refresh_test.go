@@ -48,8 +48,8 @@ func (p *process) wantStatus(when string, refresh url.Values, want int) {
 	}
 }
 
-// TestRefreshTokens: a refresh token works until it is revoked or the program ends. Both times
-// the client reads 401 and logs in again.
+// TestRefreshTokens: a refresh token works until it is revoked or the program ends. Both times the
+// client reads 401 and logs in again.
 func TestRefreshTokens(t *testing.T) {
 	binary := build(t)
 	dir := folder(t, binary, "127.0.0.1:0")

@@ -20,15 +20,15 @@ import (
 
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/examples/internal/programs"
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
 	"github.com/berthpass/registry-auth/examples/server/internal/doctor"
+	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 	"github.com/berthpass/registry-auth/token"
 )
 
 // TestConfigurations loads the configuration of the token server, and lets it examine those of the registries.
 func TestConfigurations(t *testing.T) {
 	folder := install(t)
-	cfg, err := config.Load(filepath.Join(folder, "config", "auth_config.yml"), os.Getenv)
+	cfg, err := serve.Load(filepath.Join(folder, "config", "auth_config.yml"), os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}

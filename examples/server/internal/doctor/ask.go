@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,25 +13,22 @@ import (
 	"time"
 )
 
-// Limits of asking. Whoever answers is on this machine or near.
-const (
-	askTimeout = 5 * time.Second
-	maxAnswer  = 64 << 10
-)
-
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// get asks with GET, and with a token where there is one. Redirects are not followed: the token is for this one.
+// get asks with GET, and with a token unless it is "". It follows no redirect, which would get the
+// token too.
 func (x *examination) get(ctx context.Context, address, token string) (*answer, error) {
-	client := http.Client{Timeout: askTimeout}
+	client := http.Client{Timeout: 5 * time.Second} // they are near
 	if x.HTTPClient != nil {
 		client = *x.HTTPClient
 	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -41,34 +37,27 @@ func (x *examination) get(ctx context.Context, address, token string) (*answer, 
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := client.Do(request)
-	if err != nil {
-		return nil, withoutAddress(err)
+	// The caller says the address, and whether IPv4 or IPv6 was tried varies.
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		return nil, failed.Err
+	} else if failed, ok := errors.AsType[*url.Error](err); ok {
+		return nil, failed.Err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	if err != nil {
 		return nil, err
 	}
 	return &answer{response.StatusCode, response.Header, body}, nil
 }
 
-// withoutAddress leaves out what the caller says, and what depends on whether a name was tried as IPv4 or IPv6.
-func withoutAddress(err error) error {
-	if failed, ok := errors.AsType[*net.OpError](err); ok {
-		return failed.Err
-	}
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		return failed.Err
-	}
-	return err
-}
-
-// askRegistry compares what the running registry says with its configuration, and shows it the token. A registry that does
-// not run is no mistake.
+// askRegistry compares the running registry with its configuration, and presents the token. It need
+// not run.
 func (x *examination) askRegistry(ctx context.Context) {
 	base := x.registryURL()
 	if base == "" {
-		x.note("registry: it was not asked, as its configuration does not say where; name it with --url")
+		x.note("registry: it was not asked, as its configuration does not say where; " +
+			"name it with --url")
 		return
 	}
 	answer, err := x.get(ctx, base+"/v2/", "")
@@ -100,51 +89,47 @@ func (x *examination) checkChallenge(base string, answer *answer) bool {
 	scheme, parameters := parseChallenge(answer.header.Get("WWW-Authenticate"))
 	switch {
 	case answer.status == http.StatusOK:
-		x.fix(fmt.Sprintf("registry: %s lets everybody in", base), "restart it with this configuration")
+		x.fix("registry: %s lets everybody in: restart it with this configuration", base)
 		return false
 	case answer.status != http.StatusUnauthorized || !strings.EqualFold(scheme, "Bearer"):
-		x.fix(fmt.Sprintf("registry: %s answers %d without asking for a token", base, answer.status), "restart it with this configuration, or name another --url")
+		x.fix("registry: %s answers %d without asking for a token: "+
+			"restart it with this configuration, or name another --url", base, answer.status)
 		return false
 	}
-	before := x.fixes
-	if on, _ := x.registry.options["autoredirect"].(bool); !on && parameters["realm"] != x.registry.realm {
-		x.fix(fmt.Sprintf("registry: %s names the realm %q and its configuration %q", base, parameters["realm"], x.registry.realm),
-			"%s", x.restart("realm"))
+	same := true
+	compare := func(setting, configured string) {
+		if parameters[setting] == configured {
+			return
+		}
+		same = false
+		restart := "restart it with this configuration"
+		if !x.registry.zot {
+			restart += ", and see whether REGISTRY_AUTH_TOKEN_" + strings.ToUpper(setting) +
+				" is in its environment"
+		}
+		x.fix("registry: %s names the %s %q and its configuration %q: %s",
+			base, setting, parameters[setting], configured, restart)
 	}
-	if parameters["service"] != x.registry.service {
-		x.fix(fmt.Sprintf("registry: %s names the service %q and its configuration %q", base, parameters["service"], x.registry.service),
-			"%s", x.restart("service"))
+	if !x.registry.autoRedirect {
+		compare("realm", x.registry.realm)
 	}
-	if x.fixes == before {
+	compare("service", x.registry.service)
+	if same {
 		x.ok("registry: %s asks for a token as its configuration says", base)
 	}
-	return x.fixes == before
-}
-
-// restart is what to do when a running registry has another setting than its file says.
-func (x *examination) restart(setting string) string {
-	if x.registry.kind == zot {
-		return "restart it with this configuration"
-	}
-	return "restart it with this configuration, and see whether REGISTRY_AUTH_TOKEN_" + strings.ToUpper(setting) + " is in its environment"
+	return same
 }
 
 // parseChallenge reads a WWW-Authenticate header with one challenge (RFC 9110, section 11.6.1).
 func parseChallenge(header string) (scheme string, parameters map[string]string) {
 	scheme, rest, _ := strings.Cut(header, " ")
 	parameters = make(map[string]string)
-	for _, match := range regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(rest, -1) {
+	parameter := regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
+	for _, match := range parameter.FindAllStringSubmatch(rest, -1) {
 		parameters[match[1]] = regexp.MustCompile(`\\(.)`).ReplaceAllString(match[2], "$1")
 	}
 	return scheme, parameters
 }
-
-// The clocks may differ by this much before tokens are refused: iat and nbf are five seconds in the past, and zot has no
-// leeway, while distribution has a minute.
-const (
-	clockZot          = 4 * time.Second
-	clockDistribution = time.Minute
-)
 
 // checkClock compares the registry's clock with ours. Its Date is in whole seconds.
 func (x *examination) checkClock(answer *answer) {
@@ -152,15 +137,17 @@ func (x *examination) checkClock(answer *answer) {
 	if err != nil {
 		return
 	}
-	allowed := clockDistribution
-	if x.registry.kind == zot {
-		allowed = clockZot
+	allowed := time.Minute // the leeway of distribution
+	if x.registry.zot {
+		allowed = 4 * time.Second // it has none, but iat and nbf are five seconds in the past
 	}
 	switch behind := time.Since(date); {
 	case behind > allowed+time.Second:
-		x.fix("registry: its clock is behind this one by "+about(behind), "set the clocks, as it takes fresh tokens for those of the future")
+		x.fix("registry: its clock is behind this one by %s: "+
+			"set the clocks, as it takes fresh tokens for those of the future", about(behind))
 	case behind < -time.Minute:
-		x.note("registry: its clock is ahead of this one by %s, so tokens end earlier there", about(-behind))
+		x.note("registry: its clock is ahead of this one by %s, so tokens end earlier there",
+			about(-behind))
 	}
 }
 
@@ -171,25 +158,27 @@ func about(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// presentToken shows the token to the running registry: at /v2/, which any good token opens, and at the catalog, which needs
-// the access that it grants.
+// presentToken presents the token at /v2/, which any good token opens, and at the catalog, which
+// needs the access that it grants.
 func (x *examination) presentToken(ctx context.Context, base string) {
+	refusals := []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest}
+	advice := "restart it, as keys are read at start; " +
+		"if it still does, its version does not find the key: see the notes"
+	if x.fixes > 0 {
+		advice = "see above, then restart it: keys are read at start"
+	}
 	for _, path := range []string{"/v2/", "/v2/_catalog?n=1"} {
 		answer, err := x.get(ctx, base+path, x.sample.raw)
-		if err != nil {
+		switch {
+		case err != nil:
 			x.note("registry: %s%s does not answer: %v", base, path, err)
 			return
-		}
-		refused := []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest}
-		switch {
-		case slices.Contains(refused, answer.status) && x.fixes > 0:
-			x.fix(fmt.Sprintf("registry: %s%s refuses a token made just now", base, path), "see above, then restart it: keys are read at start")
-			return
-		case slices.Contains(refused, answer.status):
-			x.fix(fmt.Sprintf("registry: %s%s refuses a token made just now", base, path), "restart it, as keys are read at start; if it still does, its version does not find the key: see the notes")
+		case slices.Contains(refusals, answer.status):
+			x.fix("registry: %s%s refuses a token made just now: %s", base, path, advice)
 			return
 		case answer.status != http.StatusOK:
-			x.note("registry: %s%s answers %d to a token, which says nothing about it", base, path, answer.status)
+			x.note("registry: %s%s answers %d to a token, which says nothing about it",
+				base, path, answer.status)
 			return
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,8 @@ const (
 
 func testEndpoints() []string { return []string{"/auth", "/auth/token"} }
 
-// TestFindings runs over the configurations in testdata. What is said of each is in a file beside it, a line each.
+// TestFindings runs over the configurations in testdata. The expected findings are in a file beside
+// each.
 func TestFindings(t *testing.T) {
 	es256 := newKey(t, token.ES256)
 	ed25519, rsa := newKey(t, token.EdDSA), newKey(t, token.RS256)
@@ -54,7 +56,10 @@ func TestFindings(t *testing.T) {
 		{name: "good-2.8", config: "good.yml", version: "2.8"},
 		{name: "wrong-issuer", config: "wrong-issuer.yml"},
 		{name: "unknown-service", config: "unknown-service.yml"},
-		{name: "unknown-service-of-two", config: "unknown-service.yml", services: []string{testService, "other.test"}},
+		{
+			name: "unknown-service-of-two", config: "unknown-service.yml",
+			services: []string{testService, "other.test"},
+		},
 		{name: "other-bundle", config: "other-bundle.yml"},
 		{name: "old-certificate", config: "old-certificate.yml"},
 		{name: "missing-bundle", config: "missing-bundle.yml"},
@@ -69,7 +74,10 @@ func TestFindings(t *testing.T) {
 		{name: "kid-only", config: "good.yml", key: bare(es256)},
 		{name: "kid-only-rsa", config: "good.yml", key: bare(rsa)},
 		{name: "kid-only-libtrust", config: "good.yml", key: bare(es256), libtrust: true},
-		{name: "kid-only-libtrust-3.1", config: "good.yml", key: bare(es256), libtrust: true, version: "3.1"},
+		{
+			name: "kid-only-libtrust-3.1", config: "good.yml", key: bare(es256), libtrust: true,
+			version: "3.1",
+		},
 		{name: "ed25519", config: "good.yml", key: ed25519},
 		{name: "ed25519-2.8", config: "good.yml", key: ed25519, version: "2.8"},
 		{name: "leading-zero", config: "good.yml", key: newKeyWithZero(t)},
@@ -77,6 +85,8 @@ func TestFindings(t *testing.T) {
 		{name: "signing-algorithms-with-ours", config: "signing-algorithms.yml", key: rsa},
 		{name: "autoredirect", config: "autoredirect.yml"},
 		{name: "autoredirect-elsewhere", config: "autoredirect-elsewhere.yml"},
+		{name: "autoredirect-2.8", config: "autoredirect-elsewhere.yml", version: "2.8"},
+		{name: "signing-algorithms-2.8", config: "signing-algorithms.yml", version: "2.8"},
 		{name: "loopback-realm", config: "loopback-realm.yml"},
 		{name: "private-realm", config: "private-realm.yml"},
 		{name: "own-address-realm", config: "own-address-realm.yml"},
@@ -86,11 +96,19 @@ func TestFindings(t *testing.T) {
 		{name: "plain-realm-by-url", config: "loopback-realm.yml", url: "https://127.0.0.1:5001/"},
 		{name: "wrong-type", config: "wrong-type.yml"},
 		{name: "nothing-set", config: "nothing-set.yml"},
+		{name: "issuer-yes", config: "issuer-yes.yml"}, // a boolean, as in YAML 1.1
+		{name: "autoredirect-no", config: "autoredirect-no.yml"},
+		{name: "issuer-twice", config: "issuer-twice.yml"},
+		{name: "letsencrypt-empty", config: "letsencrypt-empty.yml"},
+		{name: "realm-without-host", config: "realm-without-host.yml"},
 		{name: "zot", config: "zot.json"},
 		{name: "zot-rsa", config: "zot.json", key: rsa},
 		{name: "zot-ed25519", config: "zot.json", key: ed25519},
 		{name: "zot-any-service", config: "zot.json", any: true},
-		{name: "zot-shared-key", config: "zot.json", services: []string{testService, "b.test", "a.test"}},
+		{
+			name: "zot-shared-key", config: "zot.json",
+			services: []string{testService, "b.test", "a.test"},
+		},
 		{name: "zot-other-certificate", config: "zot-other-certificate.json"},
 		{name: "zot-missing-certificate", config: "zot-missing-certificate.json"},
 		{name: "zot-no-certificate", config: "zot-no-certificate.json"},
@@ -116,7 +134,10 @@ func TestFindings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := strings.NewReplacer(key.ID(), "KID", key.LibtrustID(), "LIBTRUST-KID", filepath.Dir(in.RegistryConfigPath), "DIR").Replace(out.String())
+			got := strings.NewReplacer(
+				key.ID(), "KID", key.LibtrustID(), "LIBTRUST-KID",
+				filepath.Dir(in.RegistryConfigPath), "DIR",
+			).Replace(out.String())
 			if ok == strings.Contains("\n"+got, "\nFIX") {
 				t.Errorf("ok is %v for:\n%s", ok, got)
 			}
@@ -134,17 +155,28 @@ func TestFindings(t *testing.T) {
 }
 
 func TestUnreadableConfiguration(t *testing.T) {
+	good := string(readFile(t, "testdata/good.yml"))
 	tests := []struct{ name, config, want string }{
-		{"other authentication", string(readFile(t, "testdata/htpasswd.yml")), "neither auth.token (distribution) nor http.auth.bearer (zot) is in it"},
+		{
+			"other authentication", string(readFile(t, "testdata/htpasswd.yml")),
+			"auth.token (distribution) or http.auth.bearer (zot)",
+		},
 		{"not YAML", string(readFile(t, "testdata/tabs.yml")), "yaml: line 3: "},
-		{"empty", "", "neither auth.token"},
+		{"empty", "", `(zot): unsupported version: ""`},
+		{"no version", strings.Replace(good, "version: 0.1", "", 1), `unsupported version: ""`},
+		{
+			"two kinds of authentication", good + "  htpasswd: {path: x}\n",
+			"must provide exactly one type",
+		},
 		{"a list", "- a\n", "yaml: unmarshal errors: line 1: "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
 			_, err := Run(t.Context(), &out, Input{
-				Issuer: func(string) Issuer { return nil }, EndpointPaths: testEndpoints(), RegistryConfig: []byte(tt.config),
+				Issuer:         func(string) Issuer { return nil },
+				EndpointPaths:  testEndpoints(),
+				RegistryConfig: []byte(tt.config),
 			})
 			if !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
@@ -196,7 +228,8 @@ func newInput(t *testing.T, key *token.Key, config string) Input {
 // write puts a file beside the configuration.
 func write(t *testing.T, in Input, name string, data []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(filepath.Dir(in.RegistryConfigPath), name), data, 0o600); err != nil {
+	path := filepath.Join(filepath.Dir(in.RegistryConfigPath), name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -204,7 +237,9 @@ func write(t *testing.T, in Input, name string, data []byte) {
 // offline is a network where nobody answers.
 type offline struct{}
 
-func (offline) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("offline") }
+func (offline) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("offline")
+}
 
 func issuerFor(t *testing.T, services []string, key *token.Key, libtrust bool) func(string) Issuer {
 	t.Helper()
@@ -212,7 +247,7 @@ func issuerFor(t *testing.T, services []string, key *token.Key, libtrust bool) f
 		Name: testIssuer, Keys: must(token.NewKeySet(key))(t), LibtrustKeyID: libtrust,
 	}))(t)
 	return func(service string) Issuer {
-		if services == nil || strings.Contains("\n"+strings.Join(services, "\n")+"\n", "\n"+service+"\n") {
+		if services == nil || slices.Contains(services, service) {
 			return issuer
 		}
 		return nil
@@ -285,7 +320,8 @@ func certifiedBy(t *testing.T, key *token.Key, ca authority) *token.Key {
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().Add(time.Hour),
 	}
-	der := must(x509.CreateCertificate(rand.Reader, template, ca.certificate, key.Public(), ca.signer))(t)
+	der := must(x509.CreateCertificate(
+		rand.Reader, template, ca.certificate, key.Public(), ca.signer))(t)
 	return must(token.ParseKey(must(key.PrivateKeyPEM())(t), encodeCertificate(der)))(t)
 }
 

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -13,80 +12,78 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// checkRealm looks at the realm as clients will, and asks it.
+// checkRealm looks at the realm as clients do, and asks it.
 func (x *examination) checkRealm(ctx context.Context) {
 	realm, key := x.registry.realm, x.registry.key("realm")
 	address, err := url.Parse(realm)
-	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		x.fix(fmt.Sprintf("realm: %q is not a URL that clients can ask", realm), "set %s to https://HOST%s", key, x.EndpointPaths[0])
+	if err != nil || address.Hostname() == "" ||
+		address.Scheme != "http" && address.Scheme != "https" {
+		x.fix("realm: %q is not a URL that clients can ask: set %s to https://HOST%s",
+			realm, key, x.EndpointPaths[0])
 		return
 	}
 	x.checkRealmScheme(address)
 	x.checkRealmHost(address)
 	answered := x.askRealm(ctx, address)
+	path := address.Path
+	if path == "" {
+		path = "/"
+	}
 	switch {
-	case slices.Contains(x.EndpointPaths, address.Path):
-		x.ok("realm: %s is a path of the token server", address.Path)
+	case slices.Contains(x.EndpointPaths, path):
+		x.ok("realm: %s is a path of the token server", path)
 	case answered:
-		x.note("realm: the token server does not answer at the path %s itself, but something in front of it does so for it", pathOf(address))
+		x.note("realm: the token server does not answer at the path %s itself, "+
+			"but something in front of it does so for it", path)
 	default:
-		x.fix(fmt.Sprintf("realm: the token server does not answer at the path %s", pathOf(address)),
-			"set %s to %s", key, (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: x.EndpointPaths[0]}).String())
+		right := url.URL{Scheme: address.Scheme, Host: address.Host, Path: x.EndpointPaths[0]}
+		x.fix("realm: the token server does not answer at the path %s: set %s to %s",
+			path, key, right.String())
 	}
-}
-
-func pathOf(address *url.URL) string {
-	if address.Path == "" {
-		return "/"
-	}
-	return address.Path
 }
 
 func (x *examination) checkRealmScheme(realm *url.URL) {
+	host := realm.Hostname()
+	address, err := netip.ParseAddr(host)
 	switch {
 	case realm.Scheme == "https":
 	case x.registry.secure || strings.HasPrefix(x.RegistryURL, "https:"):
-		x.fix("realm: it is plain http and the registry is https, which crane and others refuse",
-			"serve the token server with TLS and set %s to https://%s%s", x.registry.key("realm"), realm.Host, realm.Path)
-	case !isLoopback(realm.Hostname()):
+		x.fix("realm: it is plain http and the registry is https, which crane and others refuse: "+
+			"serve the token server with TLS and set %s to https://%s%s",
+			x.registry.key("realm"), realm.Host, realm.Path)
+	case host != "localhost" && (err != nil || !address.Unmap().IsLoopback()):
 		x.note("realm: passwords travel to %s in clear text; use https", realm.Host)
 	}
 }
 
-func isLoopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.Unmap().IsLoopback()
-}
-
-// checkRealmHost finds a realm that clients which are hardened against server-side request forgery refuse: a private IP
-// literal that is not the registry's own host and port (go-containerregistry since 0.22).
+// checkRealmHost finds a realm that clients refuse if they are hardened against server-side request
+// forgery (go-containerregistry since 0.22): a private address that is not the registry's own host
+// and port.
 func (x *examination) checkRealmHost(realm *url.URL) {
 	address, err := netip.ParseAddr(realm.Hostname())
 	if err != nil {
 		return
 	}
 	address = address.Unmap()
-	private := address.IsLoopback() || address.IsPrivate() || address.IsLinkLocalUnicast() || address.IsUnspecified()
-	own := func(registry string) bool {
+	private := address.IsLoopback() || address.IsPrivate() || address.IsLinkLocalUnicast() ||
+		address.IsUnspecified()
+	own := []string{x.RegistryURL, x.registry.external, x.registry.listens}
+	if !private || slices.ContainsFunc(own, func(registry string) bool {
 		u, err := url.Parse(registry)
 		return err == nil && u.Host == realm.Host
-	}
-	if !private || own(x.RegistryURL) || own(x.registry.external) || own(x.registry.listens) {
+	}) {
 		return
 	}
 	name := "a host name"
 	if address.IsLoopback() {
 		name = "localhost"
 	}
-	x.fix(fmt.Sprintf("realm: %s is a private address and not the registry's own, which crane and others refuse", realm.Host),
-		"name %s in %s instead", name, x.registry.key("realm"))
+	x.fix("realm: %s is a private address and not the registry's own, which crane and others "+
+		"refuse: name %s in %s instead", realm.Host, name, x.registry.key("realm"))
 }
 
-// minLifetime is what clients assume, in seconds.
-const minLifetime = 60
-
-// askRealm asks the realm for a token without access and without credentials, and reports whether our token server
-// answered, as far as one can tell.
+// askRealm asks the realm for a token without access and without credentials, and reports whether
+// our token server answered, as far as one can tell.
 func (x *examination) askRealm(ctx context.Context, realm *url.URL) bool {
 	asked := *realm
 	query := asked.Query()
@@ -103,40 +100,37 @@ func (x *examination) askRealm(ctx context.Context, realm *url.URL) bool {
 		Errors    []json.RawMessage `json:"errors"`
 	}
 	isJSON := json.Unmarshal(answer.body, &body) == nil
-	switch {
-	case answer.status == http.StatusOK && isJSON && body.Token != "":
+	basic := strings.HasPrefix(answer.header.Get("WWW-Authenticate"), "Basic")
+	key := x.registry.key("realm")
+	switch status := answer.status; {
+	case status == http.StatusOK && isJSON && body.Token != "":
 		return x.checkRealmToken(body.Token, body.ExpiresIn)
-	case answer.status == http.StatusUnauthorized && isJSON && strings.HasPrefix(answer.header.Get("WWW-Authenticate"), "Basic"):
+	case status == http.StatusUnauthorized && isJSON && basic:
 		x.ok("realm: it answers as a token server without anonymous access does")
-	case answer.status == http.StatusServiceUnavailable || answer.status == http.StatusTooManyRequests:
-		x.note("realm: it answered %d, so it could not be asked; try again", answer.status)
-	case answer.status == http.StatusBadRequest && isJSON && len(body.Errors) > 0:
-		x.fix("realm: the token server there refuses the service of this registry", "compare the configuration of the running server with this one")
-	case answer.status/100 == 3: //nolint:mnd // redirections
-		x.fix("realm: it redirects to "+answer.header.Get("Location"), "set %s to where the token server answers itself", x.registry.key("realm"))
+	case status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests:
+		x.note("realm: it answered %d, so it could not be asked; try again", status)
+	case status == http.StatusBadRequest && isJSON && len(body.Errors) > 0:
+		x.fix("realm: the token server there refuses the service of this registry: " +
+			"compare the configuration of the running server with this one")
+	case status/100 == 3: //nolint:mnd // redirections
+		x.fix("realm: it redirects to %s: set %s to where the token server answers itself",
+			answer.header.Get("Location"), key)
 		return false
 	default:
-		x.fix(fmt.Sprintf("realm: it answers %d, not as a token server does", answer.status),
-			"set %s to where clients reach the path %s of the token server", x.registry.key("realm"), x.EndpointPaths[0])
+		x.fix("realm: it answers %d, not as a token server does: "+
+			"set %s to where clients reach the path %s of the token server",
+			status, key, x.EndpointPaths[0])
 		return false
 	}
 	return true
 }
 
 // checkRealmToken checks that a token of the realm is this server's.
-// reason returns why a token is not accepted, in the words after those of [token.ErrInvalid].
-func reason(err error) string {
-	_, why, found := strings.Cut(err.Error(), token.ErrInvalid.Error()+": ")
-	if !found {
-		return err.Error()
-	}
-	return why
-}
-
 func (x *examination) checkRealmToken(raw string, expiresIn *int) bool {
+	const minLifetime = 60 // seconds, which clients assume
 	if expiresIn != nil && *expiresIn < minLifetime {
-		x.fix(fmt.Sprintf("realm: its tokens are valid for %d s, less than the %d that clients assume", *expiresIn, minLifetime),
-			"set token.expiration to at least %d", minLifetime)
+		x.fix("realm: its tokens are valid for %d s, less than the %d that clients assume: "+
+			"set token.expiration to at least %d", *expiresIn, minLifetime, minLifetime)
 	}
 	if x.sample == nil {
 		return true
@@ -146,8 +140,13 @@ func (x *examination) checkRealmToken(raw string, expiresIn *int) bool {
 		_, err = verifier.Verify(raw)
 	}
 	if err != nil {
-		x.fix(fmt.Sprintf("realm: its tokens are not this server's (%s)", reason(err)),
-			"reload or restart the token server there, or set %s to this one", x.registry.key("realm"))
+		_, reason, found := strings.Cut(err.Error(), token.ErrInvalid.Error()+": ")
+		if !found {
+			reason = err.Error()
+		}
+		x.fix("realm: its tokens are not this server's (%s): "+
+			"reload or restart the token server there, or set %s to this one",
+			reason, x.registry.key("realm"))
 		return false
 	}
 	x.ok("realm: it answers with tokens of this server's key")

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,102 +9,128 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
+	"github.com/distribution/distribution/v3/configuration"
 	"go.yaml.in/yaml/v3"
-)
-
-// A kind is one of the registries that are known.
-type kind string
-
-const (
-	distribution kind = "distribution"
-	zot          kind = "zot"
 )
 
 // A registry is what its configuration says.
 type registry struct {
-	kind    kind
-	options map[string]any // the section of token authorization: auth.token or http.auth.bearer
+	zot     bool           // or else distribution
+	bearer  bearer         // http.auth.bearer of zot
+	options map[string]any // auth.token of distribution
 
+	autoRedirect   bool
 	realm, service string
 
 	listens  string // the URL of the address that it listens at, or ""
-	external string // the URL at which clients reach it, where that is written down
+	external string // the URL at which clients reach it, if that is configured
 	secure   bool   // clients speak https with it
 	prefix   string // a path below which it answers
 }
 
-// parseRegistry reads distribution's YAML or zot's JSON (or YAML, which zot reads too). They are told apart by where the
-// section of token authorization lies.
-func parseRegistry(data []byte) (*registry, error) {
-	file, err := decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+// parseRegistry reads zot's JSON or YAML, or distribution's YAML as distribution itself does. That
+// parser applies the variables of this process that begin with a prefix. The name of a variable has
+// no equals sign, so none begins with that.
+func parseRegistry(data []byte, environment bool) (*registry, error) {
+	if r := parseZot(data); r != nil {
+		return r, nil
 	}
-	if options, found := section(file, "auth", "token"); found {
-		return parseDistribution(optional(file, "http"), options), nil
+	prefix := "="
+	if environment {
+		prefix = "registry"
 	}
-	folded := fold(file) // zot reads keys without regard to case
-	if options, found := section(folded, "http", "auth", "bearer"); found {
-		return parseZot(optional(folded, "http"), options), nil
+	parser := configuration.NewParser(prefix, []configuration.VersionedParseInfo{{
+		Version:        configuration.CurrentVersion,
+		ParseAs:        reflect.TypeFor[configuration.Configuration](),
+		ConversionFunc: func(file any) (any, error) { return file, nil },
+	}})
+	var file configuration.Configuration
+	if err := parser.Parse(data, &file); err != nil {
+		oneLine := strings.Join(strings.Fields(err.Error()), " ")
+		return nil, fmt.Errorf("%w: %s", ErrUnreadable, oneLine)
 	}
-	return nil, fmt.Errorf("%w: neither auth.token (distribution) nor http.auth.bearer (zot) is in it", ErrUnreadable)
-}
-
-func decode(data []byte) (map[string]any, error) {
-	var file map[string]any
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) && json.Valid(data) { // JSON may be indented with tabs, YAML not
-		return file, json.Unmarshal(data, &file)
+	options, found := file.Auth["token"]
+	if !found {
+		return nil, ErrUnreadable
 	}
-	if err := yaml.Unmarshal(data, &file); err != nil {
-		return nil, errors.New(strings.Join(strings.Fields(err.Error()), " ")) // one line
-	}
-	return file, nil
-}
-
-func parseDistribution(http, options map[string]any) *registry {
+	encrypted := file.HTTP.TLS.Certificate != "" || file.HTTP.TLS.LetsEncrypt.CacheFile != ""
+	autoRedirect, _ := options["autoredirect"].(bool)
 	r := &registry{
-		kind:     distribution,
-		options:  options,
-		realm:    text(options, "realm"),
-		service:  text(options, "service"),
-		external: text(http, "host"),
-		prefix:   text(http, "prefix"),
+		options: options,
+
+		autoRedirect: autoRedirect,
+		realm:        text(options, "realm"),
+		service:      text(options, "service"),
+		external:     file.HTTP.Host,
+		secure:       encrypted || strings.HasPrefix(file.HTTP.Host, "https:"),
+		prefix:       file.HTTP.Prefix,
 	}
-	tls := optional(http, "tls")
-	encrypted := text(tls, "certificate") != "" || len(optional(tls, "letsencrypt")) > 0
-	if text(http, "net") != "unix" {
-		r.listens = listenURL(text(http, "addr"), encrypted)
+	if file.HTTP.Net != "unix" {
+		r.listens = listenURL(file.HTTP.Addr, encrypted)
 	}
-	r.secure = encrypted || strings.HasPrefix(r.external, "https:")
-	return r
+	return r, nil
 }
 
-func parseZot(http, options map[string]any) *registry {
-	encrypted := text(optional(http, "tls"), "cert") != ""
-	external := text(http, "externalurl")
-	address, port := text(http, "address"), text(http, "port")
-	if address == "" {
-		address = "127.0.0.1"
+// text is an option as text. A value of another type is shown as it is.
+func text(options map[string]any, name string) string {
+	if value := options[name]; value != nil {
+		return fmt.Sprint(value)
 	}
-	if port == "" {
-		port = "8080"
+	return ""
+}
+
+type bearer struct {
+	Realm, Service, Cert string
+	AWSSecretsManager    map[string]any
+}
+
+// parseZot returns nil unless the file has http.auth.bearer. Like zot, encoding/json ignores the
+// case of keys.
+func parseZot(data []byte) *registry {
+	var file struct {
+		HTTP struct {
+			Address, ExternalURL string
+			Port                 any // a string or a number
+			TLS                  struct{ Cert string }
+			Auth                 struct{ Bearer *bearer }
+		}
+	}
+	if !json.Valid(data) {
+		var content map[string]any
+		if yaml.Unmarshal(data, &content) != nil {
+			return nil
+		}
+		data, _ = json.Marshal(content) // what JSON cannot express is not zot's
+	}
+	_ = json.Unmarshal(data, &file) // leaves values of a wrong type out
+	if file.HTTP.Auth.Bearer == nil {
+		return nil
+	}
+	http := file.HTTP
+	address, port := "127.0.0.1", "8080"
+	if http.Address != "" {
+		address = http.Address
+	}
+	if http.Port != nil {
+		port = fmt.Sprint(http.Port)
 	}
 	return &registry{
-		kind:     zot,
-		options:  options,
-		realm:    text(options, "realm"),
-		service:  text(options, "service"),
-		listens:  listenURL(net.JoinHostPort(address, port), encrypted),
-		external: external,
-		secure:   encrypted || strings.HasPrefix(external, "https:"),
+		zot:      true,
+		bearer:   *http.Auth.Bearer,
+		realm:    http.Auth.Bearer.Realm,
+		service:  http.Auth.Bearer.Service,
+		listens:  listenURL(net.JoinHostPort(address, port), http.TLS.Cert != ""),
+		external: http.ExternalURL,
+		secure:   http.TLS.Cert != "" || strings.HasPrefix(http.ExternalURL, "https:"),
 	}
 }
 
 // key is the name of a setting of token authorization, from the top of the file.
 func (r *registry) key(name string) string {
-	if r.kind == zot {
+	if r.zot {
 		return "http.auth.bearer." + name
 	}
 	return "auth.token." + name
@@ -120,61 +145,20 @@ func listenURL(address string, encrypted bool) string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	scheme := "http"
+	u := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
 	if encrypted {
-		scheme = "https"
+		u.Scheme = "https"
 	}
-	address = (&url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port)}).String()
-	if _, err := url.Parse(address); err != nil { // such as a port by name
+	if _, err := url.Parse(u.String()); err != nil { // such as a port by name
 		return ""
 	}
-	return address
+	return u.String()
 }
 
-// section finds a mapping in a mapping in a mapping.
-func section(file map[string]any, path ...string) (map[string]any, bool) {
-	for _, name := range path {
-		next, ok := file[name].(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		file = next
-	}
-	return file, true
-}
-
-// optional is section for one that may be missing.
-func optional(file map[string]any, path ...string) map[string]any {
-	found, _ := section(file, path...)
-	return found
-}
-
-func text(options map[string]any, name string) string {
-	switch value := options[name].(type) {
-	case nil:
-		return ""
-	case string:
-		return value
-	default: // zot's port may be a number
-		return fmt.Sprint(value)
-	}
-}
-
-func fold(file map[string]any) map[string]any {
-	folded := make(map[string]any, len(file))
-	for name, value := range file {
-		if inner, ok := value.(map[string]any); ok {
-			value = fold(inner)
-		}
-		folded[strings.ToLower(name)] = value
-	}
-	return folded
-}
-
-// readFile reads what the registry's configuration names. A registry looks in its working directory; it may be this one, or
-// that of its configuration.
+// readFile reads a file that the registry's configuration names. A registry looks in its working
+// directory, which may be this one, or that of its configuration.
 func (x *examination) readFile(name string) (path string, data []byte, err error) {
-	data, err = os.ReadFile(name) //nolint:gosec // the file that the operator names
+	data, err = os.ReadFile(name) //nolint:gosec // the operator names it
 	if !errors.Is(err, fs.ErrNotExist) || filepath.IsAbs(name) || x.RegistryConfigPath == "" {
 		return name, data, err
 	}

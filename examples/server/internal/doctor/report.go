@@ -2,48 +2,35 @@ package doctor
 
 import (
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 )
 
-// A report is what was found, a line each.
+// A report has one line for each finding.
 type report struct {
-	lines []string
+	lines strings.Builder
 	fixes int
 }
 
-func (r *report) add(level, text string) {
-	// What registries and files say goes to a terminal: no line breaks, no escapes.
-	r.lines = append(r.lines, fmt.Sprintf("%-4s %s", level, printable(text)))
-}
+func (r *report) ok(format string, args ...any) { r.add("ok   ", fmt.Sprintf(format, args...)) }
 
-func (r *report) ok(format string, args ...any) { r.add("ok", fmt.Sprintf(format, args...)) }
+func (r *report) note(format string, args ...any) { r.add("note ", fmt.Sprintf(format, args...)) }
 
-func (r *report) note(format string, args ...any) { r.add("note", fmt.Sprintf(format, args...)) }
-
-// fix adds what is wrong and what to change.
-func (r *report) fix(what, change string, args ...any) {
+// fix says what is wrong, and after a colon what to change.
+func (r *report) fix(format string, args ...any) {
 	r.fixes++
-	r.add("FIX", what+": "+fmt.Sprintf(change, args...))
+	r.add("FIX  ", fmt.Sprintf(format, args...))
 }
 
-func (r *report) write(w io.Writer) error {
-	for _, line := range r.lines {
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return fmt.Errorf("write report: %w", err)
-		}
-	}
-	return nil
-}
-
-func printable(text string) string {
-	return strings.Map(func(c rune) rune {
+// add replaces line breaks and escapes: what registries and files say goes to a terminal.
+func (r *report) add(level, text string) {
+	printable := func(c rune) rune {
 		if strconv.IsPrint(c) {
 			return c
 		}
 		return '?'
-	}, text)
+	}
+	r.lines.WriteString(level + strings.Map(printable, text) + "\n")
 }
 
 func quoteAll(names []string) string {

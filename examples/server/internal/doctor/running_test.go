@@ -19,7 +19,8 @@ import (
 
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // what the configuration names
+	// What the configuration names.
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
 	"github.com/sirupsen/logrus"
 
 	"github.com/berthpass/registry-auth/auth"
@@ -28,7 +29,8 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// TestRunningRegistry examines registries that run, with the key that they trust, and with the next one.
+// TestRunningRegistry examines running registries with the key that they trust, and with the next
+// one.
 func TestRunningRegistry(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -48,19 +50,21 @@ func TestRunningRegistry(t *testing.T) {
 				"ok   registry: URL asks for a token as its configuration says",
 				"ok   registry: URL accepts a token made just now")
 
-			// Everything is right in the files after a change of key, but the registry has not read them again.
+			// After a change of key, all files are right, but the registry has not read them again.
 			next := newKey(t, token.ES256)
 			write(t, in, "auth.crt", next.CertificatePEM())
 			in.Issuer = issuerFor(t, in.Services, next, false)
 			in.HTTPClient = &http.Client{Transport: offlineBut{in.RegistryURL}}
 			expectLines(t, in, false,
 				"ok   distribution 2.8, 3.0, 3.1: a token made just now is accepted",
-				"FIX  registry: URL/v2/ refuses a token made just now: restart it, as keys are read at start; if it still does, its version does not find the key: see the notes")
+				"FIX  registry: URL/v2/ refuses a token made just now: "+
+					"restart it, as keys are read at start; if it still does, "+
+					"its version does not find the key: see the notes")
 		})
 	}
 }
 
-// TestVersionsDifferAsSaid compares what is said about a version with what a registry of that version does.
+// TestVersionsDifferAsSaid compares the findings about a version with a registry of that version.
 func TestVersionsDifferAsSaid(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -70,22 +74,45 @@ func TestVersionsDifferAsSaid(t *testing.T) {
 		libtrust bool
 		accepted bool
 	}{
-		{"2.8 finds a certificate", startDistribution28, "2.8", newKey(t, token.RS256), false, true},
-		{"2.8 does not find a thumbprint", startDistribution28, "2.8", withoutCertificate(t, newKey(t, token.ES256)), false, false},
-		{"2.8 finds a libtrust id", startDistribution28, "2.8", withoutCertificate(t, newKey(t, token.ES256)), true, true},
-		{"3.1 finds a thumbprint", startDistribution3, "3.1", withoutCertificate(t, newKey(t, token.ES256)), false, true},
-		{"3.1 does not find a libtrust id", startDistribution3, "3.1", withoutCertificate(t, newKey(t, token.ES256)), true, false},
-		{"3.1 does not find a thumbprint with a zero byte", startDistribution3, "3.1", withoutCertificate(t, newKeyWithZero(t)), false, false},
-		{"3.1 finds the certificate of a key with a zero byte", startDistribution3, "3.1", newKeyWithZero(t), false, true},
+		{
+			"2.8 finds a certificate", startDistribution28, "2.8", newKey(t, token.RS256), false,
+			true,
+		},
+		{
+			"2.8 does not find a thumbprint", startDistribution28, "2.8",
+			withoutCertificate(t, newKey(t, token.ES256)), false, false,
+		},
+		{
+			"2.8 finds a libtrust id", startDistribution28, "2.8",
+			withoutCertificate(t, newKey(t, token.ES256)), true, true,
+		},
+		{
+			"3.1 finds a thumbprint", startDistribution3, "3.1",
+			withoutCertificate(t, newKey(t, token.ES256)), false, true,
+		},
+		{
+			"3.1 does not find a libtrust id", startDistribution3, "3.1",
+			withoutCertificate(t, newKey(t, token.ES256)), true, false,
+		},
+		{
+			"3.1 does not find a thumbprint with a zero byte", startDistribution3, "3.1",
+			withoutCertificate(t, newKeyWithZero(t)), false, false,
+		},
+		{
+			"3.1 finds the certificate of a key with a zero byte", startDistribution3, "3.1",
+			newKeyWithZero(t), false, true,
+		},
 		{"3.1 takes Ed25519", startDistribution3, "3.1", newKey(t, token.EdDSA), false, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := newRunningInput(t, tt.key)
-			in.Issuer, in.RegistryVersion = issuerFor(t, in.Services, tt.key, tt.libtrust), tt.version
+			in.Issuer = issuerFor(t, in.Services, tt.key, tt.libtrust)
+			in.RegistryVersion = tt.version
 			in.RegistryURL = tt.start(t, in)
 			_, lines := run(t, in)
-			said := strings.Contains(lines, "ok   distribution "+tt.version+": a token made just now is accepted\n")
+			said := strings.Contains(lines,
+				"ok   distribution "+tt.version+": a token made just now is accepted\n")
 			done := strings.Contains(lines, "ok   registry: URL accepts a token made just now\n")
 			if said != tt.accepted || done != tt.accepted {
 				t.Errorf("want accepted %v, said %v, did %v:\n%s", tt.accepted, said, done, lines)
@@ -94,7 +121,8 @@ func TestVersionsDifferAsSaid(t *testing.T) {
 	}
 }
 
-// TestCertificateHidesJWKS shows that distribution 3 does not look into its JWKS file for a token with a certificate.
+// TestCertificateHidesJWKS shows that distribution 3 does not look into its JWKS file for a token
+// with a certificate.
 func TestCertificateHidesJWKS(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -102,12 +130,20 @@ func TestCertificateHidesJWKS(t *testing.T) {
 		ok   bool
 		want string
 	}{
-		{"with x5c", newKey(t, token.ES256), false, "FIX  registry: URL/v2/ refuses a token made just now: see above, then restart it: keys are read at start"},
-		{"without", withoutCertificate(t, newKey(t, token.ES256)), true, "ok   registry: URL accepts a token made just now"},
+		{
+			"with x5c", newKey(t, token.ES256), false,
+			"FIX  registry: URL/v2/ refuses a token made just now: see above, then restart it: " +
+				"keys are read at start",
+		},
+		{
+			"without", withoutCertificate(t, newKey(t, token.ES256)), true,
+			"ok   registry: URL accepts a token made just now",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := newRunningInput(t, tt.key)
-			in.RegistryConfig = bytes.ReplaceAll(in.RegistryConfig, []byte("rootcertbundle: auth.crt"), []byte("jwks: auth.jwks"))
+			in.RegistryConfig = bytes.ReplaceAll(in.RegistryConfig,
+				[]byte("rootcertbundle: auth.crt"), []byte("jwks: auth.jwks"))
 			in.RegistryURL = startDistribution3(t, in)
 			expectLines(t, in, tt.ok, tt.want)
 		})
@@ -150,7 +186,8 @@ func run(t *testing.T, in Input) (ok bool, lines string) {
 	return ok, strings.ReplaceAll(out.String(), in.RegistryURL, "URL")
 }
 
-// newRunningInput starts a token server that lets everybody in, and has the configuration of a registry with it as realm.
+// newRunningInput starts a token server that lets everybody in, and returns the configuration of a
+// registry with this realm.
 func newRunningInput(t *testing.T, key *token.Key) Input {
 	t.Helper()
 	in := newInput(t, key, "good.yml")
@@ -164,6 +201,7 @@ func newRunningInput(t *testing.T, key *token.Key) Input {
 	running := httptest.NewServer(mux)
 	t.Cleanup(running.Close)
 
+	realm := strings.Replace(running.URL, "127.0.0.1", "localhost", 1) + "/auth"
 	in.RegistryConfig = fmt.Appendf(nil, `version: 0.1
 log: {level: error, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: %q}}
@@ -174,7 +212,7 @@ auth:
     service: %q
     issuer: %q
     rootcertbundle: auth.crt
-`, t.TempDir(), shortTempDir(t)+"/http.sock", strings.Replace(running.URL, "127.0.0.1", "localhost", 1)+"/auth", testService, testIssuer)
+`, t.TempDir(), shortTempDir(t)+"/http.sock", realm, testService, testIssuer)
 	write(t, in, "good.yml", in.RegistryConfig)
 	in.HTTPClient = nil
 	return in
@@ -185,25 +223,29 @@ func startDistribution3(t *testing.T, in Input) string {
 	t.Chdir(filepath.Dir(in.RegistryConfigPath)) // for what is relative to it
 	logrus.SetOutput(io.Discard)
 	config := must(configuration.Parse(bytes.NewReader(in.RegistryConfig)))(t)
-	app := handlers.NewApp(context.Background(), config) //nolint:usetesting // must outlive the last request
+	//nolint:usetesting // must outlive the last request
+	app := handlers.NewApp(context.Background(), config)
 	t.Cleanup(func() { _ = app.Shutdown() })
 	server := httptest.NewServer(app)
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// startDistribution28 runs Debian's program at a Unix socket, so that no port has to be guessed, behind a proxy.
+// startDistribution28 runs Debian's program behind a proxy, at a Unix socket, so that no port has
+// to be guessed.
 func startDistribution28(t *testing.T, in Input) string {
 	t.Helper()
 	path := programs.Look(t, "docker-registry", "apt-get install docker-registry")
-	socket := text(optional(must(decode(in.RegistryConfig))(t), "http"), "addr")
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	socket := must(configuration.Parse(bytes.NewReader(in.RegistryConfig)))(t).HTTP.Addr
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}
+	}
+	transport := &http.Transport{DialContext: dial}
 	t.Cleanup(transport.CloseIdleConnections)
 
 	var output bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), path, "serve", in.RegistryConfigPath) // ends with the test
+	// It ends with the test.
+	cmd := exec.CommandContext(t.Context(), path, "serve", in.RegistryConfigPath)
 	cmd.Dir = filepath.Dir(in.RegistryConfigPath)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
@@ -218,14 +260,18 @@ func startDistribution28(t *testing.T, in Input) string {
 
 	server := httptest.NewServer(&httputil.ReverseProxy{
 		Transport: transport,
-		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "registry" },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", "registry"
+		},
 	})
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
 // waitFor waits until a registry answers.
-func waitFor(t *testing.T, transport http.RoundTripper, ended <-chan struct{}, output *bytes.Buffer) {
+func waitFor(
+	t *testing.T, transport http.RoundTripper, ended <-chan struct{}, output *bytes.Buffer,
+) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	client := &http.Client{Transport: transport, Timeout: time.Second}

@@ -5,83 +5,73 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"slices"
-	"time"
-
-	jose "github.com/go-jose/go-jose/v4"
 )
 
-// examineZot applies zot's rules: one key, no leeway, and neither iss nor aud.
+// examineZot applies zot's rules. It knows one key, all algorithms, and neither iss nor aud. So it
+// accepts every token of that key that is valid now.
 func (x *examination) examineZot() {
 	if x.sample == nil {
 		return
 	}
 	x.checkSharedKey()
-	name, key := text(x.registry.options, "cert"), x.registry.key("cert")
+	name, key := x.registry.bearer.Cert, x.registry.key("cert")
 	switch {
 	case x.sample.authority != nil:
-		x.fix("cert: zot knows one key, and the token server makes new ones below its authority",
-			"give the service %q a certificate and key of its own, without authority", x.registry.service)
+		x.fix("cert: zot knows one key, and the token server makes new ones below its authority: "+
+			"give the service %q a certificate and key of its own, without authority",
+			x.registry.service)
 		return
-	case len(optional(x.registry.options, "awssecretsmanager")) > 0:
-		x.note("awsSecretsManager: it was not asked; the key must be there under the kid %q", x.sample.keyID)
+	case len(x.registry.bearer.AWSSecretsManager) > 0:
+		x.note("awsSecretsManager: it was not asked; the key must be there under the kid %q",
+			x.sample.header.KeyID)
 		return
 	case name == "":
-		x.fix("cert: there is none", "set %s to a file with the token server's certificate", key)
+		x.fix("cert: there is none: set %s to a file with the token server's certificate", key)
 		return
 	}
 	_, data, err := x.readFile(name)
 	if err != nil {
-		x.fix(fmt.Sprintf("cert: %v", err), "put the token server's certificate there, or run this where the registry runs")
+		x.fix("cert: %v: "+putCertificate+", or run this where the registry runs", err)
 		return
 	}
 	public, err := parsePublic(data)
 	switch {
 	case err != nil:
-		x.fix(fmt.Sprintf("cert: %s: %v", name, err), "put the token server's certificate there")
+		x.fix("cert: %s: %v: "+putCertificate, name, err)
 	case !samePublic(public, x.sample.key.Public()):
-		x.fix(fmt.Sprintf("cert: the first certificate in %s is not that of the signing key", name),
-			"put the token server's certificate there and restart zot")
+		x.fix("cert: the first certificate in %s is not that of the signing key: "+
+			putCertificate+" and restart zot", name)
 	default:
 		x.ok("cert: %s has the signing key", name)
-		x.verdictOfZot(public)
+		x.ok("zot: a token made just now is accepted")
 	}
 }
 
-func (x *examination) verdictOfZot(public crypto.PublicKey) {
-	find := func(jose.Header) (crypto.PublicKey, error) { return public, nil }
-	if err := (rules{algorithms: algorithmsKnown(), issuedInPast: true}).check(x.sample.raw, find, time.Now()); err != nil {
-		x.fix("zot: it refuses a token made just now", "%v", err)
-		return
-	}
-	x.ok("zot: a token made just now is accepted")
-}
-
-// checkSharedKey tells when tokens for other services open this registry too.
+// checkSharedKey finds services whose tokens are accepted by this registry too.
 func (x *examination) checkSharedKey() {
 	if x.Services == nil {
-		x.note("zot checks neither aud nor iss: a token that the server issues for any service opens it; list the services in token.services, with a key for each")
+		x.note("zot checks neither aud nor iss: a token that the server issues for any service " +
+			"opens it; list the services in token.services, with a key for each")
 		return
 	}
 	var sharing []string
 	for _, service := range x.Services {
 		issuer := x.Issuer(service)
-		if service == x.registry.service || issuer == nil {
-			continue
-		}
-		if signing := issuer.KeySet().Signing(); signing != nil && signing.ID() == x.sample.key.ID() {
+		if service != x.registry.service && issuer != nil &&
+			issuer.KeySet().Signing().ID() == x.sample.key.ID() {
 			sharing = append(sharing, service)
 		}
 	}
 	slices.Sort(sharing)
 	if len(sharing) > 0 {
-		x.fix("zot checks neither aud nor iss, so that tokens for "+quoteAll(sharing)+" open it too",
-			"give the service %q a key of its own", x.registry.service)
+		x.fix("zot checks neither aud nor iss, so that tokens for %s open it too: "+
+			"give the service %q a key of its own", quoteAll(sharing), x.registry.service)
 	}
 }
 
-// parsePublic reads the first PEM block, as zot does: a certificate, whose dates do not matter to it, or a public key.
+// parsePublic reads the first PEM block as zot does: a certificate, whose dates do not matter to
+// it, or a public key.
 func parsePublic(data []byte) (crypto.PublicKey, error) {
 	block, _ := pem.Decode(data)
 	if block == nil {

@@ -7,18 +7,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/section"
 )
 
 var errNoAddress = errors.New("the proxy does not say where the request comes from")
 
-// maxHops is more than any chain of proxies has, and keeps a client from having a header of commas taken apart.
+// maxHops is more than any chain of proxies has. It bounds the work for a header of commas.
 const maxHops = 100
 
-// clientAddress finds out where a request comes from. The header counts when the peer is a trusted proxy, and then it has to
-// be there; of any other peer, the peer's own address does. The zero Addr stands for a peer without an address at the other end
-// of a Unix socket.
-func clientAddress(cfg config.RealIP, r *http.Request) (netip.Addr, error) {
+// clientAddress finds out where a request comes from. The header counts if the peer is a trusted
+// proxy, and then it is required; of any other peer, its own address counts. The zero Addr stands
+// for a peer at a Unix socket without a header.
+func clientAddress(cfg section.RealIP, r *http.Request) (netip.Addr, error) {
 	peer := netip.Addr{}
 	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		peer = at.Addr().Unmap().WithZone("")
@@ -26,7 +26,8 @@ func clientAddress(cfg config.RealIP, r *http.Request) (netip.Addr, error) {
 	if cfg.Header == "" || peer.IsValid() && !trusted(cfg, peer) {
 		return peer, nil
 	}
-	// All lines of the header: the first may be one that the client sent, and the proxy's come after it.
+	// All lines of the header: the first may be one that the client sent, and the proxy's come after
+	// it.
 	hops := strings.SplitN(strings.Join(r.Header.Values(cfg.Header), ","), ",", maxHops+1)
 	text, ok := pick(cfg, hops)
 	if !ok || len(hops) > maxHops {
@@ -40,19 +41,22 @@ func clientAddress(cfg config.RealIP, r *http.Request) (netip.Addr, error) {
 }
 
 // remoteAddr returns clientAddress for requests that it has an address for.
-func remoteAddr(cfg config.RealIP) func(*http.Request) netip.Addr {
+func remoteAddr(cfg section.RealIP) func(*http.Request) netip.Addr {
 	return func(r *http.Request) netip.Addr {
 		address, _ := clientAddress(cfg, r)
 		return address
 	}
 }
 
-func trusted(cfg config.RealIP, address netip.Addr) bool {
-	return slices.ContainsFunc(cfg.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
+func trusted(cfg section.RealIP, address netip.Addr) bool {
+	return slices.ContainsFunc(
+		cfg.TrustedProxies,
+		func(p netip.Prefix) bool { return p.Contains(address) },
+	)
 }
 
 // pick chooses the client's address among those in the header.
-func pick(cfg config.RealIP, hops []string) (text string, ok bool) {
+func pick(cfg section.RealIP, hops []string) (text string, ok bool) {
 	at := len(hops) - 1
 	switch {
 	case cfg.Position != nil:
@@ -60,7 +64,8 @@ func pick(cfg config.RealIP, hops []string) (text string, ok bool) {
 			at += len(hops)
 		}
 	case !cfg.DefaultProxies:
-		// Each proxy adds the address it sees at the end, so what is left of the last one that is no proxy is the client's word.
+		// Each proxy adds the address that it sees at the end. The client can write what is left of the
+		// last address that is no proxy.
 		for at > 0 {
 			if hop, valid := parseHop(hops[at]); !valid || !trusted(cfg, hop) {
 				break
@@ -74,7 +79,8 @@ func pick(cfg config.RealIP, hops []string) (text string, ok bool) {
 	return hops[at], true
 }
 
-// parseHop reads an address as proxies write it: with or without a port, an IPv6 one perhaps in brackets.
+// parseHop reads an address as proxies write it: with or without a port, an IPv6 one perhaps in
+// brackets.
 func parseHop(text string) (netip.Addr, bool) {
 	text = strings.TrimSpace(text)
 	if at, err := netip.ParseAddrPort(text); err == nil {

@@ -9,7 +9,8 @@ import (
 
 const (
 	oncall       = "0123456789abcdef0123456789abcdef"
-	administered = base + "refresh_admin: {addr: \"127.0.0.1:0\", admins: {\"oncall\": {token_file: \"@DIR@/oncall\"}}}\n"
+	administered = base + "refresh_admin: {addr: \"127.0.0.1:0\", admins: {\"oncall\": {token_file: " +
+		"\"@DIR@/oncall\"}}}\n"
 )
 
 func withAdmin(f *fixture) { f.file("oncall", oncall+"\n") }
@@ -21,11 +22,12 @@ func (f *fixture) administer(method, path, token string) *httptest.ResponseRecor
 		r.Header.Set("Authorization", token)
 	}
 	w := httptest.NewRecorder()
-	f.admin.ServeHTTP(w, r)
+	f.section("refresh_admin").ServeHTTP(w, r)
 	return w
 }
 
-// TestAdmin: who shows a token of the configuration in force lists and revokes, and nobody else does.
+// TestAdmin: who shows a token of the configuration in force lists and revokes, and nobody else
+// does.
 func TestAdmin(t *testing.T) {
 	f := newFixture(t, administered, withAdmin)
 	refresh := f.login()
@@ -33,9 +35,17 @@ func TestAdmin(t *testing.T) {
 		path, token string
 		status      int
 	}{
-		"nothing":         {"/refresh-tokens?subject=alice", "", http.StatusForbidden},
-		"another token":   {"/refresh-tokens?subject=alice", "Bearer " + strings.Repeat("x", 32), http.StatusForbidden},
-		"a prefix":        {"/refresh-tokens?subject=alice", "Bearer " + oncall[:31], http.StatusForbidden},
+		"nothing": {"/refresh-tokens?subject=alice", "", http.StatusForbidden},
+		"another token": {
+			"/refresh-tokens?subject=alice",
+			"Bearer " + strings.Repeat("x", 32),
+			http.StatusForbidden,
+		},
+		"a prefix": {
+			"/refresh-tokens?subject=alice",
+			"Bearer " + oncall[:31],
+			http.StatusForbidden,
+		},
 		"another scheme":  {"/refresh-tokens?subject=alice", "Basic " + oncall, http.StatusForbidden},
 		"the empty token": {"/refresh-tokens?subject=alice", "Bearer ", http.StatusForbidden},
 		"elsewhere":       {"/?subject=alice", "Bearer " + oncall, http.StatusNotFound},
@@ -45,13 +55,15 @@ func TestAdmin(t *testing.T) {
 			t.Errorf("%s: status %d, want %d: %s", name, w.Code, test.status, w.Body)
 		}
 	}
-	if w := f.administer(http.MethodDelete, "/refresh-tokens?subject=alice", "Bearer "+oncall); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"revoked":1`) {
+	w := f.administer(http.MethodDelete, "/refresh-tokens?subject=alice", "Bearer "+oncall)
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"revoked":1`) {
 		t.Errorf("status %d: %s", w.Code, w.Body)
 	}
 	if w := f.ask(refresh); w.Code != http.StatusUnauthorized {
 		t.Errorf("a token that was revoked: status %d", w.Code)
 	}
-	if log := f.log.String(); !strings.Contains(log, "request.by=oncall") || strings.Contains(log, oncall) {
+	if log := f.log.String(); !strings.Contains(log, "request.by=oncall") ||
+		strings.Contains(log, oncall) {
 		t.Errorf("the log does not say who it was, or tells the token:\n%s", log)
 	}
 }
@@ -66,7 +78,10 @@ func TestAdminIsNotPublic(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	f.internal.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/refresh-tokens?all=true", nil))
+	f.internal.ServeHTTP(
+		w,
+		httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/refresh-tokens?all=true", nil),
+	)
 	if w.Code != http.StatusNotFound {
 		t.Errorf("at the address for metrics: status %d", w.Code)
 	}
@@ -87,7 +102,8 @@ func TestAdminAfterReload(t *testing.T) {
 	const next = "fedcba9876543210fedcba9876543210"
 	f.file("oncall", next)
 	reload()
-	if before, after := status(oncall), status(next); before != http.StatusForbidden || after != http.StatusOK {
+	if before, after := status(oncall), status(next); before != http.StatusForbidden ||
+		after != http.StatusOK {
 		t.Errorf("the old token: status %d, the new one: %d", before, after)
 	}
 	f.write(base)

@@ -9,9 +9,10 @@ import (
 	"sync/atomic"
 )
 
-// connections keeps one client, or clients that leave their connections open, from using up those of an address. One client may
-// have a quarter of them. When more than three quarters are open, of all or of a client's share, a connection ends with its next
-// answer: the rest is for those who come, and who have five seconds to ask.
+// connections keeps one client, or clients that leave their connections open, from using up those
+// of an address. One client may have a quarter of them. If more than three quarters are open, of
+// all or of a client's share, a connection ends with its next answer: the rest is for new ones,
+// which have five seconds to send a request.
 type connections struct {
 	server *Server
 	limit  int64
@@ -23,25 +24,36 @@ type connections struct {
 	clients map[netip.Prefix]*client
 }
 
-// A client is who may have a share of the connections, or all those together who are not one.
+// A client may have a share of the connections. All peers that are no single client count as one.
 type client struct {
 	network netip.Prefix
 	open    atomic.Int64
 }
 
 func (s *Server) newConnections() *connections {
-	limit := int64(s.start.Server.MaxConnections)
-	return &connections{server: s, limit: limit, share: max(limit/4, 1), of: make(map[net.Conn]*client), clients: make(map[netip.Prefix]*client)}
+	limit := int64(s.listens.MaxConnections)
+	return &connections{
+		server:  s,
+		limit:   limit,
+		share:   max(limit/4, 1),
+		of:      make(map[net.Conn]*client),
+		clients: make(map[netip.Prefix]*client),
+	}
 }
 
 type clientKey struct{}
 
 // begin is called when a connection is accepted, and gives its requests the client.
 func (c *connections) begin(ctx context.Context, connection net.Conn) context.Context {
-	return context.WithValue(ctx, clientKey{}, c.add(connection, c.server.clientOf(connection.RemoteAddr().String())))
+	return context.WithValue(
+		ctx,
+		clientKey{},
+		c.add(connection, c.server.clientOf(connection.RemoteAddr().String())),
+	)
 }
 
-// state is called when a connection is opened, after begin, or closed, among others. One too many of a client is closed at once.
+// state is called when a connection is opened, after begin, or closed. One too many of a client is
+// closed at once.
 func (c *connections) state(connection net.Conn, state http.ConnState) {
 	c.server.metrics.connection(state)
 	switch state {
@@ -105,15 +117,15 @@ func (c *connections) fewLeft(by *client) bool {
 	return few(c.open.Load(), c.limit) || by.network.IsValid() && few(by.open.Load(), c.share)
 }
 
-// clientOf returns the address at the other end, or its network of IPv6, of which a customer has one at least (RFC 6177). It is
-// the zero Prefix for those who are not one client: proxies, and whoever is at a Unix socket.
+// clientOf returns the address at the other end, or its IPv6 /64, of which a customer has at least
+// one (RFC 6177). It is the zero Prefix for proxies and at a Unix socket, which are many clients.
 func (s *Server) clientOf(remote string) netip.Prefix {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return netip.Prefix{}
 	}
 	address, bits := at.Addr().Unmap().WithZone(""), 64
-	if trusted(s.current.Load().cfg.Server.RealIP, address) {
+	if trusted(s.current.Load().Server.RealIP, address) {
 		return netip.Prefix{}
 	}
 	if address.Is4() {

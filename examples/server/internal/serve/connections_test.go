@@ -33,7 +33,8 @@ func connectFrom(t *testing.T, addr, from string) net.Conn {
 	return connection
 }
 
-// TestMaxConnections: one more than are allowed waits until another is closed, and is then answered.
+// TestMaxConnections: one more than are allowed waits until another is closed, and is then
+// answered.
 func TestMaxConnections(t *testing.T) {
 	f := newFixture(t, strings.Replace(base, "server:\n", "server:\n  max_connections: 1\n", 1))
 	addr := f.run()
@@ -42,7 +43,7 @@ func TestMaxConnections(t *testing.T) {
 	if _, _, err := exchange(second, 200*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a second connection: %v", err)
 	}
-	if metrics := f.get("/metrics").Body.String(); !strings.Contains(metrics, "\nregistry_auth_connections 1\n") {
+	if metrics := f.metricsText(); !strings.Contains(metrics, "\nregistry_auth_connections 1\n") {
 		t.Error("the metrics do not count the connection")
 	}
 	_ = first.Close()
@@ -63,31 +64,51 @@ func TestIdleConnections(t *testing.T) {
 	}
 }
 
-// TestOneClient has its share, and nobody else has less for it: neither another one nor a proxy, which has as many as it opens.
+// TestOneClient has its share, and nobody else has less for it: neither another one nor a proxy,
+// which has as many as it opens.
 func TestOneClient(t *testing.T) {
 	const own, other, proxy = "127.0.0.1", "127.0.0.2", "127.0.0.3"
-	f := newFixture(t, strings.Replace(base, "server:\n", "server:\n  max_connections: 12\n  real_ip_header: X-Real-Ip\n  trusted_proxies: [127.0.0.3]\n", 1))
+	f := newFixture(
+		t,
+		strings.Replace(
+			base,
+			"server:\n",
+			"server:\n  max_connections: 12\n  real_ip_header: X-Real-Ip\n  trusted_proxies: [127.0.0.3]\n",
+			1,
+		),
+	)
 	addr := f.run()
 	var held []net.Conn
 	for range 3 {
 		held = append(held, asking(t, addr, own))
 	}
-	if _, _, err := exchange(connectFrom(t, addr, own), 10*time.Second); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, _, err := exchange(connectFrom(t, addr, own), 10*time.Second); err == nil ||
+		errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("one too many: %v", err)
 	}
-	if !strings.Contains(f.get("/metrics").Body.String(), "\nregistry_auth_connections_refused_total 1\n") {
+	if !strings.Contains(f.metricsText(), "\nregistry_auth_connections_refused_total 1\n") {
 		t.Error("the metrics do not count it")
 	}
 	for i, from := range []string{other, proxy, proxy, proxy, proxy} {
-		if status, last, err := exchange(connectFrom(t, addr, from), 10*time.Second); err != nil || status != http.StatusOK || last {
-			t.Errorf("connection %d, from %s: status %d, the last answer: %t, %v", i+1, from, status, last, err)
+		if status, last, err := exchange(connectFrom(t, addr, from), 10*time.Second); err != nil ||
+			status != http.StatusOK ||
+			last {
+			t.Errorf(
+				"connection %d, from %s: status %d, the last answer: %t, %v",
+				i+1,
+				from,
+				status,
+				last,
+				err,
+			)
 		}
 	}
 	for _, connection := range held {
 		_ = connection.Close()
 	}
 	var err error
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); { // until the server has noticed
+	// Until the server has noticed.
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
 		if _, _, err = exchange(connectFrom(t, addr, own), time.Second); err == nil {
 			return
 		}
@@ -95,9 +116,18 @@ func TestOneClient(t *testing.T) {
 	t.Errorf("after they are closed: %v", err)
 }
 
-// TestShareIsNotUsedUp by idle connections: the last of it are closed after the answer, for the next.
+// TestShareIsNotUsedUp by idle connections: the last of it are closed after the answer, for the
+// next.
 func TestShareIsNotUsedUp(t *testing.T) {
-	f := newFixture(t, strings.Replace(base, "server:\n", "server:\n  max_connections: 16\n  real_ip_header: X-Real-Ip\n  trusted_proxies: []\n", 1))
+	f := newFixture(
+		t,
+		strings.Replace(
+			base,
+			"server:\n",
+			"server:\n  max_connections: 16\n  real_ip_header: X-Real-Ip\n  trusted_proxies: []\n",
+			1,
+		),
+	)
 	addr := f.run()
 	for i, wantLast := range []bool{false, false, false, true} {
 		status, last, err := exchange(connect(t, addr), 10*time.Second)
@@ -166,12 +196,25 @@ func TestConnectionsAreCounted(t *testing.T) {
 		closeFirst()
 	}
 	if c.open.Load() != 0 || len(c.of) != 0 || len(c.clients) != 0 {
-		t.Errorf("all are closed, and %d are counted, with %d places and %d clients", c.open.Load(), len(c.of), len(c.clients))
+		t.Errorf(
+			"all are closed, and %d are counted, with %d places and %d clients",
+			c.open.Load(),
+			len(c.of),
+			len(c.clients),
+		)
 	}
 }
 
 func TestClientOf(t *testing.T) {
-	f := newFixture(t, strings.Replace(base, "server:\n", "server:\n  real_ip_header: X-Real-Ip\n  trusted_proxies: [192.0.2.1, \"2001:db8::1\"]\n", 1))
+	f := newFixture(
+		t,
+		strings.Replace(
+			base,
+			"server:\n",
+			"server:\n  real_ip_header: X-Real-Ip\n  trusted_proxies: [192.0.2.1, \"2001:db8::1\"]\n",
+			1,
+		),
+	)
 	for remote, want := range map[string]string{
 		"192.0.2.2:1":          "192.0.2.2/32",
 		"[::ffff:192.0.2.2]:1": "192.0.2.2/32",

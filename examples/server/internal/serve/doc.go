@@ -1,5 +1,6 @@
-// Package serve runs the token server: it listens, answers, takes over changes of the configuration, and ends in order.
+// Package serve runs the token server: it puts the parts of the sections together, listens,
+// answers, reloads the configuration, and ends in order.
 //
-// What a request sees is one generation: users, rules, keys and settings that were loaded together. A change is loaded into a
-// new generation, which takes the place of the old one at once and as a whole, or not at all.
+// A request sees one generation: users, rules, keys and settings that were loaded together. A
+// change is loaded into a new generation, and swapped in if it is in order.
 package serve

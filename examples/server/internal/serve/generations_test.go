@@ -18,10 +18,11 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// generationText is a configuration of which everything that a token shows says which generation it is of: the key, the issuer,
-// the lifetime, the user's labels and the rules.
+// generationText is a configuration of which everything that a token shows says which generation it
+// is of: the key, the issuer, the lifetime, the user's labels and the rules.
 const generationText = `server: {addr: "127.0.0.1:0", path_prefix: "/auth"}
-token: {issuer: "NAME", expiration: LIFETIME, certificate: "@DIR@/KEY.crt", key: "@DIR@/KEY.key", services: ["registry.test"]}
+token: {issuer: "NAME", expiration: LIFETIME, certificate: "@DIR@/KEY.crt", key: "@DIR@/KEY.key",
+	services: ["registry.test"]}
 users: {"alice": {password: "@HASH@", labels: {generation: "NAME"}}}
 acl: [{match: {labels: {generation: "NAME"}, name: "app"}, actions: ["NAME"]}]
 `
@@ -30,23 +31,32 @@ func generationOf(name, lifetime, key string) string {
 	return strings.NewReplacer("NAME", name, "LIFETIME", lifetime, "KEY", key).Replace(generationText)
 }
 
-// TestThousandReloads, a tenth of which are of something that must not be taken over, with clients that never notice: none of them
-// is refused, and each token is of one generation.
+// TestThousandReloads, a tenth of which are of something that must not be taken over, with clients
+// that never notice: none of them is refused, and each token is of one generation.
 func TestThousandReloads(t *testing.T) {
 	f := prepare(t, base)
 	f.cheapPassword() // each generation checks it anew
-	signers := map[string]string{f.newKeyNamed("a").LibtrustID(): "a", f.newKeyNamed("b").LibtrustID(): "b"}
+	signers := map[string]string{
+		f.newKeyNamed("a").LibtrustID(): "a",
+		f.newKeyNamed("b").LibtrustID(): "b",
+	}
 	f.write(generationOf("a", "600", "a"))
 	if err := f.start(); err != nil {
 		t.Fatal(err)
 	}
 	good := []string{generationOf("b", "700", "b"), generationOf("a", "600", "a")}
 	bad := []string{
-		generationOf("c", "800", "a") + "tests: [{service: registry.test, account: alice, scope: \"repository:app:c\", granted: \"\"}]\n",
+		generationOf(
+			"c",
+			"800",
+			"a",
+		) + "tests: [{service: registry.test, account: alice, scope: \"repository:app:c\", granted: " +
+			"\"\"}]\n",
 		strings.Replace(generationOf("c", "800", "a"), "a.crt", "b.crt", 1), // not of that key
 		generationOf("c", "800", "a") + "more: 1\n",
 	}
-	const reloads, asksEach = 1000, 2 // by each client during each reload, so that the clients do not starve it
+	// Each client asks so often during each reload, so that the clients do not starve it.
+	const reloads, asksEach = 1000, 2
 	var group sync.WaitGroup
 	var seen [2]atomic.Int64
 	refresh := f.login()
@@ -110,27 +120,46 @@ func (f *fixture) cheapPassword() {
 // login returns a request with a refresh token, as a form.
 func (f *fixture) login() url.Values {
 	f.t.Helper()
-	w := f.ask(url.Values{"grant_type": {"password"}, "service": {"registry.test"}, "username": {"alice"}, "password": {"wonderland"}, "access_type": {"offline"}})
+	w := f.ask(
+		url.Values{
+			"grant_type":  {"password"},
+			"service":     {"registry.test"},
+			"username":    {"alice"},
+			"password":    {"wonderland"},
+			"access_type": {"offline"},
+		},
+	)
 	var answer struct {
 		RefreshToken string `json:"refresh_token"`
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.RefreshToken == "" {
 		f.t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
-	return url.Values{"grant_type": {"refresh_token"}, "service": {"registry.test"}, "refresh_token": {answer.RefreshToken}, "scope": {"repository:app:a,b,c"}}
+	return url.Values{
+		"grant_type":    {"refresh_token"},
+		"service":       {"registry.test"},
+		"refresh_token": {answer.RefreshToken},
+		"scope":         {"repository:app:a,b,c"},
+	}
 }
 
 // ask posts a form.
 func (f *fixture) ask(form url.Values) *httptest.ResponseRecorder {
 	f.t.Helper()
-	r := httptest.NewRequestWithContext(f.t.Context(), http.MethodPost, "/auth/auth", strings.NewReader(form.Encode()))
+	r := httptest.NewRequestWithContext(
+		f.t.Context(),
+		http.MethodPost,
+		"/auth/auth",
+		strings.NewReader(form.Encode()),
+	)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
 	f.ServeHTTP(w, r)
 	return w
 }
 
-// shownBy is what an answer says of its generation: status, key, issuer, lifetime and what was granted.
+// shownBy is what an answer says of its generation: status, key, issuer, lifetime and what was
+// granted.
 func shownBy(w *httptest.ResponseRecorder, signers map[string]string) string {
 	var answer struct {
 		Token     string `json:"token"`
@@ -153,5 +182,12 @@ func shownBy(w *httptest.ResponseRecorder, signers map[string]string) string {
 	for _, each := range claims.Access {
 		granted = append(granted, each.Actions...)
 	}
-	return fmt.Sprintf("%d %s %s %d %s", w.Code, signers[header.KeyID], claims.Issuer, answer.ExpiresIn, strings.Join(granted, ","))
+	return fmt.Sprintf(
+		"%d %s %s %d %s",
+		w.Code,
+		signers[header.KeyID],
+		claims.Issuer,
+		answer.ExpiresIn,
+		strings.Join(granted, ","),
+	)
 }

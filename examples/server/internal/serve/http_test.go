@@ -11,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
 )
 
 // TestLimits: no client has a connection for as long as it likes, nor a header as long as it likes.
@@ -69,11 +67,13 @@ func TestSlowHeader(t *testing.T) {
 	})
 }
 
-// TestSlowProgram: a request that waits for a program outlives the timeouts that other requests have.
+// TestSlowProgram: a request that waits for a program outlives the timeouts that other requests
+// have.
 func TestSlowProgram(t *testing.T) {
 	f := newFixture(t, base+"ext_authz: {command: \"@DIR@/slow.sh\"}\n", withSlowProgram)
 	server := f.httpServer(f, nil)
-	server.ReadTimeout, server.WriteTimeout = time.Millisecond, time.Millisecond // less than it takes to start a program
+	server.ReadTimeout, server.WriteTimeout = time.Millisecond,
+		time.Millisecond // less than it takes to start a program
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,12 @@ func TestSlowProgram(t *testing.T) {
 			f.file("answer", "")
 		}
 	}()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String()+"/auth/auth?service=registry.test&scope=repository:slow:pull", nil)
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodGet,
+		"http://"+listener.Addr().String()+"/auth/auth?service=registry.test&scope=repository:slow:pull",
+		nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,29 +106,23 @@ func TestSlowProgram(t *testing.T) {
 
 // TestRequestTimeout: the programs may take the time that the configuration gives them.
 func TestRequestTimeout(t *testing.T) {
-	program := func(timeout time.Duration) *config.Command { return &config.Command{Timeout: timeout} }
-	for _, test := range []struct {
-		auth, authz *config.Command
-		want        time.Duration
-	}{
-		{nil, nil, 10 * time.Second},
-		{program(time.Second), nil, 10 * time.Second},
-		{program(30 * time.Second), nil, 35 * time.Second},
-		{nil, program(20 * time.Second), 25 * time.Second},
-		{program(time.Minute), program(time.Minute), 125 * time.Second},
+	for settings, want := range map[string]time.Duration{
+		"":                                       10 * time.Second,
+		"ext_auth: {command: sh, timeout: 1s}\n": 10 * time.Second,
+		"ext_auth: {command: sh, timeout: 30s}\n":  35 * time.Second,
+		"ext_authz: {command: sh, timeout: 20s}\n": 25 * time.Second,
+		"ext_auth: {command: sh, timeout: 1m}\n" +
+			"ext_authz: {command: sh, timeout: 1m}\n": 125 * time.Second,
 	} {
-		cfg := &config.Config{ExtAuth: test.auth, ExtAuthz: test.authz}
-		if got := requestTimeout(cfg); got != test.want {
-			t.Errorf("%v and %v: %v, want %v", test.auth, test.authz, got, test.want)
+		f := newFixture(t, base+settings)
+		if got := f.current.Load().settings.Timeout; got != want {
+			t.Errorf("%q: %v, want %v", settings, got, want)
 		}
-	}
-	f := newFixture(t, base+"ext_authz: {command: sh, timeout: 20s}\n")
-	if got := f.current.Load().timeout; got != 25*time.Second {
-		t.Errorf("a request has %v", got)
 	}
 }
 
-// TestErrorLog: what package net/http has to tell is in the log, and handshakes that came to nothing are not.
+// TestErrorLog: what package net/http has to tell is in the log, and handshakes that came to
+// nothing are not.
 func TestErrorLog(t *testing.T) {
 	f := newFixture(t, base)
 	server := f.httpServer(http.NotFoundHandler(), nil)
@@ -133,7 +132,8 @@ func TestErrorLog(t *testing.T) {
 	}
 	server.ErrorLog.Printf("http: Accept error: %s; retrying", "too many open files")
 	server.ErrorLog.Printf("http: panic serving %s: TLS handshake error", "192.0.2.1:1")
-	for _, want := range []string{`level=WARN msg="http server" error="http: Accept error: too many open files; retrying"`, "panic serving"} {
+	for _, want := range []string{`level=WARN msg="http server" error="http: Accept error: too many ` +
+		`open files; retrying"`, "panic serving"} {
 		if !strings.Contains(f.log.String(), want) {
 			t.Errorf("%s is not in the log:\n%s", want, f.log)
 		}
@@ -156,7 +156,8 @@ func TestStartWarnings(t *testing.T) {
 		if strings.Contains(line, "msg=listening") {
 			break
 		}
-		if strings.Contains(line, "level=WARN") && strings.Contains(line, "without token.services") && strings.Contains(line, "config.yml:4") {
+		if strings.Contains(line, "level=WARN") && strings.Contains(line, "without token.services") &&
+			strings.Contains(line, "config.yml:4") {
 			return
 		}
 	}

@@ -15,31 +15,31 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 	"golang.org/x/net/netutil"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 )
 
 // listening is a server and where it listens.
 type listening struct {
+	section  string // whose address it is
 	server   *http.Server
 	listener net.Listener
 }
 
-// listenAll opens all addresses, that for clients first. Those for metrics and for administrators are there when the
-// configuration has them.
+// listenAll opens all addresses: that for clients first, and those of sections.
 func (s *Server) listenAll(ctx context.Context) (servers []listening, err error) {
-	add := func(server *http.Server, network, addr string, at config.Position) {
-		if err != nil || addr == "" {
+	add := func(section, network, addr string, at conf.Position, server *http.Server) {
+		if err != nil {
 			return
 		}
 		var l net.Listener
 		if l, err = s.listen(ctx, network, addr, at); err == nil {
-			servers = append(servers, listening{server, netutil.LimitListener(l, s.start.Server.MaxConnections)})
+			l = netutil.LimitListener(l, s.listens.MaxConnections)
+			servers = append(servers, listening{section, server, l})
 		}
 	}
-	add(s.httpServer(s, s.tlsConfig()), s.start.Server.Net, s.start.Server.Addr, s.start.Server.At)
-	add(s.httpServer(s.internal, nil), "tcp", s.start.Metrics.Addr, s.start.Metrics.At)
-	if admin := s.start.RefreshAdmin; admin != nil {
-		add(s.httpServer(s.admin, nil), "tcp", admin.Addr, admin.At)
+	add("server", s.listens.Net, s.listens.Addr, s.listens.At.Position, s.httpServer(s, s.tlsConfig()))
+	for name, h := range s.current.Load().handlers() {
+		add(name, "tcp", h.Addr, h.At, s.httpServer(s.section(name), nil))
 	}
 	if err != nil {
 		for _, l := range servers {
@@ -64,21 +64,25 @@ func serveOn(server *http.Server, l net.Listener) error {
 }
 
 // listen opens the address. The error says where in the configuration it stands.
-func (s *Server) listen(ctx context.Context, network, addr string, at config.Position) (net.Listener, error) {
+func (s *Server) listen(
+	ctx context.Context,
+	network, addr string,
+	at conf.Position,
+) (net.Listener, error) {
 	if network == "unix" {
 		if err := removeStaleSocket(ctx, addr); err != nil {
-			return nil, &config.PositionError{Position: at, Err: err}
+			return nil, &conf.PositionError{Position: at, Err: err}
 		}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, network, addr)
 	if err != nil {
-		return nil, &config.PositionError{Position: at, Err: err}
+		return nil, &conf.PositionError{Position: at, Err: err}
 	}
 	return listener, nil
 }
 
-// removeStaleSocket removes the socket of a server that ended without doing so. Another file is not removed, nor is a socket at
-// which somebody listens.
+// removeStaleSocket removes the socket of a server that ended without doing so. Another file is not
+// removed, nor is a socket at which somebody listens.
 func removeStaleSocket(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -94,31 +98,39 @@ func removeStaleSocket(ctx context.Context, path string) error {
 		_ = connection.Close()
 		return fmt.Errorf("listen unix %s: %w", path, syscall.EADDRINUSE)
 	}
-	if !errors.Is(err, syscall.ECONNREFUSED) { // somebody may listen: with other rights, or with too much to do
+	if !errors.Is(err, syscall.ECONNREFUSED) { // somebody with other rights may listen
 		return fmt.Errorf("%s is there already, and perhaps in use: %w", path, err)
 	}
 	return os.Remove(path)
 }
 
-// tlsConfig says how connections are encrypted, or is nil when they are not. The certificate is that of the current
+// tlsConfig is how connections are encrypted, or nil. The certificate is that of the current
 // generation.
 func (s *Server) tlsConfig() *tls.Config {
-	settings := s.start.Server.TLS
+	settings := s.listens.TLS
 	if settings == nil {
 		return nil
 	}
-	t := &tls.Config{MinVersion: settings.MinVersion, CurvePreferences: settings.CurvePreferences, CipherSuites: settings.CipherSuites}
+	t := &tls.Config{
+		MinVersion:       settings.MinVersion,
+		CurvePreferences: settings.CurvePreferences,
+		CipherSuites:     settings.CipherSuites,
+	}
 	if settings.LetsEncrypt == nil {
-		t.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.current.Load().certificate, nil }
+		t.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return s.current.Load().certificate, nil
+		}
 		return t
 	}
 	manager := &autocert.Manager{
-		Prompt: autocert.AcceptTOS, Email: settings.LetsEncrypt.Email, Cache: autocert.DirCache(settings.LetsEncrypt.CacheDir),
+		Prompt: autocert.AcceptTOS, Email: settings.LetsEncrypt.Email,
+		Cache: autocert.DirCache(settings.LetsEncrypt.CacheDir),
 	}
 	if host := settings.LetsEncrypt.Host; host != "" {
 		manager.HostPolicy = autocert.HostWhitelist(host)
 	}
 	t.GetCertificate = manager.GetCertificate
-	t.NextProtos = []string{"h2", "http/1.1", acme.ALPNProto} // the proof of having the host is made on this port
+	// The proof of having the host is made on this port.
+	t.NextProtos = []string{"h2", "http/1.1", acme.ALPNProto}
 	return t
 }

@@ -2,132 +2,102 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/berthpass/registry-auth/examples/server/internal/config"
+	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 )
 
-// watchInterval is how often the files are looked at. A file that is being written is not read before it has been the same for
-// as long.
-const watchInterval = time.Second
+const (
+	// watchInterval is how often the files are looked at. A file that is being written is read when it
+	// has been the same for as long.
+	watchInterval = time.Second
+	// The first retry of a reload comes after minRetry, each later one after twice as long.
+	minRetry, maxRetry = time.Second, time.Minute
+)
 
-// watch takes over changes until ctx is done: of the files, or when a signal comes.
+// watch reloads until ctx is done: when files change, when a signal comes, and again when a reload
+// failed for a reason that may go away, such as a program that was away.
 func (s *Server) watch(ctx context.Context, signals <-chan os.Signal) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
-	read := s.start.Fingerprints // as of the last time that the files were read
+	read := s.atStart.Watched() // as of the last time that the files were read
 	var changed map[string]string
+	var retry <-chan time.Time
+	var delay time.Duration
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-signals:
+		case <-retry:
 		case <-ticker.C:
 			before := changed
-			if changed = fingerprints(slices.Collect(maps.Keys(read))); maps.Equal(changed, read) || !maps.Equal(changed, before) {
+			changed = conf.Fingerprints(slices.Collect(maps.Keys(read)))
+			if maps.Equal(changed, read) || !maps.Equal(changed, before) {
 				continue
 			}
+			delay = 0
 		}
-		read, _ = s.reload(ctx)
-		changed = nil
+		var err error
+		read, err = s.reload(ctx)
+		changed, retry = nil, nil
+		if err != nil && !isMistake(err) {
+			delay = min(max(2*delay, minRetry), maxRetry)
+			retry = time.After(delay)
+		}
 	}
 }
 
-// reload reads the configuration and takes it over, if it is in order and its tests pass. Otherwise the one from before stays
-// in force, and the log says why. It returns the files to watch from now on, with their fingerprints from before they were read,
-// so that a change meanwhile is seen the next time. Those of a configuration that is broken are among them, beside those of the
-// one in force.
+// isMistake reports whether only a change of the configuration corrects an error.
+func isMistake(err error) bool {
+	var mistake *conf.PositionError
+	return errors.As(err, &mistake)
+}
+
+// reload reads the configuration, which takes over if it is in order and its tests pass. Otherwise
+// the earlier one stays in force, and the log says why. It returns the files to watch from now on,
+// as they were before they were read: of both configurations if this one is broken.
 func (s *Server) reload(ctx context.Context) (read map[string]string, err error) {
-	read = fingerprints(s.current.Load().cfg.Watched)
-	cfg, err := config.Load(s.start.File, s.getenv)
+	read = conf.Fingerprints(slices.Collect(maps.Keys(s.current.Load().Watched())))
+	g, document, err := s.load(ctx)
 	if err == nil {
-		err = s.takeOver(ctx, cfg)
+		s.takeOver(ctx, g)
+		return document.Watched(), nil
 	}
-	s.metrics.reloaded(err)
-	fresh := cfg.Fingerprints
-	s.tidyMemory()
-	if err == nil {
-		g := s.current.Load()
-		s.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", slog.Int("users", g.users), slog.Int("rules", g.rules))
-		return fresh, nil
-	}
+	tidyMemory(s.getenv)
+	s.metrics.reloads.WithLabelValues("failed").Inc()
+	s.metrics.succeeded.Set(0)
 	s.reloadFailed.Store(true)
 	for line := range strings.Lines(err.Error()) {
-		s.logger.LogAttrs(ctx, slog.LevelError, "configuration not reloaded, the old one stays in force",
+		s.logger.LogAttrs(ctx, slog.LevelError,
+			"configuration not reloaded, the old one stays in force",
 			slog.String("error", strings.TrimSpace(line)))
 	}
-	maps.Copy(read, fresh)
+	maps.Copy(read, document.Watched())
 	return read, err
 }
 
-func (s *Server) takeOver(ctx context.Context, cfg *config.Config) error {
-	g, err := s.newGeneration(ctx, cfg)
-	if err != nil {
-		return err
-	}
+func (s *Server) takeOver(ctx context.Context, g *generation) {
 	if g.certificate == nil {
 		g.certificate = s.current.Load().certificate
 	}
-	for _, setting := range needRestart(s.start, cfg) {
-		s.logger.LogAttrs(ctx, slog.LevelWarn, "a changed setting needs a restart", slog.String("setting", setting))
+	for _, setting := range conf.ChangedAtStart(s.atStart, g.Document) {
+		s.logger.LogAttrs(ctx, slog.LevelWarn, "a changed setting needs a restart",
+			slog.String("setting", setting))
 	}
-	s.take(g)
+	s.swap(g)
+	tidyMemory(s.getenv)
+	s.metrics.reloads.WithLabelValues("succeeded").Inc()
 	s.warn(g)
-	return nil
-}
-
-// needRestart names the settings that are read at start only.
-func needRestart(start, now *config.Config) []string {
-	var names []string
-	add := func(name string, same bool) {
-		if !same {
-			names = append(names, name)
-		}
+	var counts []slog.Attr
+	for _, c := range g.counts() {
+		counts = append(counts, slog.Int(c.Name, c.Number))
 	}
-	add("server.addr", start.Server.Addr == now.Server.Addr)
-	add("server.net", start.Server.Net == now.Server.Net)
-	add("metrics.addr", start.Metrics.Addr == now.Metrics.Addr)
-	add("server.max_connections", start.Server.MaxConnections == now.Server.MaxConnections)
-	add("refresh_tokens", withoutEnabled(start.Refresh) == withoutEnabled(now.Refresh))
-	add("refresh_admin.addr", adminAddr(start.RefreshAdmin) == adminAddr(now.RefreshAdmin))
-	one, other := withoutCertificate(start.Server.TLS), withoutCertificate(now.Server.TLS)
-	add("server.certificate, server.tls_... or server.letsencrypt", reflect.DeepEqual(one, other))
-	return names
-}
-
-// withoutEnabled returns what of the settings for refresh tokens cannot change while the server runs.
-func withoutEnabled(r config.Refresh) config.Refresh {
-	r.Disabled = false
-	return r
-}
-
-func adminAddr(admin *config.RefreshAdmin) string {
-	if admin == nil {
-		return ""
-	}
-	return admin.Addr
-}
-
-// withoutCertificate returns what of the encryption cannot change while the server runs.
-func withoutCertificate(t *config.TLS) *config.TLS {
-	if t == nil {
-		return nil
-	}
-	same := *t
-	same.Certificate = nil
-	return &same
-}
-
-func fingerprints(paths []string) map[string]string {
-	found := make(map[string]string, len(paths))
-	for _, path := range paths {
-		found[path] = config.Fingerprint(path)
-	}
-	return found
+	s.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded", counts...)
 }

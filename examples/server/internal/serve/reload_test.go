@@ -28,9 +28,11 @@ func (f *fixture) watchFor(duration time.Duration) {
 	})
 }
 
-// TestChangeDuringStart: a file that changes while the tests of a slow program run is read once the server watches.
+// TestChangeDuringStart: a file that changes while the tests of a slow program run is read once the
+// server watches.
 func TestChangeDuringStart(t *testing.T) {
-	slow := base + "ext_authz: {command: \"@DIR@/slow.sh\"}\ntests: [{scope: \"repository:slow:pull\", granted: pull}]\n"
+	slow := base + "ext_authz: {command: \"@DIR@/slow.sh\"}\ntests: [{scope: " +
+		"\"repository:slow:pull\", granted: pull}]\n"
 	f := newFixture(t, slow, withSlowProgram, func(f *fixture) {
 		go func() {
 			if _, err := os.ReadFile(f.folder + "/asked"); err != nil { // until the program runs
@@ -65,7 +67,12 @@ func TestBrokenFileIsReadOnce(t *testing.T) {
 
 // TestCertificateStays when a reload finds none: the connections are encrypted until a restart.
 func TestCertificateStays(t *testing.T) {
-	encrypted := strings.Replace(base, "server:\n", "server:\n  certificate: \"@DIR@/tls.crt\"\n  key: \"@DIR@/tls.key\"\n", 1)
+	encrypted := strings.Replace(
+		base,
+		"server:\n",
+		"server:\n  certificate: \"@DIR@/tls.crt\"\n  key: \"@DIR@/tls.key\"\n",
+		1,
+	)
 	f := newFixture(t, encrypted, withTLS)
 	shown := func() *tls.Certificate {
 		certificate, err := f.tlsConfig().GetCertificate(nil)

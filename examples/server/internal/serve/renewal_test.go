@@ -10,18 +10,26 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// TestRenewalFails: that the keys of an authority which is about to end are not renewed is seen before anybody is refused, and is
-// over with another authority.
+// TestRenewalFails: that the keys of an authority which is about to end are not renewed is seen
+// before anybody is refused, and is over with another authority.
 func TestRenewalFails(t *testing.T) {
 	var authority *token.Authority
-	f := newFixture(t, strings.Replace(base, "  issuer:", "  authority: true\n  issuer:", 1), func(f *fixture) { authority = f.newAuthority() })
+	f := newFixture(
+		t,
+		strings.Replace(base, "  issuer:", "  authority: true\n  issuer:", 1),
+		func(f *fixture) { authority = f.newAuthority() },
+	)
 	look := func(when string, fails bool, status int) {
 		t.Helper()
-		if w := f.get("/readyz"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "could not be renewed") != fails {
+		if w := f.get("/readyz"); w.Code != http.StatusOK ||
+			strings.Contains(w.Body.String(), "could not be renewed") != fails {
 			t.Errorf("%s: status %d: %s", when, w.Code, w.Body)
 		}
-		metric := "\nregistry_auth_signing_key_renewal_failing " + map[bool]string{false: "0", true: "1"}[fails] + "\n"
-		if !strings.Contains(f.get("/metrics").Body.String(), metric) {
+		metric := "\nregistry_auth_signing_key_renewal_failing " + map[bool]string{
+			false: "0",
+			true:  "1",
+		}[fails] + "\n"
+		if !strings.Contains(f.metricsText(), metric) {
 			t.Errorf("%s: the metrics lack %q", when, metric)
 		}
 		if w := f.get(devs); w.Code != status {

@@ -40,7 +40,8 @@ func connect(t *testing.T, addr string) net.Conn {
 	return connection
 }
 
-// exchange sends a request and reads its answer, for as long as patience lasts. Last says that the connection is closed after it.
+// exchange sends a request and reads its answer, for as long as patience lasts. Last says that the
+// connection is closed after it.
 func exchange(connection net.Conn, patience time.Duration) (status int, last bool, err error) {
 	if _, err := io.WriteString(connection, question); err != nil {
 		return 0, false, err
@@ -57,8 +58,8 @@ func exchange(connection net.Conn, patience time.Duration) (status int, last boo
 	return response.StatusCode, response.Close, err
 }
 
-// TestShutdownDelay: the server is not ready at once, and goes on answering for as long as it is told to, to each client for the
-// last time.
+// TestShutdownDelay: the server is not ready at once, and goes on answering for as long as it is
+// told to, to each client for the last time.
 func TestShutdownDelay(t *testing.T) {
 	f := newFixture(t, strings.Replace(base, "server:\n", "server:\n  shutdown_delay: 7s\n", 1))
 	for _, stopping := range []bool{false, true} {

@@ -38,17 +38,25 @@ func TestThrottle(t *testing.T) {
 		if code := try(f, "192.0.2.1:1", 12); code != http.StatusTooManyRequests {
 			t.Errorf("after a reload: status %d", code)
 		}
-		if w := f.get(devs, asAlice, func(r *http.Request) { r.RemoteAddr = "192.0.2.2:1" }); w.Code != http.StatusOK {
+		elsewhere := func(r *http.Request) { r.RemoteAddr = "192.0.2.2:1" }
+		if w := f.get(devs, asAlice, elsewhere); w.Code != http.StatusOK {
 			t.Errorf("the right password from elsewhere: status %d", w.Code)
 		}
 	})
 }
 
-// All clients have the address of a proxy on this machine whose header is not configured: not one for all.
+// All clients have the address of a proxy on this machine whose header is not configured: not one
+// for all.
 func TestThrottleBehindAProxyOfThisMachine(t *testing.T) {
 	f := newFixture(t, base, (*fixture).cheapPassword)
 	for n := range 110 {
-		f.get(devs, func(r *http.Request) { r.SetBasicAuth("user"+string(rune('a'+n%26))+string(rune('a'+n/26)), "x") })
+		f.get(
+			devs,
+			func(r *http.Request) {
+				r.SetBasicAuth("user"+string(rune('a'+n%26))+string(rune('a'+n/26)),
+					"x")
+			},
+		)
 	}
 	if w := f.get(devs, asAlice); w.Code != http.StatusOK {
 		t.Errorf("after the failures of others: status %d", w.Code)
@@ -58,7 +66,8 @@ func TestThrottleBehindAProxyOfThisMachine(t *testing.T) {
 func TestThrottleOff(t *testing.T) {
 	f := newFixture(t, base+"throttle: {enabled: false}\n", (*fixture).cheapPassword)
 	for n := range 12 {
-		if w := f.get(devs, func(r *http.Request) { r.SetBasicAuth("alice", string(rune('a'+n))) }); w.Code != http.StatusUnauthorized {
+		wrong := func(r *http.Request) { r.SetBasicAuth("alice", string(rune('a'+n))) }
+		if w := f.get(devs, wrong); w.Code != http.StatusUnauthorized {
 			t.Errorf("try %d: status %d", n+1, w.Code)
 		}
 	}

@@ -24,7 +24,11 @@ func withTLS(f *fixture) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: serial, DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		DNSNames:     []string{"localhost"},
+		NotAfter:     time.Now().Add(time.Hour),
+	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		f.t.Fatal(err)
@@ -37,7 +41,8 @@ func withTLS(f *fixture) {
 	f.file("tls.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
 
-// withSlowProgram puts a program in place that writes to the pipe asked, and answers when the pipe answer is written to.
+// withSlowProgram puts a program in place that writes to the pipe asked, and answers when the pipe
+// answer is written to.
 func withSlowProgram(f *fixture) {
 	f.t.Helper()
 	for _, pipe := range []string{"asked", "answer"} {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestTLSVersions shakes hands: an old version of TLS is refused, also one that only the configuration calls too old.
+// TestTLSVersions shakes hands: an old version of TLS is refused, also one that only the
+// configuration calls too old.
 func TestTLSVersions(t *testing.T) {
 	for name, test := range map[string]struct {
 		setting  string
@@ -25,14 +26,20 @@ func TestTLSVersions(t *testing.T) {
 		"TLS 1.3 where it is required":   {"  tls_min_version: TLS13\n", tls.VersionTLS13, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFixture(t, strings.NewReplacer(`"127.0.0.1:0"`, `"@DIR@/socket"`, "server:\n",
-				"server:\n  net: unix\n  certificate: \"@DIR@/tls.crt\"\n  key: \"@DIR@/tls.key\"\n"+test.setting).Replace(base), withTLS)
+			f := newFixture(t, strings.NewReplacer(
+				`"127.0.0.1:0"`,
+				`"@DIR@/socket"`,
+				"server:\n",
+				"server:\n  net: unix\n  certificate: \"@DIR@/tls.crt\"\n  key: \"@DIR@/tls.key\"\n"+
+					test.setting,
+			).Replace(base), withTLS)
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan error)
 			go func() { ended <- f.Run(ctx, nil) }()
 			f.log.wait("msg=listening")
 			err := f.handshake(test.version)
-			if (err == nil) != test.accepted || err != nil && !strings.Contains(err.Error(), "protocol version") {
+			if (err == nil) != test.accepted ||
+				err != nil && !strings.Contains(err.Error(), "protocol version") {
 				t.Errorf("the handshake ends with %v, want it accepted: %v", err, test.accepted)
 			}
 			stop()
@@ -50,6 +57,9 @@ func (f *fixture) handshake(version uint16) error {
 		f.t.Fatal(err)
 	}
 	defer func() { _ = raw.Close() }()
-	client := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version})
+	client := tls.Client(
+		raw,
+		&tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version},
+	)
 	return client.HandshakeContext(f.t.Context())
 }
