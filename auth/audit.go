@@ -12,8 +12,9 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// An AuditRecord describes a token request and its outcome. It holds no secret. The client chooses
-// some of its texts, such as Username and Service: quote them in logs, as LogValue does.
+// An AuditRecord describes a token request and its outcome. It holds no secret, unless your source
+// puts one in Subject.Data. The client chooses some of its texts, such as Username and Service:
+// quote them in logs, as LogValue does.
 type AuditRecord struct {
 	Time     time.Time     // when the request arrived
 	Duration time.Duration // until the answer was ready

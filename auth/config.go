@@ -23,14 +23,15 @@ import (
 type Config struct {
 	// Service is the registry that tokens are issued for: the "service" of its challenge, compared
 	// exactly, and the "aud" of the token. Issuer describes its tokens and their keys. Both are
-	// required, unless Services is set instead.
+	// required, unless there are Services or an InsecureAnyService instead.
 	Service string
 	Issuer  token.IssuerConfig
 	// Services has several services, or issuers of your own: a [ServiceMap] or a [ServiceFunc].
 	Services Services
 	// DefaultService returns the service for a request that names none, or "", which is answered
-	// with 400. It may be r.Host if there is a service for each host. If it is nil, the default is
-	// the only service, for a GET and if just one is configured.
+	// with 400. A request may still name any other service: if each host has one, mount a Server
+	// for each, as in mux.Handle(host+"/token", server). If it is nil, the default is the only
+	// service, for a GET and if just one is configured.
 	DefaultService func(r *http.Request) string
 	// SharedKeysAllowed lets services share a key. Otherwise NewServer refuses that, as far as
 	// their issuers are in a ServiceMap and have a KeySet method like that of [token.Issuer].
@@ -68,9 +69,15 @@ type Config struct {
 	// confirms the subject, so the Authenticator must be an [authn.Directory] or an
 	// [authn.Confirmer]. A chain, a cache or a throttle of one is one too. A login gets none, and
 	// the log says so, unless its subject has a Stamp and is confirmed as [authn.Subject.Equal]: a
-	// lookup by name may return more rights than the credential has.
+	// lookup by name may return more rights than the credential has. A refresh token works from any
+	// address and without a certificate: give credentials that do not, no Stamp.
 	RefreshTokens *refresh.Tokens
 
+	// WriteError, if set, writes the answer if there is no token, in a format of your own. The
+	// message is for the client; record.Err is for logs only. It calls w.WriteHeader, usually with
+	// record.Status: after a 401 clients discard their credentials. Headers such as Retry-After are
+	// set already, but for the Content-Type. The package comment describes the default.
+	WriteError func(w http.ResponseWriter, record AuditRecord, message string)
 	// BasicRealm is the realm of HTTP Basic, which a client may show when it asks for a password
 	// (RFC 7617). The default is "registry".
 	BasicRealm string

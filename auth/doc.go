@@ -50,9 +50,15 @@
 //	500  a bug, such as a panic in an authorizer
 //	503  the users, services, authorizer, issuer or refresh tokens failed or timed out
 //
-// 429 and 503 have a Retry-After header. Clients discard their credentials only after a 401. A
-// malformed scope among others is ignored, since real clients send such lists. If no other is left,
-// the answer is 400, except for a lone "scope=*", which asks for nothing.
+// 429 and 503 have a Retry-After header. Clients discard their credentials only after a 401. The
+// body of an error serves clients of both protocols, unless [Config].WriteError writes another:
+//
+//	{"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}],
+//	 "error": "invalid_grant", "error_description": "authentication required"}
+//
+// A malformed scope among others is ignored, since real clients send such lists. If no other is
+// left, the answer is 400, except for a lone "scope=*", which asks for nothing. The parameter
+// account has to repeat the user name of HTTP Basic; with other credentials it is ignored.
 //
 // The action "*" is never expanded. A client that requests repository:team/app:* gets "*" if the
 // authorizer returns "*", which distribution takes for every action, and otherwise nothing: pull
@@ -85,7 +91,8 @@
 //
 // The server limits the time of a request and its size: 32 KiB for a query or a body, with 400
 // parameters and 100 scopes. Real requests have some hundred bytes. The rest belongs to
-// [http.Server]: set ReadHeaderTimeout and IdleTimeout, and MaxHeaderBytes to 32 KiB. Serve HTTPS
+// [http.Server]: set ReadHeaderTimeout and IdleTimeout, and MaxHeaderBytes to 32 KiB. A wrapper of
+// the ResponseWriter needs an Unwrap method, or a POST may take as long as it likes. Serve HTTPS
 // except on the loopback interface: requests carry passwords. The server takes the client's address
 // from the connection and trusts no header. Behind a proxy, set [Config].RemoteAddr, or all clients
 // share one address and one count of failed logins.

@@ -327,8 +327,10 @@ func TestConfigIsCheckedAtStart(t *testing.T) {
 		"any service with a nil issuer":       {func(cfg *auth.Config) { cfg.InsecureAnyService = (*token.Issuer)(nil) }, "InsecureAnyService"},
 		"no authorizer":                       {func(cfg *auth.Config) { cfg.Authorizer = nil }, "no authorizer"},
 		"a negative timeout":                  {func(cfg *auth.Config) { cfg.Timeout = -1 }, "negative timeout"},
-		"a key of two services":               {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = issuer }, "share the key"},
-		"a key of two services, decorated":    {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = shared }, "share the key"},
+		"an issuer's lifetime besides a map":  {func(cfg *auth.Config) { cfg.Issuer.Lifetime = time.Hour }, "both Service"},
+		"an authority of two services":        {func(cfg *auth.Config) { *cfg = ofOneAuthority(t, *cfg) }, "share a key"},
+		"a key of two services":               {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = issuer }, "share a key"},
+		"a key of two services, decorated":    {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = shared }, "share a key"},
 		"a key of two services, on purpose":   {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"], cfg.SharedKeysAllowed = issuer, true }, ""},
 		"an issuer that tells no keys":        {func(cfg *auth.Config) { cfg.Services.(auth.ServiceMap)["other"] = struct{ auth.Issuer }{issuer} }, ""},
 		"refresh tokens":                      {withRefresh(users{}), ""},
@@ -356,4 +358,22 @@ type confirmingUsers struct{ authn.Func }
 
 func (confirmingUsers) Confirm(_ context.Context, remembered authn.Subject) (authn.Subject, error) {
 	return remembered, nil
+}
+
+// ofOneAuthority has two services whose keys differ, below one authority that registries trust.
+func ofOneAuthority(t *testing.T, cfg auth.Config) auth.Config {
+	t.Helper()
+	authority, err := token.GenerateAuthority(token.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := auth.ServiceMap{}
+	for _, name := range []string{"one", "two"} {
+		config := token.IssuerConfig{Name: issuerName, Keys: authority}
+		if services[name], err = token.NewIssuer(config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg.Services = services
+	return cfg
 }

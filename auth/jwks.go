@@ -21,7 +21,7 @@ func JWKS(keys *token.KeySet) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), defaultTimeout)
 		defer cancel()
-		reply.LimitBody(ctx, w, r)
+		_ = reply.LimitBody(ctx, w, r)
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			reply.MethodNotAllowed("GET, HEAD").Write(w)
 			return

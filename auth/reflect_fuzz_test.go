@@ -175,7 +175,7 @@ func (s *reflection) wantOwnBody(t *testing.T, w *httptest.ResponseRecorder) {
 // record of the request, and its warnings.
 func wantWholeLines(t *testing.T, inJSON, inText string, secrets []string) {
 	t.Helper()
-	own := regexp.MustCompile(`\Atime=\S+ level=(INFO|WARN|ERROR) msg=("token request"|"panic while answering a request"|"the token is larger than .*"|"no refresh token") `)
+	own := regexp.MustCompile(`\Atime=\S+ level=(INFO|WARN|ERROR) msg=("token request"|"panic while answering a request"|"the token is larger than .*"|"no refresh token"|"the body of a request has no deadline") `)
 	records := 0
 	for line := range strings.Lines(inJSON) {
 		var record struct {

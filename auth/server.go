@@ -50,7 +50,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		record.Log(ctx, logger)
 	}
-	reply.Serve(w, r, s.config.Timeout, logger, answer, audit)
+	write := (*reply.Problem).Write
+	if s.config.WriteError != nil {
+		write = func(p *reply.Problem, w http.ResponseWriter) {
+			p.SetHeaders(w)
+			s.config.WriteError(w, record, p.Message)
+		}
+	}
+	reply.Serve(w, r, s.config.Timeout, logger, answer, audit, write)
 }
 
 // answer handles a request of either method: parse, authenticate, authorize, issue.

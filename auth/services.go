@@ -32,8 +32,8 @@ type Services interface {
 	Issuer(ctx context.Context, service string) (Issuer, error)
 }
 
-// ErrUnknownService means that no tokens are issued for a service.
-var ErrUnknownService = errors.New("this server issues no tokens for the service")
+// ErrUnknownService means that no tokens are issued for a service. [AuditRecord].Err wraps it then.
+var ErrUnknownService = errors.New("unknown service")
 
 // A ServiceMap has the issuer of each service by its name. Each needs keys of its own: some
 // registries, such as zot, check neither issuer nor audience and would accept the tokens of every
@@ -54,7 +54,8 @@ func (m ServiceMap) Issuer(_ context.Context, service string) (Issuer, error) {
 //
 // Return [ErrUnknownService] for every name that you do not know. The name becomes the "aud" of the
 // token, so a function that answers for every name lets clients choose the audience: what the rules
-// grant for one registry is then granted at every registry that trusts the key.
+// grant for one registry is then granted at every registry that trusts the key. For the same reason
+// give each service keys of its own, which nothing checks here.
 type ServiceFunc func(ctx context.Context, service string) (Issuer, error)
 
 // Issuer calls f.
@@ -64,7 +65,8 @@ func (f ServiceFunc) Issuer(ctx context.Context, service string) (Issuer, error)
 
 // makeServices puts the one service of the small case into Services.
 func (c *Config) makeServices() error {
-	small := c.Service != "" || c.Issuer.Name != "" || c.Issuer.Keys != nil
+	i := c.Issuer
+	small := c.Service != "" || i.Name != "" || i.Keys != nil || i.Lifetime+i.InsecureLifetime != 0
 	switch {
 	case small && c.Services != nil:
 		return errors.New("both Service or Issuer and Services are set")
@@ -109,19 +111,33 @@ func (c *Config) checkKeysNotShared(services ServiceMap) error {
 	maps.Copy(issuers, services)
 	owner := make(map[string]string)
 	for _, service := range slices.Sorted(maps.Keys(issuers)) {
-		i, ok := issuers[service].(interface{ KeySet() *token.KeySet })
-		if !ok || i.KeySet() == nil {
-			continue
-		}
-		for _, key := range i.KeySet().Keys() {
-			if other, taken := owner[key.ID()]; taken {
-				return fmt.Errorf("services %q and %q share the key %s:"+
-					" give each its own, or set SharedKeysAllowed", other, service, key.ID())
+		for _, key := range trustedKeys(issuers[service]) {
+			if other, taken := owner[key]; taken && other != service {
+				return fmt.Errorf("services %q and %q share a key or its authority:"+
+					" give each its own, or set SharedKeysAllowed", other, service)
 			}
-			owner[key.ID()] = service
+			owner[key] = service
 		}
 	}
 	return nil
+}
+
+// trustedKeys returns what a registry of the service trusts, as far as that is known: the keys of
+// the issuer, and the authorities above them.
+func trustedKeys(issuer Issuer) (trusted []string) {
+	i, ok := issuer.(interface{ KeySet() *token.KeySet })
+	if !ok || i.KeySet() == nil {
+		return nil
+	}
+	for _, key := range i.KeySet().Keys() {
+		trusted = append(trusted, key.ID())
+		for n, certificate := range key.Certificates() {
+			if n > 0 {
+				trusted = append(trusted, string(certificate.RawSubjectPublicKeyInfo))
+			}
+		}
+	}
+	return trusted
 }
 
 // isNil reports whether there is no issuer. A program that ignores the error of token.NewIssuer has
@@ -162,7 +178,9 @@ func (s *Server) issuer(r *http.Request, record *AuditRecord) (Issuer, error) {
 	case errors.Is(err, ErrUnknownService) && s.config.InsecureAnyService != nil:
 		return s.config.InsecureAnyService, nil
 	case errors.Is(err, ErrUnknownService):
-		return nil, reply.Invalid(ErrUnknownService.Error())
+		problem := reply.Invalid("this server issues no tokens for the service")
+		problem.Cause = err
+		return nil, problem
 	case err == nil && isNil(issuer): // a bug, and no reason for a 400
 		err = errors.New("the service has no issuer")
 	}

@@ -98,10 +98,11 @@ type Directory interface {
 // A Confirmer tells whether the credentials that proved a subject earlier are still good. It is an
 // optional ability of an [Authenticator], for sources where a name can have several credentials.
 //
-// Confirm takes a subject that Authenticate returned, of which only Name, Kind, Stamp and Limit are
-// as they were. It finds the credentials by the Stamp and returns the subject as Authenticate would
-// return it for them now. The rules of [Directory] apply. After [ErrNoMatch] a [Chain] asks its
-// next member; for credentials that are gone, return [ErrRejected].
+// Confirm takes a subject of which only Name, Kind, Stamp and Limit are as Authenticate returned
+// them. It finds the credentials by the Stamp and returns the subject as Authenticate would return
+// it for them now. The rules of [Directory] apply. For the Stamp of another source the error is
+// [ErrNoMatch], after which a [Chain] asks its next member; [ErrRejected] would end the logins of
+// all others. Credentials of its own that are gone are either.
 type Confirmer interface {
 	Confirm(ctx context.Context, remembered Subject) (Subject, error)
 }
@@ -109,6 +110,7 @@ type Confirmer interface {
 // An AccountFinder says whose account a login is for. It is an optional ability of an
 // [Authenticator], for credentials that name their account themselves, such as an API key under any
 // user name: package throttle counts failures by account, and the shared user name would be one.
+// It is better to ask for random tokens in front of the throttle; that package says why.
 //
 // Account returns a name for the account, or "" if it cannot tell, as for credentials that are not
 // its own; the user name then stands for it. Whether the credentials are right does not matter, but

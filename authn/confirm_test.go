@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/scope"
 )
 
 // A confirmer answers with one result.
@@ -23,11 +22,7 @@ func (c confirmer) Confirm(context.Context, authn.Subject) (authn.Subject, error
 	return c.subject, c.err
 }
 
-func pullOnly() *authn.Limit {
-	return &authn.Limit{Scopes: []scope.Scope{
-		{Type: "repository", Name: "app", Actions: []string{"pull"}},
-	}}
-}
+func pullOnly() *authn.Limit { return pullFrom("app") }
 
 func TestConfirm(t *testing.T) {
 	alice := authn.Subject{Name: "alice", Stamp: "1"}

@@ -10,10 +10,14 @@
 //
 // Keep this order: package throttle sees every attempt, and one [Cache] serves the whole [Chain].
 //
-// Your own source is a function for [Passwords], a [Func] for other credentials, such as a session
-// in Request.Other, or a type with one method. It must take as long for unknown users as for known
-// ones, or its timing reveals who exists; package password helps. What it knows in types of its own
-// travels to your authorizer in Subject.Data.
+// Your own source is a look-up in your tables: for passwords with package password, for API keys,
+// personal tokens and sessions with [Tokens]. [Passwords] asks another program, and a [Func] checks
+// anything else, such as a JWT. A source of passwords must take as long for unknown users as for
+// known ones, or its timing reveals who exists; package password does.
+//
+// What a source knows in types of its own travels to your authorizer in Subject.Data. Nothing
+// compares Data, so rights that differ between the credentials of one name belong into Limit or
+// Labels.
 //
 // # Results
 //
@@ -39,10 +43,11 @@
 //   - A [Confirmer] gets the remembered subject, and finds the credentials by the Stamp.
 //
 // The danger of a look-up by name: it returns the rights of the account, and a personal token that
-// can only pull could then push. So give every token a Stamp of its own, its rights as Limit, and
-// the source a Confirmer. Without a Confirmer, tokens are never confirmed by name.
+// can only pull could then push. So give every token its rights as Limit, a Stamp of its own, and
+// the source a Confirmer. Tokens is one. Without one, a subject with a Limit is never confirmed.
 //
 // What cannot be confirmed is checked each time and gets no refresh token. That is safe, and slow:
 // Cache logs a warning. Two faults it cannot see: credentials that share a Stamp while they have
-// the same rights, and a source that decides by address or client, which Cache does not pass on.
+// the same rights, and a source that decides by address, certificate, client or service: Cache does
+// not pass those on, and Confirm does not get them. Leave out the Stamp of such a subject.
 package authn

@@ -50,8 +50,11 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{T: t, Rand: rand.New(rand.NewPCG(seed, 0)), seed: seed}
 	w.limits, w.stamps = w.IntN(2) == 0, []string{"own", "own", "none", "shared"}[w.IntN(4)]
 	w.source = w.member(true, true)
-	if w.IntN(2) == 0 {
+	switch w.IntN(4) {
+	case 0:
 		w.source = authn.Chain(w.member(true, false), w.member(false, true))
+	case 1:
+		w.source = authn.Chain(w.tokens(), w.member(false, true))
 	}
 	config := authn.CacheConfig{Logger: slog.New(slog.DiscardHandler)}
 	w.cached = authn.Cache(w.source, config)
@@ -173,6 +176,30 @@ func (m member) Authenticate(_ context.Context, r authn.Request) (authn.Subject,
 		}
 	}
 	return authn.Subject{}, authn.ErrNoMatch
+}
+
+// tokens returns a source of tokens as the library makes it.
+func (w *world) tokens() authn.Authenticator {
+	split := func(r authn.Request) (id string, secret authn.Secret, ok bool) {
+		return string(r.Password), r.Password, true
+	}
+	tokens := authn.Tokens(split, func(_ context.Context, id string) (authn.Subject, string, error) {
+		w.change()
+		for _, c := range w.credentials {
+			if c.isToken && c.id == id && !c.gone {
+				return w.subject(c), authn.HashToken(authn.Secret(id)), nil
+			}
+		}
+		return authn.Subject{}, "", authn.ErrNoMatch
+	})
+	return authn.Decorate(tokens, func(ctx context.Context, r authn.Request) (authn.Subject, error) {
+		w.checks++
+		s, err := tokens.Authenticate(ctx, r)
+		if c, ok := s.Data.(*credential); ok {
+			c.proved, c.checked = s, time.Now()
+		}
+		return s, err
+	})
 }
 
 func (m member) Lookup(context.Context, string) (authn.Subject, error) {

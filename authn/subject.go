@@ -62,11 +62,14 @@ type Subject struct {
 	// if it is empty, nothing is remembered. It contains no secret. JSON omits it: store it
 	// separately.
 	Stamp string `json:"-"`
-	// ValidUntil is when the credentials end, such as the exp of a JWT. Nothing is remembered
-	// beyond it. The zero time is no end.
+	// ValidUntil is when the credentials end, such as the exp of a JWT; the zero time is no end.
+	// From then on the token server refuses the subject, [Confirm] rejects it, and nothing of it is
+	// remembered. A source should return ErrRejected itself, or a throttle counts a success.
 	ValidUntil time.Time `json:"-"`
 	// Data is what the source knows in types of its own, for an authorizer of your own. It is never
-	// stored: each Authenticate, Lookup and Confirm returns it anew.
+	// stored: each Authenticate, Lookup and Confirm returns it again. Nothing compares it. So
+	// rights that differ between credentials of one name belong into Limit or Labels: in Data,
+	// nobody notices a Confirm that returns those of another credential.
 	Data any `json:"-"`
 	// Limit restricts the subject to what its credentials allow, such as a personal token for one
 	// repository. The token server applies it after any authorizer. Nil is no limit.
@@ -86,9 +89,11 @@ func (s Subject) Equal(t Subject) bool {
 
 // A Limit is the most that some credentials allow. The zero Limit allows nothing.
 type Limit struct {
-	// Scopes are the allowed scopes, which add up. A Name is compared exactly, unless it ends in
-	// "/*" and so covers every name below that path: "team/*" covers team/app and team/a/b, but not
-	// team and teams/app. Types and actions are compared exactly, even "*".
+	// Scopes are the allowed scopes, which add up. The Name "*" covers every name but the empty one
+	// of zot's catalog. One that ends in "/*" covers every name below that path: "team/*" covers
+	// team/app and team/a/b, but not team and teams/app. Other names, and types and actions even if
+	// they are "*", are compared exactly. So {Type: "repository", Name: "*", Actions: {"pull"}}
+	// makes a token that can only pull, whatever its owner may do.
 	Scopes []scope.Scope `json:"scopes"`
 }
 
@@ -99,13 +104,17 @@ func (l *Limit) Allow(s scope.Scope) scope.Scope {
 	}
 	var allowed []string
 	for _, entry := range l.Scopes {
-		path, isPattern := strings.CutSuffix(entry.Name, "/*")
-		covered := entry.Name == s.Name || isPattern && strings.HasPrefix(s.Name, path+"/")
-		if covered && entry.Type == s.Type {
+		if entry.Type == s.Type && covers(entry.Name, s.Name) {
 			allowed = append(allowed, entry.Actions...)
 		}
 	}
 	return s.Intersect(allowed)
+}
+
+func covers(pattern, name string) bool {
+	path, isPath := strings.CutSuffix(pattern, "/*")
+	return pattern == name || isPath && strings.HasPrefix(name, path+"/") ||
+		pattern == "*" && name != ""
 }
 
 // Equal reports whether both limits have the same scopes in the same order. A nil Limit equals

@@ -37,6 +37,12 @@ func TestKindInJSON(t *testing.T) {
 	}
 }
 
+func pullFrom(name string) *authn.Limit {
+	return &authn.Limit{Scopes: []scope.Scope{
+		{Type: "repository", Name: name, Actions: []string{"pull"}},
+	}}
+}
+
 func TestLimitAllow(t *testing.T) {
 	limit := &authn.Limit{Scopes: []scope.Scope{
 		{Type: "repository", Name: "team/*", Actions: []string{"pull"}},
@@ -45,7 +51,10 @@ func TestLimitAllow(t *testing.T) {
 		{Type: "repository", Name: "te*", Actions: []string{"pull"}},
 		{Type: "repository", Name: "star", Actions: []string{"*"}},
 		{Type: "*", Name: "typed", Actions: []string{"pull"}},
+		{Type: "tag", Name: "*", Actions: []string{"pull"}},
+		{Type: "slash", Name: "/*", Actions: []string{"pull"}},
 	}}
+	all, catalog := pullFrom("*"), pullFrom("")
 	for name, test := range map[string]struct {
 		limit *authn.Limit
 		scope string
@@ -59,6 +68,13 @@ func TestLimitAllow(t *testing.T) {
 		"an exact name":                 {limit, "repository:alice:delete,pull", "pull"},
 		"another name":                  {limit, "repository:bob:pull", ""},
 		"a star that is not after a /":  {limit, "repository:test:pull", ""},
+		"a star alone":                  {limit, "tag:a/b:pull,push", "pull"},
+		"a star and the empty name":     {all, "repository::pull", ""},
+		"a star and a name":             {all, "repository:a:pull,push", "pull"},
+		"a star and another type":       {all, "registry:catalog:pull", ""},
+		"a slash and a star":            {limit, "slash:a/b:pull", ""},
+		"the empty name":                {catalog, "repository::pull", "pull"},
+		"an empty name is no pattern":   {catalog, "repository:a:pull", ""},
 		"another type":                  {limit, "registry:alice:pull", ""},
 		"a star as the type":            {limit, "repository:typed:pull", ""},
 		"a star as the action":          {limit, "repository:star:*,pull", "*"},

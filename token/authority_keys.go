@@ -117,10 +117,16 @@ func (k *AuthorityKeys) Err() error {
 }
 
 // keepFor says how long tokens of an issuer live, since replaced keys must verify them until then.
-func (k *AuthorityKeys) keepFor(lifetime time.Duration) {
+// Keys that sign for less than a third of their lifetime would pile up.
+func (k *AuthorityKeys) keepFor(lifetime time.Duration) error {
+	if most := k.config.Lifetime * 2 / 3; lifetime > max(most, maxLifetime) {
+		return fmt.Errorf("%w: tokens for %v need keys for longer than %v", ErrKey, lifetime,
+			k.config.Lifetime)
+	}
 	k.renewing.Lock()
 	defer k.renewing.Unlock()
 	k.longest = max(k.longest, lifetime)
+	return nil
 }
 
 // renewIfDue does what is due, unless another request is doing it.

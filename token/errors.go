@@ -9,6 +9,9 @@ var (
 	// ErrInvalid means that a [Verifier] does not accept a token; the text says why. Answer it
 	// with status 401 and a new challenge.
 	ErrInvalid = errors.New("invalid token")
+	// ErrUnknownKey wraps ErrInvalid and means that a Verifier does not have the key of a token. If
+	// it has a copy of another issuer's keys, fetch them again, but not for each such token.
+	ErrUnknownKey = fmt.Errorf("%w: unknown key", ErrInvalid)
 	// ErrCredentialsExpired means that [Request].ValidUntil has passed, so that there is no token.
 	// Answer it with status 401.
 	ErrCredentialsExpired = errors.New("the credentials have expired")
@@ -20,7 +23,6 @@ var (
 // The reasons.
 var (
 	errMalformed   = fmt.Errorf("%w: malformed", ErrInvalid)
-	errUnknownKey  = fmt.Errorf("%w: unknown key", ErrInvalid)
 	errSignature   = fmt.Errorf("%w: wrong signature", ErrInvalid)
 	errIssuer      = fmt.Errorf("%w: wrong issuer", ErrInvalid)
 	errAudience    = fmt.Errorf("%w: wrong audience", ErrInvalid)

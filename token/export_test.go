@@ -9,7 +9,6 @@ import (
 // The reasons behind [ErrInvalid] and [ErrKey], for the tests outside of the package.
 var (
 	ErrMalformed   = errMalformed
-	ErrUnknownKey  = errUnknownKey
 	ErrSignature   = errSignature
 	ErrIssuer      = errIssuer
 	ErrAudience    = errAudience

@@ -25,9 +25,13 @@ func claimNames() []string {
 	return []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "access"}
 }
 
+// maxExtra is far more than the 8 KiB that proxies and registries accept for all headers.
+const maxExtra = 16 << 10
+
 // appendExtra adds further claims at the end of a payload, which is a JSON object.
 func appendExtra(payload []byte, extra map[string]any) ([]byte, error) {
 	payload = payload[:len(payload)-1]
+	before := len(payload)
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
 		switch {
 		case name == "" || !utf8.ValidString(name):
@@ -40,6 +44,9 @@ func appendExtra(payload []byte, extra map[string]any) ([]byte, error) {
 			return nil, fmt.Errorf("the extra claim %+q cannot be encoded", name)
 		}
 		payload = append(append(payload, ','), member[1:len(member)-1]...)
+	}
+	if size := len(payload) - before; size > maxExtra {
+		return nil, fmt.Errorf("the extra claims have %d bytes, more than %d", size, maxExtra)
 	}
 	return append(payload, '}'), nil
 }

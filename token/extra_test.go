@@ -108,6 +108,7 @@ func TestExtraClaimsCannotBe(t *testing.T) {
 		"JSON that leaves its name": {"a": json.RawMessage(`1},{"access":[]`)},
 		"a value that fails":        {"a": failing{}},
 		"a bad one beside a good":   {"a": "x", "sub": "y"},
+		"more than 16 KiB":          {"a": strings.Repeat("x", 8<<10), "b": strings.Repeat("y", 8<<10)},
 	}
 	for _, name := range reservedNames() {
 		bad["the name "+name] = map[string]any{name: "secret"}

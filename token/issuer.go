@@ -96,7 +96,9 @@ func newIssuer(config IssuerConfig) (*Issuer, error) {
 		return nil, err
 	}
 	if keys.renewal != nil {
-		keys.renewal.keepFor(config.Lifetime)
+		if err := keys.renewal.keepFor(config.Lifetime); err != nil {
+			return nil, err
+		}
 	}
 	return &Issuer{config, keys}, nil
 }
@@ -106,8 +108,9 @@ type Request struct {
 	Subject  string        // the name of the user; empty is the anonymous subject
 	Audience string        // the service: the registry that the token is for; required
 	Access   []scope.Scope // what the token allows; scopes without an action are left out
-	// Extra are further claims, which registries ignore, with values for encoding/json. A name that
-	// tokens have already, such as "sub", is an error, in any spelling that a decoder takes for it.
+	// Extra are further claims, which registries ignore, with values for encoding/json, which
+	// replaces invalid UTF-8. A name that tokens have already, such as "sub", is an error, in any
+	// spelling that a decoder takes for it, and so are more than 16 KiB.
 	Extra map[string]any
 	// ValidUntil is when the subject's credentials end, such as the exp of a JWT. The token ends no
 	// later, except that it lives for a minute at least, as clients assume. Zero is no end.

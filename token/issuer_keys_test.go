@@ -126,8 +126,8 @@ func TestInsecureLifetimeIsBounded(t *testing.T) {
 		{"negative", key, 0, -hour, 0},
 		{"both", key, time.Minute, 4 * hour, 0},
 		{"both, the same", key, hour, hour, 0},
-		{"as long as the keys of an authority allow", renewed, 0, 23 * hour, 23 * hour},
-		{"longer than the keys of an authority", renewed, 0, day, 0},
+		{"two thirds of the keys of an authority", renewed, 0, 16 * hour, 16 * hour},
+		{"longer than they sign", renewed, 0, 16*hour + 1, 0},
 		{"longer than those that the issuer makes", generateAuthority(t), 0, day, 0},
 	}
 	for _, test := range tests {

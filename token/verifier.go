@@ -98,11 +98,11 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 		return nil, err
 	}
 	if len(chain) == 0 {
-		return nil, errUnknownKey
+		return nil, ErrUnknownKey
 	}
 	leaf, err := newPublicKey(chain[0].PublicKey)
 	if err != nil {
-		return nil, errUnknownKey
+		return nil, ErrUnknownKey
 	}
 	if key := find(trusted, leaf.id); key != nil {
 		return key, nil
@@ -110,7 +110,7 @@ func (v *Verifier) findKey(h *header) (*Key, error) {
 	if v.config.Roots != nil && leadsToRoot(chain, v.config.Roots, v.config.Now()) {
 		return leaf, nil
 	}
-	return nil, errUnknownKey
+	return nil, ErrUnknownKey
 }
 
 func leadsToRoot(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) bool {

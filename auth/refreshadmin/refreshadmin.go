@@ -107,7 +107,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		logger.LogAttrs(ctx, reply.Level(record.Status, record.Err), "refresh token administration",
 			slog.Any("request", record))
 	}
-	reply.Serve(w, r, 10*time.Second, logger, answer, audit)
+	reply.Serve(w, r, 10*time.Second, logger, answer, audit, (*reply.Problem).Write)
 }
 
 // answer asks Allow before it does anything else.

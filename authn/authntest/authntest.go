@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -32,12 +33,14 @@ type Suite struct {
 // A Login has right credentials.
 type Login struct {
 	Request authn.Request
-	// Subject is what the credentials prove. Data is not compared, and neither are Stamp and
-	// ValidUntil if they are zero here.
+	// Subject is what the credentials prove. The Stamp is only compared if it is set here, and Data
+	// by reflect.DeepEqual if it is: that of Authenticate and that of Confirm.
 	Subject authn.Subject
 	// Unconfirmable says that [authn.Confirm] returns ErrNoLookup for the subject. So no cache
 	// remembers the login, and it gets no refresh token.
 	Unconfirmable bool
+	// Offline says that the login also works after Break, such as that of a JWT with known keys.
+	Offline bool
 }
 
 // Run checks the source. It makes each login about eight times, five of them at once, and a few
@@ -62,6 +65,8 @@ func (r *run) suite(ctx context.Context, s Suite) {
 		found, err := d.Lookup(ctx, rand.Text())
 		r.check("a name that nobody has: Lookup", found, err, noMatch, noLookup)
 	}
+	foreign := authn.Subject{Name: rand.Text(), Stamp: rand.Text()}
+	r.confirm(ctx, proof{Login{}, "a subject of another source", foreign}, noMatch, noLookup)
 	for i, request := range s.Wrong {
 		r.authenticate(ctx, fmt.Sprintf("Wrong[%d]", i), request, rejected)
 	}
@@ -105,8 +110,8 @@ func (r *run) login(ctx context.Context, label string, login Login) proof {
 	}
 	want := login.Subject
 	want.Stamp = cmp.Or(want.Stamp, p.proved.Stamp)
-	want.ValidUntil = cmp.Or(want.ValidUntil, p.proved.ValidUntil)
 	r.equal(label+": Authenticate", p.proved, want, "it is not what the suite expects")
+	p.proved.Data = want.Data // to compare Data only if the suite has some
 	confirmable := success
 	if login.Unconfirmable {
 		confirmable = noLookup
@@ -126,6 +131,7 @@ func (r *run) names(ctx context.Context, p proof) {
 	r.check(p.label+", by the typed name: Lookup", typed, err, success, noLookup)
 	named, err := d.Lookup(ctx, p.proved.Name)
 	r.check(p.label+", by the subject's name: Lookup", named, err, success, noLookup)
+	named.Data = nil // not compared: it is that of the account
 	r.equal(p.label+", by the typed name: Lookup", typed, named, "the subject's name finds another")
 	if !named.Anonymous() && named.Name != p.proved.Name {
 		r.failf("%s: Lookup returns the name %+q for %+q: policies know only one", p.label,
@@ -162,8 +168,10 @@ func (r *run) canceled(ctx context.Context, p proof) {
 // stamps compares with the other credentials of the same name.
 func (r *run) stamps(p proof, others []proof) {
 	for _, other := range others {
+		same := p.Request.Password == other.Request.Password &&
+			reflect.DeepEqual(p.Request.Other, other.Request.Other)
 		if p.proved.Stamp == other.proved.Stamp && p.proved.Stamp != "" &&
-			p.proved.Name == other.proved.Name && p.Request.Password != other.Request.Password {
+			p.proved.Name == other.proved.Name && !same {
 			r.failf("%s has the Stamp of %s: either is confirmed with the rights of the other, "+
 				"also when it is revoked", p.label, other.label)
 		}
@@ -192,15 +200,22 @@ func (r *run) change(ctx context.Context, old proof, request authn.Request) proo
 	old.label = "the old credentials after Change"
 	r.authenticate(ctx, old.label, old.Request, rejected, noMatch)
 	r.confirm(ctx, old, rejected, noMatch, noLookup)
-	login := Login{request, old.Subject, old.Unconfirmable}
-	login.Subject.Stamp, login.Subject.ValidUntil = "", time.Time{}
-	return r.login(ctx, "the new credentials after Change", login)
+	const label = "the new credentials after Change"
+	login := old.Login // the end and the Data may be new
+	login.Request, login.Subject.Stamp, login.Subject.Data = request, "", nil
+	login.Subject.ValidUntil = r.authenticate(ctx, label, request, success).ValidUntil
+	return r.login(ctx, label, login)
 }
 
 // broken accepts rejections of wrong credentials, which can be malformed.
 func (r *run) broken(ctx context.Context, proofs []proof, wrong []authn.Request) {
 	for _, p := range proofs {
 		p.label += ", after Break"
+		if p.Offline {
+			r.authenticate(ctx, p.label, p.Request, success)
+			r.confirm(ctx, p, success, noLookup)
+			continue
+		}
 		r.authenticate(ctx, p.label, p.Request, outage)
 		r.confirm(ctx, p, outage, noLookup)
 	}

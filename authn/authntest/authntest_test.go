@@ -182,6 +182,59 @@ func TestASourceWithoutLookUp(t *testing.T) {
 	})
 }
 
+// A verifier of JWTs knows its keys while the identity provider is down.
+func TestALoginMayWorkOffline(t *testing.T) {
+	for name, test := range map[string]struct {
+		offline, works bool
+		want           string
+	}{
+		"it works":       {true, true, ""},
+		"it fails":       {true, false, "after Break: Authenticate returns an outage, want success"},
+		"it should fail": {false, true, "after Break: Authenticate returns success, want an outage"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBook()
+			suite := b.suite(b)
+			suite.Change = nil
+			for i := range suite.Logins {
+				suite.Logins[i].Offline = test.offline
+			}
+			if test.works {
+				suite.Break = func() {}
+			}
+			found := strings.Join(failures(t, suite), "\n")
+			if !strings.Contains(found, test.want) || (found == "") != (test.want == "") {
+				t.Errorf("found %q, want %q", found, test.want)
+			}
+		})
+	}
+}
+
+// Sessions have no password, by which two of them would differ.
+func TestTwoSessionsHaveTwoStamps(t *testing.T) {
+	type cookie string
+	alice := authn.Subject{Name: "alice", Stamp: "1"}
+	sessions := authn.Func(func(_ context.Context, r authn.Request) (authn.Subject, error) {
+		if c, ok := r.Other.(cookie); !ok || c == "" {
+			return authn.Subject{}, authn.ErrNoMatch
+		}
+		return alice, nil
+	})
+	var logins []authntest.Login
+	for _, c := range []cookie{"one", "two", "one"} {
+		logins = append(logins, authntest.Login{
+			Request: authn.Request{Other: c}, Subject: alice, Unconfirmable: true,
+		})
+	}
+	found := failures(t, authntest.Suite{
+		Source: sessions, Logins: logins, Unknown: []authn.Request{{Other: cookie("")}},
+	})
+	if len(found) != 2 || !strings.Contains(found[0], "Logins[1] has the Stamp of Logins[0]") ||
+		!strings.Contains(found[1], "Logins[2] has the Stamp of Logins[1]") {
+		t.Errorf("found %q", found)
+	}
+}
+
 func TestASuiteWithoutCredentialsTestsNothing(t *testing.T) {
 	for name, empty := range map[string]func(*authntest.Suite){
 		"source":       func(s *authntest.Suite) { s.Source = nil },

@@ -27,14 +27,16 @@
 //   - No credentials and those of another kind are ErrNoMatch, or anonymous access does not work.
 //   - A user name proves nothing with an empty password or a random one, and no error repeats it.
 //   - An error comes with the zero Subject.
-//   - [authn.Confirm] returns the same subject with the same Limit. It gets only what a refresh
-//     token stores: Name, Kind, Stamp and Limit.
+//   - [authn.Confirm] returns the same subject, with the same Limit, end and Data. It gets only
+//     what a refresh token stores: Name, Kind, Stamp and Limit.
+//   - A subject of another source is not rejected by it, or a [authn.Chain] would reject it.
 //   - A look-up by the typed name and by the name of the subject finds the same subject.
 //   - A context that is done is an outage, if it matters at all, and never a rejection.
 //   - After a change, the old credentials neither work nor can be confirmed.
 //   - When the source is down, each answer is an outage: after a 401, clients discard a password.
-//     Requests without credentials still have ErrNoMatch.
+//     Requests without credentials still have ErrNoMatch, and a [Login] that is Offline works.
 //
 // With several credentials of one name, such as a password and a read-only token, list all of them
-// in Logins. Run then finds a token that is confirmed with the rights of the password.
+// in Logins, with their Data if your authorizer reads it. Run then finds a token that is confirmed
+// with the rights of the password. Run it on the Chain of all sources too.
 package authntest

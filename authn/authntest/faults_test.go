@@ -146,6 +146,27 @@ func subjectFaults() map[string]faultTest {
 			}),
 			"Logins[1]: Authenticate returns another subject",
 		},
+		"the end is lost": {
+			onLogin(func(_ authn.Request, s *authn.Subject) error {
+				s.ValidUntil = time.Time{}
+				return nil
+			}),
+			"Logins[1]: Authenticate returns another subject",
+		},
+		"an end that nobody expects": {
+			onLogin(func(_ authn.Request, s *authn.Subject) error {
+				s.ValidUntil = time.Now().Add(time.Hour)
+				return nil
+			}),
+			"Logins[0]: Authenticate returns another subject",
+		},
+		"other data": {
+			onLogin(func(_ authn.Request, s *authn.Subject) error {
+				s.Data = nil
+				return nil
+			}),
+			"Logins[1]: Authenticate returns another subject",
+		},
 		"no stamp": {
 			onLogin(func(_ authn.Request, s *authn.Subject) error {
 				s.Stamp = ""
@@ -185,7 +206,7 @@ func confirmFaults() map[string]faultTest {
 		},
 		"the stamp is any": {
 			fault{confirm: func(remembered, s authn.Subject, err error) (authn.Subject, error) {
-				if errors.Is(err, authn.ErrRejected) {
+				if errors.Is(err, authn.ErrNoMatch) {
 					return newBook().find(context.Background(), func(s authn.Subject) bool {
 						return s.Stamp == remembered.Stamp
 					})
@@ -223,12 +244,43 @@ func confirmFaults() map[string]faultTest {
 		},
 		"confirming says that it is an outage when the credentials are gone": {
 			fault{confirm: func(_, s authn.Subject, err error) (authn.Subject, error) {
-				if errors.Is(err, authn.ErrRejected) {
+				if errors.Is(err, authn.ErrNoMatch) {
 					err = errDown
 				}
 				return s, err
 			}},
 			"the old credentials after Change: Confirm returns an outage",
+		},
+		"confirming rejects what other sources proved": {
+			fault{confirm: func(_, s authn.Subject, err error) (authn.Subject, error) {
+				if errors.Is(err, authn.ErrNoMatch) {
+					err = authn.ErrRejected
+				}
+				return s, err
+			}},
+			"a subject of another source: Confirm returns ErrRejected, want ErrNoMatch or ErrNoLookup",
+		},
+		"confirming ignores the stamp": {
+			fault{confirm: func(authn.Subject, authn.Subject, error) (authn.Subject, error) {
+				return authn.Subject{Name: "alice", Stamp: "1"}, nil
+			}},
+			"a subject of another source: Confirm returns ErrRejected",
+		},
+		"confirming returns more rights as data": {
+			fault{confirm: func(_, s authn.Subject, err error) (authn.Subject, error) {
+				if s.Data != nil {
+					s.Data = []string{"read", "write"}
+				}
+				return s, err
+			}},
+			"Logins[1]: Confirm returns another subject: a refresh token has other rights",
+		},
+		"confirming loses the end": {
+			fault{confirm: func(_, s authn.Subject, err error) (authn.Subject, error) {
+				s.ValidUntil = time.Time{}
+				return s, err
+			}},
+			"Logins[1]: Confirm returns another subject",
 		},
 		"a look-up knows only the canonical name": {
 			fault{lookup: func(name string, s authn.Subject, err error) (authn.Subject, error) {

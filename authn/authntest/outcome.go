@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -38,7 +39,7 @@ func classify(err error) (o outcome, consequence string) {
 		return rejected, "a Chain does not ask its next member, and the client gets a 401"
 	case errors.Is(err, authn.ErrNoLookup):
 		return noLookup, "no cache remembers the login, and it gets no refresh token; " +
-			"a Stamp and a method Lookup or Confirm are needed"
+			"add a Stamp and a method Lookup or Confirm, or set Login.Unconfirmable"
 	}
 	return outage, "the client gets a 503 and sends the same again"
 }
@@ -95,14 +96,21 @@ func (r *run) confirm(ctx context.Context, p proof, want ...outcome) authn.Subje
 	return r.check(p.label+": Confirm", subject, err, want...)
 }
 
-// equal compares subjects, unless one is zero because of a failure.
+// equal compares subjects, unless one is zero because of a failure, and Data if it is wanted.
 func (r *run) equal(label string, got, want authn.Subject, consequence string) {
-	if got.Anonymous() || want.Anonymous() || got.Equal(want) {
+	if got.Anonymous() || want.Anonymous() {
+		return
+	}
+	if want.Data == nil {
+		got.Data = nil
+	}
+	if got.Equal(want) && reflect.DeepEqual(got.Data, want.Data) {
 		return
 	}
 	show := func(s authn.Subject) string {
 		text, _ := json.Marshal(s) //nolint:errchkjson // an unknown Kind
-		return fmt.Sprintf("%s, Stamp %q, ValidUntil %v", text, s.Stamp, s.ValidUntil)
+		return fmt.Sprintf("%s, Stamp %q, ValidUntil %v, Data %+v", text, s.Stamp, s.ValidUntil,
+			s.Data)
 	}
 	r.failf("%s returns another subject: %s\n\tgot  %s\n\twant %s",
 		label, consequence, show(got), show(want))

@@ -44,17 +44,19 @@ type Users struct {
 // find is nil.
 //
 // find returns the subject with that name and the password hash, as text for [Parse]. The name is
-// as typed: 1 to 255 bytes of UTF-8 without control characters and colons. Subject.Name is the
-// canonical one, and find accepts both. Errors are returned to the caller unchanged:
+// as typed: 1 to 255 bytes of UTF-8 without control characters, colons and surrounding white space.
+// Subject.Name is that of the row, since many databases ignore the case of the typed one; find
+// accepts both. Errors are returned to the caller unchanged:
 //
 //   - [authn.ErrNoMatch], or an error that wraps it: no such user
 //   - [authn.ErrRejected]: the user is disabled
 //   - any other error: an outage
 //
-// An empty hash is that of a user without a password, who is rejected, and so is one whose
-// ValidUntil has passed. Source derives the Stamp from name, hash and the Stamp that find returns,
-// if any; set one to end logins for other reasons. find must be safe for concurrent use, return
-// when ctx is done, and be fast: each request calls it, with a [authn.Cache] too.
+// An empty hash is that of a user without a password, who is rejected, and so is one whose hash is
+// not acceptable or whose ValidUntil has passed. Source derives the Stamp from name, hash and the
+// Stamp that find returns, if any; set one to end logins for other reasons. find must be safe for
+// concurrent use, return when ctx is done, and be fast: each request calls it, with a [authn.Cache]
+// too.
 func Source(
 	find func(ctx context.Context, name string) (authn.Subject, authn.Secret, error),
 	config SourceConfig,
@@ -76,7 +78,7 @@ func Source(
 
 // Authenticate checks the password. The error wraps [authn.ErrNoMatch] for an unknown user or a
 // request without a password, [authn.ErrRejected] for a wrong password, and [ErrBusy] when too many
-// checks are running. A hash that is not acceptable is an outage for its user, and wraps [ErrHash].
+// checks are running. If the hash is not acceptable, it wraps ErrRejected and [ErrHash].
 //
 // An unknown or disabled user costs one check too, as costly as that of the costliest hash so far.
 func (u *Users) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
@@ -156,7 +158,9 @@ func (u *Users) account(ctx context.Context, name string) (authn.Subject, Hash, 
 	}
 	hash, err := Parse(encoded)
 	if err != nil {
-		return authn.Subject{}, Hash{}, fmt.Errorf("user %+q: %w", name, err)
+		// Some tables have a mark such as "!" here. A throttle would not count an outage.
+		err = fmt.Errorf("%w: user %+q: %w", authn.ErrRejected, name, err)
+		return authn.Subject{}, u.decoy, err
 	}
 	if u.assumed || hash.scheme.nominalMicroseconds() > u.decoy.scheme.nominalMicroseconds() {
 		u.decoy, u.assumed = Decoy(hash), false
@@ -164,10 +168,10 @@ func (u *Users) account(ctx context.Context, name string) (authn.Subject, Hash, 
 	return subject, hash, nil
 }
 
-// acceptableName reports whether package auth accepts the name. Databases fold, replace, truncate
-// or split other names.
+// acceptableName reports whether a database can be asked for the name. Databases fold, replace,
+// truncate or split other names.
 func acceptableName(name string) bool {
 	colonOrControl := func(r rune) bool { return r == ':' || unicode.IsControl(r) }
 	return name != "" && len(name) <= 255 && utf8.ValidString(name) &&
-		!strings.ContainsFunc(name, colonOrControl)
+		!strings.ContainsFunc(name, colonOrControl) && strings.TrimSpace(name) == name
 }

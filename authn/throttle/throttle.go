@@ -7,21 +7,24 @@
 // client's address, or all share one count; no client may forge it. Requests without a user name,
 // such as those with Other, are not limited: sessions and bearer tokens are too long to guess.
 //
-// So are API keys and personal tokens. If all have the same user name, such as "token", they share
-// a count, and guesses by strangers lock out the right ones. So ask their source first:
+// So are API keys and personal tokens. Ask for them in front of the throttle, which then never
+// refuses one. Only an unknown token goes on, and counts as a wrong password:
 //
 //	users := authn.Chain(tokens, throttle.New(authn.Cache(people, …), throttle.Config{}))
 //
-// It is not limited, and returns ErrNoMatch for passwords. Or make it an [authn.AccountFinder].
+// Behind the throttle, tokens with one user name, such as "token", share a count in each network:
+// somebody's 10 wrong ones refuse right ones of the same network. An [authn.AccountFinder] gives
+// each account its own count, but 100 wrong ones still refuse all of their network.
 //
 // # Rules
 //
 // Failures are counted for each pair of an account and a network, and for each network; not for an
 // account, which anyone could then lock. A network is an IPv4 address or an IPv6 /64; of IPv6, the
 // /56 and the /48 are counted too, with 4 and 16 times as many free failures. Logins from unknown
-// addresses are counted by account only. After 10 failures of a pair or 100 of a network, logins
-// are refused for one second, and for twice as long after each further failure, up to 15 minutes.
-// Failures are forgotten 15 minutes after the last. Refused logins do not count.
+// addresses are counted by account only, so one of them can lock it for the others. After 10
+// failures of a pair or 100 of a network, logins are refused for one second, and for twice as long
+// after each further failure, up to 15 minutes. Failures are forgotten 15 minutes after the last.
+// Refused logins do not count.
 //
 // An account is what the source returns as an [authn.AccountFinder], or for the typed name as an
 // [authn.Directory], asked before any refusal, at most every 10 seconds for a name and network; or

@@ -1,4 +1,5 @@
-package main
+// Package authorizer is an example of an authorizer: customers pull what they have licences for.
+package authorizer
 
 import (
 	"context"
@@ -10,15 +11,15 @@ import (
 	"github.com/berthpass/registry-auth/scope"
 )
 
-// licences is an authz.Authorizer that lets customers pull the products they have a licence for.
-type licences struct {
-	// lastDay is the last day of each licence, in UTC: customer → product → day.
-	lastDay map[string]map[string]time.Time
-	now     func() time.Time
+// Licences is an authz.Authorizer that lets customers pull the products they have a licence for.
+type Licences struct {
+	// LastDay is the last day of each licence, in UTC: customer → product → day.
+	LastDay map[string]map[string]time.Time
+	Now     func() time.Time
 }
 
 // Authorize grants pull on products/<product> and everything below it.
-func (l licences) Authorize(_ context.Context, r authz.Request) (authz.Decision, error) {
+func (l Licences) Authorize(_ context.Context, r authz.Request) (authz.Decision, error) {
 	path, ok := strings.CutPrefix(r.Scope.Name, "products/")
 	if r.Scope.Type != scope.TypeRepository || !ok {
 		return authz.Decision{NoMatch: true}, nil // not a product: ask the next authorizer
@@ -28,13 +29,12 @@ func (l licences) Authorize(_ context.Context, r authz.Request) (authz.Decision,
 		return authz.Decision{Reason: "customers are users"}, nil
 	}
 	product, _, _ := strings.Cut(path, "/")
-	lastDay, licensed := l.lastDay[r.Subject.Name][product]
+	lastDay, licensed := l.LastDay[r.Subject.Name][product]
 	switch {
 	case !licensed:
 		return authz.Decision{Reason: "no licence for " + product}, nil
-	case !l.now().Before(lastDay.AddDate(0, 0, 1)):
-		reason := "the licence for " + product + " ended on " + lastDay.Format(time.DateOnly)
-		return authz.Decision{Reason: reason}, nil
+	case !l.Now().Before(lastDay.AddDate(0, 0, 1)):
+		return authz.Decision{Reason: "licence ended on " + lastDay.Format(time.DateOnly)}, nil
 	}
 	return authz.Decision{
 		Actions: r.Scope.Intersect([]string{scope.ActionPull}).Actions,

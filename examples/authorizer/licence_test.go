@@ -1,4 +1,4 @@
-package main
+package authorizer
 
 import (
 	"testing"
@@ -9,12 +9,13 @@ import (
 )
 
 func TestLicences(t *testing.T) {
-	sold := licences{
-		lastDay: map[string]map[string]time.Time{
-			"acme":   {"database": date(2030, 12, 31), "gateway": date(2030, 6, 30)},
-			"globex": {"gateway": date(2030, 7, 1)},
+	june30 := time.Date(2030, 6, 30, 0, 0, 0, 0, time.UTC)
+	sold := Licences{
+		LastDay: map[string]map[string]time.Time{
+			"acme":   {"database": june30.AddDate(0, 6, 0), "gateway": june30},
+			"globex": {"gateway": june30.AddDate(0, 0, 1)},
 		},
-		now: func() time.Time { return date(2030, 7, 1).Add(12 * time.Hour) },
+		Now: func() time.Time { return june30.Add(36 * time.Hour) }, // July 1, noon
 	}
 	anonymous := authn.Subject{}
 	acme, globex := authn.Subject{Name: "acme"}, authn.Subject{Name: "globex"}
@@ -37,13 +38,12 @@ func TestLicences(t *testing.T) {
 		authztest.As(authn.Subject{Name: "acme", Kind: authn.KindServiceAccount}, authztest.Grants{
 			"repository:products/database:pull": "",
 		}),
-		authztest.As(anonymous, authztest.Grants{
-			"repository:products/gateway:pull": "",
-		}),
+		authztest.As(anonymous, authztest.Grants{"repository:products/gateway:pull": ""}),
 	})
-	authztest.Golden(t, sold, authztest.Matrix{
+	matrix := authztest.Matrix{
 		Subjects:  []authn.Subject{anonymous, acme, globex},
 		Resources: []string{"products/database", "products/gateway"},
-	}, "testdata/licences.txt")
-	authztest.CheckInvariants(t, sold, []authn.Subject{anonymous, acme, globex})
+	}
+	authztest.Golden(t, sold, matrix, "testdata/licences.txt")
+	authztest.CheckInvariants(t, sold, matrix.Subjects)
 }

@@ -7,36 +7,17 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// apiKeys are passwords of programs: "key_", the ID, a dot and a secret. Any user name will do.
-type apiKeys struct{ *portal }
-
-func (k apiKeys) Authenticate(_ context.Context, r authn.Request) (authn.Subject, error) {
-	id, secret, _ := strings.Cut(string(r.Password), ".")
-	if !strings.HasPrefix(id, "key_") {
-		return authn.Subject{}, authn.ErrNoMatch
+// programs log in with API keys: "key_", the ID, a dot and a secret. Any user name will do.
+func (p *portal) programs() authn.Authenticator {
+	split := func(r authn.Request) (id string, secret authn.Secret, ok bool) {
+		id, text, _ := strings.Cut(string(r.Password), ".")
+		return id, authn.Secret(text), strings.HasPrefix(id, "key_")
 	}
-	row, found := find(k.portal, k.portal.apiKeys, id)
-	if !found || hashOf(secret) != row.secretHash {
-		return authn.Subject{}, authn.ErrRejected
+	find := func(ctx context.Context, id string) (authn.Subject, string, error) {
+		key, err := row(ctx, p, p.apiKeys, id)
+		return authn.Subject{
+			Name: "robot/" + key.team, Kind: authn.KindServiceAccount, Data: teams{key.team},
+		}, key.secretHash, err
 	}
-	return row.subject(id), nil
-}
-
-// Confirm says whether a key that logged in earlier still exists: for refresh tokens and a cache.
-func (k apiKeys) Confirm(_ context.Context, remembered authn.Subject) (authn.Subject, error) {
-	if !strings.HasPrefix(remembered.Stamp, "key_") {
-		return authn.Subject{}, authn.ErrNoMatch // a subject of another source
-	}
-	row, found := find(k.portal, k.portal.apiKeys, remembered.Stamp)
-	if !found {
-		return authn.Subject{}, authn.ErrRejected
-	}
-	return row.subject(remembered.Stamp), nil
-}
-
-func (k apiKey) subject(id string) authn.Subject {
-	return authn.Subject{
-		Name: "robot/" + k.team, Kind: authn.KindServiceAccount, Stamp: id,
-		Data: user{teams: []string{k.team}},
-	}
+	return authn.Tokens(split, find)
 }

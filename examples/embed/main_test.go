@@ -1,178 +1,36 @@
 package main
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
-
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/authn/authntest"
-	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/authz/authztest"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 )
 
-func newPortal(t *testing.T) *portal {
-	t.Helper()
-	hash, err := password.NewHash("wonderland")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pull := scope.Scope{Type: "repository", Name: "alice/*", Actions: []string{"pull"}}
-	return &portal{
-		users: map[string]user{"alice": {"alice", hash, []string{"web"}}},
-		sessions: map[string]session{
-			hashOf("crumb"): {"alice", time.Now().Add(time.Hour)},
-			hashOf("stale"): {"alice", time.Now().Add(-time.Hour)},
-		},
-		apiKeys: map[string]apiKey{"key_1": {"web", hashOf("looking")}},
-		tokens: map[string]personalToken{
-			"pat_1": {"alice", hashOf("glass"), &authn.Limit{Scopes: []scope.Scope{pull}}},
-		},
-	}
-}
-
-func TestSources(t *testing.T) {
-	p := newPortal(t)
-	alice := func(limit *authn.Limit) authn.Subject {
-		return authn.Subject{Name: "alice", Limit: limit}
-	}
-	for name, suite := range map[string]authntest.Suite{
-		"passwords": {
-			Source: p.passwords(),
-			Logins: []authntest.Login{{
-				Request: authn.Request{Username: "alice", Password: "wonderland"}, Subject: alice(nil),
-			}},
-			Wrong:   []authn.Request{{Username: "alice", Password: "rabbit"}},
-			Unknown: []authn.Request{{Username: "bob", Password: "wonderland"}},
-		},
-		"sessions": {
-			Source: authn.Func(p.loggedIn),
-			Logins: []authntest.Login{{
-				Request: authn.Request{Other: cookie("crumb")}, Subject: alice(nil),
-				Unconfirmable: true,
-			}},
-			Wrong: []authn.Request{{Other: cookie("crumbs")}, {Other: cookie("")}},
-		},
-		"API keys": {
-			Source: apiKeys{p},
-			Logins: []authntest.Login{{
-				Request: authn.Request{Username: "token", Password: "key_1.looking"},
-				Subject: authn.Subject{Name: "robot/web", Kind: authn.KindServiceAccount},
-			}},
-			Wrong: []authn.Request{
-				{Username: "token", Password: "key_1.glass"},
-				{Username: "token", Password: "key_1"},
-				{Username: "token", Password: "key_2.looking"},
-			},
-		},
-		"personal tokens": {
-			Source: personalTokens{p},
-			Logins: []authntest.Login{{
-				Request: authn.Request{Username: "alice", Password: "pat_1.glass"},
-				Subject: alice(p.tokens["pat_1"].limit),
-			}},
-			Wrong: []authn.Request{
-				{Username: "alice", Password: "pat_1.looking"},
-				{Username: "alice", Password: "pat_2.glass"},
-				{Username: "bob", Password: "pat_1.glass"},
-			},
-		},
-	} {
-		t.Run(name, func(t *testing.T) { authntest.Run(t, suite) })
-	}
-}
-
-// A provider is an identity provider that serves its keys.
-type provider struct {
-	key *rsa.PrivateKey
-	url string
-}
-
-func newProvider(t *testing.T) *provider {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-		{Key: key.Public(), KeyID: "1", Algorithm: "RS256", Use: "sig"},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write(set)
-	}))
-	t.Cleanup(server.Close)
-	return &provider{key, server.URL}
-}
-
-func (p *provider) token(t *testing.T, audience string, expires time.Time) authn.Secret {
-	t.Helper()
-	key := jose.JSONWebKey{Key: p.key, KeyID: "1"}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := jwt.Signed(signer).Claims(map[string]any{
-		"iss": p.url, "sub": "248289761001", "aud": audience, "exp": expires.Unix(),
-		"iat": time.Now().Unix(), "groups": []string{"web"},
-	}).Serialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return authn.Secret(text)
-}
-
-func (p *provider) source(t *testing.T) *jwts {
-	t.Helper()
-	source := &jwts{issuer: p.url, audience: "registry.example.com", jwksURL: p.url}
-	if err := source.fetchKeys(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return source
-}
-
-func TestJWTs(t *testing.T) {
-	p := newProvider(t)
-	soon := time.Now().Add(time.Hour)
-	authntest.Run(t, authntest.Suite{
-		Source: p.source(t),
-		Logins: []authntest.Login{{
-			Request:       authn.Request{Username: "any", Password: p.token(t, "registry.example.com", soon)},
-			Subject:       authn.Subject{Name: "idp/248289761001", ValidUntil: soon.Truncate(time.Second)},
-			Unconfirmable: true,
-		}},
-		Wrong: []authn.Request{
-			{Username: "any", Password: p.token(t, "another.example.com", soon)},
-			{Username: "any", Password: p.token(t, "registry.example.com", time.Now().Add(-time.Hour))},
-			{Username: "any", Password: newProvider(t).token(t, "registry.example.com", soon)},
-		},
-		Unknown: []authn.Request{{Username: "alice", Password: "wonderland"}},
-	})
-}
-
 // All kinds of credentials log in at the one server, and each has its own rights.
 func TestTokenServer(t *testing.T) {
-	p, idp := newPortal(t), newProvider(t)
+	p, _ := newPortal(t)
+	idp := newProvider(t)
 	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := p.tokenServer(key, idp.source(t))
+	server, err := p.tokenServer("registry.example.com", key, p.credentials(idp.source(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +42,6 @@ func TestTokenServer(t *testing.T) {
 			r.AddCookie(&http.Cookie{Name: "portal_session", Value: value})
 		}
 	}
-	jwt := string(idp.token(t, "registry.example.com", time.Now().Add(time.Hour)))
 	own, team := "alice/app:pull,push", "teams/web/site:pull,push"
 	for name, test := range map[string]struct {
 		login  func(*http.Request)
@@ -198,9 +55,10 @@ func TestTokenServer(t *testing.T) {
 		"no session":           {cookie("other"), 401, nil},
 		"an API key":           {basic("token", "key_1.looking"), 200, []string{team}},
 		"a wrong API key":      {basic("token", "key_1.glass"), 401, nil},
-		"a personal token":     {basic("alice", "pat_1.glass"), 200, []string{"alice/app:pull"}},
+		"a personal token":     {basic("alice", "pat_1.glass"), 200, []string{"alice/app:pull", "teams/web/site:pull"}},
+		"a token for all":      {basic("alice", "pat_2.all"), 200, []string{own, team}},
 		"another's token":      {basic("bob", "pat_1.glass"), 401, nil},
-		"a JWT":                {basic("any", jwt), 200, nil},
+		"a JWT":                {basic("any", string(idp.jwt(t))), 200, nil},
 		"nothing":              {func(*http.Request) {}, 401, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -254,13 +112,55 @@ func ask(
 	return w.Code, access
 }
 
+// No host has tokens of another one's service, whatever a client names.
+func TestEachHostHasItsService(t *testing.T) {
+	p, _ := newPortal(t)
+	keys := map[string]token.Keys{}
+	for _, host := range []string{"a.example.com", "b.example.com"} {
+		key, err := token.GenerateKey(token.ES256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[host] = key
+	}
+	handler, err := p.byHost(keys, p.credentials())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]int{
+		"http://a.example.com/token":                       200,
+		"http://a.example.com:8443/token":                  200,
+		"http://b.example.com/token?service=b.example.com": 200,
+		"http://a.example.com/token?service=b.example.com": 400,
+		"http://c.example.com/token":                       404,
+		"http://c.example.com/token?service=b.example.com": 404,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+		r.SetBasicAuth("alice", "wonderland")
+		w := httptest.NewRecorder()
+		if handler.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s: status %d, want %d", target, w.Code, want)
+		}
+	}
+	form := url.Values{
+		"grant_type": {"password"}, "client_id": {"test"}, "service": {"b.example.com"},
+		"username": {"alice"}, "password": {"wonderland"},
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://a.example.com/token",
+		strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	if handler.ServeHTTP(w, r); w.Code != http.StatusBadRequest {
+		t.Errorf("a POST for another host's service: status %d", w.Code)
+	}
+}
+
 // A user whose name is that of the shared namespace owns nothing in it.
 func TestPolicy(t *testing.T) {
-	alice := authn.Subject{Name: "alice", Data: user{teams: []string{"web"}}}
+	alice := authn.Subject{Name: "alice", Data: teams{"web"}}
 	impostor := authn.Subject{Name: "teams"}
-	rules := []authz.Authorizer{authz.Func(teams), authz.OwnNamespace()}
 	build := func(rules []authz.Authorizer) (authz.Authorizer, error) {
-		return authz.First(rules...), nil
+		return authz.Any(rules...), nil
 	}
 	cases := []authztest.Case{
 		authztest.As(alice, authztest.Grants{
@@ -270,12 +170,69 @@ func TestPolicy(t *testing.T) {
 			"repository:alice/app:pull,push":             "pull,push",
 		}),
 		authztest.As(impostor, authztest.Grants{
-			"repository:teams/web/site:pull,push": "",
+			"repository:teams/web/site:pull,push": "pull", // it is public
+			"repository:teams/web/other:pull":     "",
 			"repository:teams/site:pull":          "",
 		}),
 	}
-	policy := authz.First(rules...)
+	p := &portal{public: map[string]struct{}{"teams/web/site": {}}}
+	policy := authz.Any(p.rules()...)
 	authztest.Run(t, policy, cases)
 	authztest.CheckInvariants(t, policy, []authn.Subject{alice, impostor})
-	authztest.Mutants(t, rules, build, cases, authztest.Matrix{})
+	authztest.Mutants(t, p.rules(), build, cases, authztest.Matrix{})
+
+	p.down = errors.New("connection refused")
+	asked := authz.Request{Subject: alice, Scope: scope.Scope{
+		Type: "repository", Name: "alice/app", Actions: []string{"pull"},
+	}}
+	if d, err := policy.Authorize(t.Context(), asked); err == nil {
+		t.Errorf("without the database the policy decides: %+v", d)
+	}
+}
+
+// A signal ends the program in order, after a token and a refresh token.
+func TestProgram(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "embed")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, program)
+	command.Dir, command.Stderr = filepath.Dir(program), t.Output()
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = command.Process.Kill() }()
+	address := "http://localhost:8080/token?offline_token=true&service=registry.example.com"
+	var answer struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	for answer.RefreshToken == "" {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetBasicAuth("alice", "wonderland")
+		response, err := http.DefaultClient.Do(r)
+		if ctx.Err() != nil {
+			t.Fatal("the program does not answer")
+		}
+		if err != nil { // not yet
+			time.Sleep(20 * time.Millisecond)
+			continue
+		}
+		err = json.NewDecoder(response.Body).Decode(&answer)
+		_ = response.Body.Close()
+		if err != nil || answer.RefreshToken == "" {
+			t.Fatalf("%s: no refresh token, %v", response.Status, err)
+		}
+	}
+	if err := command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Wait(); err != nil {
+		t.Errorf("after a signal: %v", err)
+	}
 }

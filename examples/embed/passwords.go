@@ -9,12 +9,9 @@ import (
 
 // passwords are the users of the portal with their passwords.
 func (p *portal) passwords() authn.Authenticator {
-	find := func(_ context.Context, name string) (authn.Subject, authn.Secret, error) {
-		row, found := find(p, p.users, name)
-		if !found {
-			return authn.Subject{}, "", authn.ErrNoMatch
-		}
-		return authn.Subject{Name: row.name, Data: row}, row.passwordHash, nil
+	find := func(ctx context.Context, name string) (authn.Subject, authn.Secret, error) {
+		found, err := row(ctx, p, p.users, name)
+		return authn.Subject{Name: found.name, Data: teams(found.teams)}, found.passwordHash, err
 	}
 	return password.Source(find, password.SourceConfig{})
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // A cookie is what authn.Request.Other has for people who are logged in to the portal.
-type cookie authn.Secret
+type cookie struct{ authn.Secret }
 
 // readCookie is the auth.Config.Credentials of the portal.
 func readCookie(r *http.Request) (authn.Request, bool) {
@@ -16,19 +16,20 @@ func readCookie(r *http.Request) (authn.Request, bool) {
 	if err != nil {
 		return authn.Request{}, false // no session: HTTP Basic, or nobody
 	}
-	return authn.Request{Other: cookie(c.Value)}, true
+	return authn.Request{Other: cookie{authn.Secret(c.Value)}}, true
 }
 
-// loggedIn finds the user of a session.
-func (p *portal) loggedIn(_ context.Context, r authn.Request) (authn.Subject, error) {
-	secret, isCookie := r.Other.(cookie)
-	if !isCookie {
-		return authn.Subject{}, authn.ErrNoMatch
+// loggedIn are the people with a session, which the portal stores under the hash of its cookie.
+func (p *portal) loggedIn() authn.Authenticator {
+	split := func(r authn.Request) (id string, secret authn.Secret, ok bool) {
+		c, ok := r.Other.(cookie)
+		return authn.HashToken(c.Secret), c.Secret, ok
 	}
-	row, found := find(p, p.sessions, hashOf(string(secret)))
-	owner, exists := find(p, p.users, row.user)
-	if !found || !exists {
-		return authn.Subject{}, authn.ErrRejected
+	find := func(ctx context.Context, hash string) (authn.Subject, string, error) {
+		found, owner, err := p.sessionOf(ctx, hash)
+		return authn.Subject{
+			Name: owner.name, ValidUntil: found.expires, Data: teams(owner.teams),
+		}, hash, err
 	}
-	return authn.Subject{Name: owner.name, ValidUntil: row.expires, Data: owner}, nil
+	return authn.Tokens(split, find)
 }

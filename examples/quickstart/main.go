@@ -1,82 +1,74 @@
-// Quickstart is a private registry with token authorization in one process: the token server at /token and distribution's
-// registry at /v2/, on one port. It needs no file: the keys are generated and the images are kept in memory, or in a folder
-// with -data.
-//
-//	go run ./examples/quickstart
-//
-// It prints what to try and then one line for each decision. The users and passwords are those of a story, and the
-// connection is not encrypted: use it to see how the parts work together, and not to keep anything.
+// Quickstart is a private registry with token authorization in one process, on one port: a token
+// server at /token and distribution's registry at /v2/. Keys and images last until it ends. Its
+// passwords are public: use it to see how the parts work together, not to keep anything.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+	"time"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	os.Exit(code)
-}
+const welcome = `Registry and token server are at HOST. Images are kept in memory.
 
-const (
-	exitFailed = 1 // cannot start, or did not stop in order
-	exitUsage  = 2 // the command line is not understood; what package flag uses too
-)
+  alice (password: wonderland) may pull, push and delete alice/*, bob (builder) bob/*.
+  Everybody may pull public/*, without a login too. Alice and bob may push there.
 
-// run is main with everything from outside as a parameter. It returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	opts, err := parseOptions(args, stdout, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return exitUsage
-	}
-	if err := serve(ctx, opts, stdout); err != nil {
-		fmt.Fprintf(stderr, "quickstart: %v\n", err)
-		return exitFailed
-	}
-	return 0
-}
+Try, in another terminal (docker pull and docker push do the same as crane):
 
-// options are what the command line says.
-type options struct {
-	addr string // where to listen, host:port
-	data string // folder for the images; memory when empty
-}
+  echo wonderland | docker login -u alice --password-stdin HOST
+  crane pull HOST/public/hello:1 hello.tar
+  crane push hello.tar HOST/alice/app:1
+  crane push hello.tar HOST/bob/app:1   # refused
 
-const usage = `A private registry with token authorization: a token server and a registry in one process, on one port.
-
-Usage: quickstart [-addr HOST:PORT] [-data FOLDER]
+Undo it: docker logout HOST && rm hello.tar
+End it with Ctrl-C. Its decisions:
 
 `
 
-func parseOptions(args []string, stdout, stderr io.Writer) (options, error) {
-	var opts options
-	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	flags.StringVar(&opts.addr, "addr", "localhost:5000", "listen on `HOST:PORT`; port 0 is any free one")
-	flags.StringVar(&opts.data, "data", "", "keep the images in `FOLDER`, which is made if need be (default: in memory)")
+func main() {
+	port := flag.String("port", "5000", "listen on `PORT` of localhost; 0 is any free one")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	if err := run(ctx, "localhost:"+*port); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
 
-	flags.SetOutput(io.Discard) // -h goes to stdout, a mistake to stderr
-	err := flags.Parse(args)
-	if err == nil && flags.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+// run answers requests until ctx is done, and then finishes those that are still running.
+func run(ctx context.Context, addr string) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("%w (-port chooses another port)", err)
 	}
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-	case err != nil:
-		fmt.Fprintf(stderr, "quickstart: %v (-h helps)\n", err)
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	host := "localhost:" + port // the realm must be at the host that clients name
+	finish := context.WithoutCancel(ctx)
+	handler, err := newHandler(finish, host)
+	if err != nil {
+		return err
 	}
-	return opts, err
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+
+	fmt.Print(strings.ReplaceAll(welcome, "HOST", host))
+	if err := pushSample(finish, host); err != nil {
+		return err
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return server.Shutdown(finish)
+	}
 }

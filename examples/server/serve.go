@@ -12,9 +12,9 @@ import (
 )
 
 const serveHelp = `
-Serves token requests at PREFIX/auth and PREFIX/auth/token, /healthz and /readyz, and metrics at
-the address that the configuration has for them.
-Refresh tokens are kept in memory: after a restart clients log in again.
+Serves token requests at PREFIX/auth and PREFIX/auth/token, /healthz and /readyz, and metrics at the
+address that the configuration has for them. Refresh tokens are kept in memory: after a restart
+clients log in again.
 `
 
 func (p *program) serve(flags *flag.FlagSet) action {

@@ -20,27 +20,36 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	if err != nil { // impossible for the types that callers pass
 		panic(err)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(text)))
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
+	setNoStore(w)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // an error means that the client hung up
+}
+
+func setNoStore(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 }
 
 // Serve calls answer, then audit, then sends the answer, so that no token is sent without a record.
 // A panic in either becomes a 500. The timeout ends the context of answer but not that of audit,
 // so that a request that timed out is recorded as well. Audit gets a nil problem for status 200.
+// Write sends other answers.
 func Serve(
 	w http.ResponseWriter, r *http.Request, timeout time.Duration, logger *slog.Logger,
 	answer func(r *http.Request) (body any, err error),
 	audit func(ctx context.Context, problem *Problem),
+	write func(problem *Problem, w http.ResponseWriter),
 ) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	LimitBody(ctx, w, r)
+	if err := LimitBody(ctx, w, r); err != nil {
+		logger.LogAttrs(ctx, slog.LevelWarn, "the body of a request has no deadline",
+			slog.String("error", err.Error()),
+			slog.String("remedy", "a wrapper of the ResponseWriter needs an Unwrap method"))
+	}
 
 	var body any
 	problem := recovered(ctx, logger, func() (err error) {
@@ -55,7 +64,10 @@ func Serve(
 	case ofAudit != nil:
 		ofAudit.Write(w)
 	case problem != nil:
-		problem.Write(w)
+		panicked := recovered(ctx, logger, func() error { write(problem, w); return nil })
+		if panicked != nil {
+			panicked.Write(w)
+		}
 	default:
 		writeJSON(w, http.StatusOK, body)
 	}
@@ -76,11 +88,12 @@ func recovered(ctx context.Context, logger *slog.Logger, do func() error) (p *Pr
 
 // LimitBody makes reads of the request's body fail after the deadline of ctx. Package net/http
 // reads every body to its end, so a client that sends it slowly, or announces one and sends none,
-// would keep its connection. It has no effect if w is a wrapper without an Unwrap method.
-func LimitBody(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+// would keep its connection. It is an error if w is a wrapper without an Unwrap method.
+func LimitBody(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	if deadline, ok := ctx.Deadline(); ok && r.ContentLength != 0 {
-		_ = http.NewResponseController(w).SetReadDeadline(deadline)
+		return http.NewResponseController(w).SetReadDeadline(deadline)
 	}
+	return nil
 }
 
 // Logger returns the configured logger, or else the current default.

@@ -88,6 +88,17 @@ func Level(status int, err error) slog.Level {
 // Write sends the answer. Its body serves clients that read "errors" (docker, containerd, oras,
 // regclient) and those that read "error" (OAuth2, RFC 6749, section 5.2).
 func (p *Problem) Write(w http.ResponseWriter) {
+	p.SetHeaders(w)
+	writeJSON(w, p.Status, map[string]any{
+		"errors":            []map[string]string{{"code": p.Code, "message": p.Message}},
+		"error":             p.OAuth,
+		"error_description": p.Message,
+	})
+}
+
+// SetHeaders sets the headers that do not depend on the body.
+func (p *Problem) SetHeaders(w http.ResponseWriter) {
+	setNoStore(w)
 	if p.Allow != "" {
 		w.Header().Set("Allow", p.Allow)
 	}
@@ -98,9 +109,4 @@ func (p *Problem) Write(w http.ResponseWriter) {
 		seconds := int64(math.Ceil(p.RetryAfter.Seconds())) // else the client retries too early
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	writeJSON(w, p.Status, map[string]any{
-		"errors":            []map[string]string{{"code": p.Code, "message": p.Message}},
-		"error":             p.OAuth,
-		"error_description": p.Message,
-	})
 }

@@ -15,9 +15,8 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/program"
 )
 
-// programSection is a program that is asked about users or about rights that no other section
-// knows.
-type programSection struct {
+// An externalProgram is asked about users or about rights that no other section knows.
+type externalProgram struct {
 	conf.Place
 
 	key     string
@@ -34,9 +33,9 @@ const (
 	maxProgramTimeout = time.Minute
 )
 
-func (p *programSection) Keys() []string { return []string{p.key} }
+func (p *externalProgram) Keys() []string { return []string{p.key} }
 
-func (p *programSection) Read(n *conf.Node) {
+func (p *externalProgram) Read(n *conf.Node) {
 	if p.Place = n.Place; n.Null() {
 		return
 	}
@@ -72,12 +71,12 @@ func (p *programSection) Read(n *conf.Node) {
 
 // Build keeps the program, with its breaker and its bound on how many run at once, as long as the
 // section is the same.
-func (p *programSection) Build(s *Site) (Part, error) {
+func (p *externalProgram) Build(s *Site) (Part, error) {
 	if !p.given {
 		return Part{}, nil
 	}
 	key := fmt.Sprintf("%s: %s %q %q", p.key, p.sum, p.command.Path, s.Secrets)
-	asked, err := Hold(s, key, func() (*program.Program, error) {
+	held, err := Hold(s, key, func() (*program.Program, error) {
 		p.command.Env = s.environ()
 		return program.New(p.command), nil
 	})
@@ -87,11 +86,11 @@ func (p *programSection) Build(s *Site) (Part, error) {
 	timeout := p.command.Timeout
 	part := Part{Config: func(c *auth.Config) { c.Timeout += timeout }}
 	if p.users == nil {
-		part.Authorizer = asked.Authorizer()
+		part.Authorizer = held.Authorizer()
 		part.Explain = explainProgram(part.Authorizer)
 		return part, nil
 	}
-	part.Authenticator = asked.Authenticator()
+	part.Authenticator = held.Authenticator()
 	if !p.users.given {
 		p.Warnf("the program of ext_auth is not asked about requests without credentials; " +
 			`they are refused unless users has an entry ""`)
