@@ -59,7 +59,9 @@ func (p *program) test(*flag.FlagSet) action {
 	}
 }
 
-func (p *program) runCases(ctx context.Context, cfg *serve.Assembly, cases []section.Case) error {
+func (p *program) runCases(
+	ctx context.Context, cfg *serve.Assembly, cases []section.Case,
+) error {
 	report, err := section.RunCases(ctx, cfg.Policy, cases)
 	if err != nil {
 		return err

@@ -1,5 +1,6 @@
-// Package deploy has the configurations of docker-compose.yml, and tests of them and of the other files that are for running
-// the server: no test here starts a container, but what can be checked without an engine is.
+// Package deploy has the configurations of docker-compose.yml, and tests of them and of the other
+// files that are for running the server: no test here starts a container, but what can be checked
+// without an engine is.
 package deploy
 
 import (
@@ -25,7 +26,8 @@ import (
 	"github.com/berthpass/registry-auth/token"
 )
 
-// TestConfigurations loads the configuration of the token server, and lets it examine those of the registries.
+// TestConfigurations loads the configuration of the token server, and lets it examine those of the
+// registries.
 func TestConfigurations(t *testing.T) {
 	folder := install(t)
 	cfg, err := serve.Load(filepath.Join(folder, "config", "auth_config.yml"), os.Getenv)
@@ -57,8 +59,8 @@ func TestConfigurations(t *testing.T) {
 	}
 }
 
-// install puts the configurations into a folder, with the keys and the hash that docker-compose.yml tells to make. The paths
-// in them, which are those in containers, lead there.
+// install puts the configurations into a folder, with the keys and the hash that docker-compose.yml
+// tells to make. The paths in them, which are those in containers, lead there.
 func install(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -67,7 +69,8 @@ func install(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	paths := strings.NewReplacer("/keys/", folder+"/keys/", "/certs/", folder+"/certs/", "/config/", folder+"/config/")
+	paths := strings.NewReplacer("/keys/", folder+"/keys/", "/certs/", folder+"/certs/",
+		"/config/", folder+"/config/")
 	for _, name := range []string{"auth_config.yml", "distribution.yml", "zot.json"} {
 		write(t, filepath.Join(folder, "config", name), []byte(paths.Replace(string(read(t, name)))))
 	}
@@ -83,7 +86,9 @@ func install(t *testing.T) string {
 
 type offline struct{}
 
-func (offline) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("offline") }
+func (offline) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("offline")
+}
 
 // compose is what the tests look at in docker-compose.yml.
 type compose struct {
@@ -135,14 +140,16 @@ func TestComposeFile(t *testing.T) {
 			}
 		}
 	}
-	realm := must(url.Parse(string(regexp.MustCompile(`http://[^\s"]+`).Find(read(t, "distribution.yml")))))(t)
-	if published := file.Services["auth"].Ports; !slices.Contains(published, "127.0.0.1:"+realm.Port()+":5001") {
+	found := regexp.MustCompile(`http://[^\s"]+`).Find(read(t, "distribution.yml"))
+	realm := must(url.Parse(string(found)))(t)
+	published := file.Services["auth"].Ports
+	if !slices.Contains(published, "127.0.0.1:"+realm.Port()+":5001") {
 		t.Errorf("the realm is %s, and the token server is published at %v", realm, published)
 	}
 }
 
-// TestDockerfile runs the command by which the image's program is made, looks whether it can be the only file there, and lets
-// it check the configuration.
+// TestDockerfile runs the command by which the image's program is made, looks whether it can be the
+// only file there, and lets it check the configuration.
 func TestDockerfile(t *testing.T) {
 	file := string(read(t, "../Dockerfile"))
 	command := regexp.MustCompile(`(?m)^RUN .*(go build .*)$`).FindStringSubmatch(file)
@@ -151,7 +158,8 @@ func TestDockerfile(t *testing.T) {
 	}
 	program := filepath.Join(t.TempDir(), "server")
 	root := must(filepath.Abs("../../.."))(t)
-	build := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(command[1], "/out/server", program, 1))
+	script := strings.Replace(command[1], "/out/server", program, 1)
+	build := exec.CommandContext(t.Context(), "sh", "-c", script)
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if output, err := build.CombinedOutput(); err != nil {
@@ -159,10 +167,12 @@ func TestDockerfile(t *testing.T) {
 	}
 	binary := must(elf.Open(program))(t)
 	defer binary.Close()
-	if libraries := must(binary.ImportedLibraries())(t); len(libraries) > 0 || binary.Section(".interp") != nil {
+	if libraries := must(binary.ImportedLibraries())(t); len(libraries) > 0 ||
+		binary.Section(".interp") != nil {
 		t.Errorf("the program is not static: it needs %v", libraries)
 	}
-	alone := exec.CommandContext(t.Context(), program, "check", filepath.Join(install(t), "config", "auth_config.yml"))
+	config := filepath.Join(install(t), "config", "auth_config.yml")
+	alone := exec.CommandContext(t.Context(), program, "check", config)
 	alone.Env = []string{}
 	if output, err := alone.CombinedOutput(); err != nil { // the tests in it have run as well
 		t.Errorf("%v\n%s", err, output)
@@ -177,7 +187,8 @@ func TestDockerfile(t *testing.T) {
 	if !strings.Contains(last, "\nCMD [\"/config/auth_config.yml\"]\n") {
 		t.Error("the image does not read the configuration where docker_auth's does")
 	}
-	if !strings.HasPrefix(last, "\nFROM scratch\n") || !regexp.MustCompile(`(?m)^USER [1-9]\d*:[1-9]\d*$`).MatchString(last) {
+	if !strings.HasPrefix(last, "\nFROM scratch\n") ||
+		!regexp.MustCompile(`(?m)^USER [1-9]\d*:[1-9]\d*$`).MatchString(last) {
 		t.Error("the image is not empty, or its user is root")
 	}
 }
@@ -191,9 +202,14 @@ func TestUnit(t *testing.T) {
 		t.Fatal("the unit starts something else")
 	}
 	unit := filepath.Join(t.TempDir(), "registry-auth.service")
-	write(t, unit, []byte(strings.ReplaceAll(text, "ExecStart="+program, "ExecStart="+must(os.Executable())(t))))
-	output, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", unit).CombinedOutput()
-	if err != nil || strings.Contains(string(output), unit) { // what it does not know is no error to it
+	write(
+		t,
+		unit,
+		[]byte(strings.ReplaceAll(text, "ExecStart="+program, "ExecStart="+must(os.Executable())(t))),
+	)
+	output, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", unit).
+		CombinedOutput()
+	if err != nil || strings.Contains(string(output), unit) { // unknown keys are no error to it
 		t.Errorf("%v\n%s", err, output)
 	}
 	for _, want := range []string{

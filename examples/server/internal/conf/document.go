@@ -23,7 +23,7 @@ type Document struct {
 
 	getenv    func(string) string
 	mistakes  []*PositionError
-	watched   map[string]string
+	watched   map[string]Fingerprint
 	variables []string
 	settings  map[string]string
 	nodes     int
@@ -37,7 +37,7 @@ type Document struct {
 func Read(path, what string, getenv func(string) string, root func(*Node)) *Document {
 	d := &Document{
 		Path: path, getenv: getenv,
-		watched: make(map[string]string), settings: make(map[string]string),
+		watched: make(map[string]Fingerprint), settings: make(map[string]string),
 	}
 	content, err := d.readFile(path)
 	if err != nil {
@@ -55,7 +55,7 @@ func Read(path, what string, getenv func(string) string, root func(*Node)) *Docu
 func (d *Document) Err() error { return join(d.mistakes) }
 
 // Watched returns the files and folders that were read, as they were before that.
-func (d *Document) Watched() map[string]string { return d.watched }
+func (d *Document) Watched() map[string]Fingerprint { return d.watched }
 
 // SecretVariables returns the environment variables that hold secrets.
 func (d *Document) SecretVariables() []string { return d.variables }

@@ -11,12 +11,12 @@ import (
 	"github.com/berthpass/registry-auth/examples/server/internal/conf"
 )
 
-// Rules are the sections acl, acl_file and acl_dir: one list, in the order of the file.
+// Rules are the sections acl, acl_file and acl_dir: one list, in the order of the file. Services
+// can have lists of their own.
 type Rules struct {
 	conf.Place
 
 	Common RuleList
-	lists  ruleLists
 	token  *Token
 	tests  *Tests
 }
@@ -35,98 +35,50 @@ func (r *Rules) Read(n *conf.Node) {
 // Build implements [Section].
 func (r *Rules) Build(*Site) (Part, error) {
 	r.Common.compile(r.Place)
-	lists := ruleLists{common: r.Common, ofService: make(map[string]RuleList)}
-	for _, name := range r.token.ServiceNames() {
-		if own := &r.token.Services[name].Rules; own.given {
-			own.compile(r.Place)
-			lists.ofService[name] = *own
-		}
+	given, count := r.Common.given, len(r.Common.Positions)
+	for _, service := range r.token.Services {
+		service.Rules.compile(r.Place)
+		given, count = given || service.Rules.given, count+len(service.Rules.Positions)
 	}
-	r.lists = lists
-	part := Part{Count: Count{"rules", "Rules in force.", lists.len()}}
-	if r.Common.given || len(lists.ofService) > 0 {
-		part.Authorizer, part.Explain = lists, lists.explain
+	part := Part{Count: Count{"rules", "Rules in force.", count}}
+	if given {
+		part.Authorizer, part.Explain = r, r.explain
 	}
 	return part, nil
 }
 
 // complete reports whether each service has rules.
 func (r *Rules) complete() bool {
-	if r.Common.given {
-		return true
+	complete := r.Common.given || len(r.token.Services) > 0
+	for name := range r.token.Services {
+		complete = complete && r.of(name).given
 	}
-	for _, service := range r.token.Services {
-		if !service.Rules.given {
-			return false
-		}
-	}
-	return len(r.token.Services) > 0
+	return complete
 }
 
-// Unreached has a line for each rule that decides none of the requests.
-func (r *Rules) Unreached(requests []authz.Request) []string {
-	type rule struct {
-		list   *acl.List
-		number int
+// of returns the rules of a service: its own or the common ones.
+func (r *Rules) of(service string) *RuleList {
+	if s := r.token.Services[service]; s != nil && s.Rules.given {
+		return &s.Rules
 	}
-	reached := make(map[rule]bool)
-	for _, request := range requests {
-		if of := r.lists.of(request.Service); of.List != nil {
-			reached[rule{of.List, of.List.Explain(request).Rule}] = true
-		}
-	}
-	var lines []string
-	add := func(l RuleList, whose string) {
-		for i, position := range l.Positions {
-			if !reached[rule{l.List, i + 1}] {
-				lines = append(lines, fmt.Sprintf("%s: no case reaches rule %d%s",
-					position, i+1, whose))
-			}
-		}
-	}
-	add(r.Common, "")
-	for _, name := range r.token.ServiceNames() {
-		add(r.token.Services[name].Rules, fmt.Sprintf(" of the service %q", name))
-	}
-	return lines
-}
-
-// ruleLists decides by the list of the service, or else by the common one.
-type ruleLists struct {
-	common    RuleList
-	ofService map[string]RuleList
-}
-
-func (l ruleLists) of(service string) RuleList {
-	if own, ok := l.ofService[service]; ok {
-		return own
-	}
-	return l.common
-}
-
-func (l ruleLists) len() int {
-	count := len(l.common.Positions)
-	for _, own := range l.ofService {
-		count += len(own.Positions)
-	}
-	return count
+	return &r.Common
 }
 
 // Authorize implements [authz.Authorizer].
-func (l ruleLists) Authorize(ctx context.Context, r authz.Request) (authz.Decision, error) {
-	if list := l.of(r.Service).List; list != nil {
-		return list.Authorize(ctx, r)
+func (r *Rules) Authorize(ctx context.Context, q authz.Request) (authz.Decision, error) {
+	if list := r.of(q.Service).List; list != nil {
+		return list.Authorize(ctx, q)
 	}
 	return authz.Decision{NoMatch: true}, nil
 }
 
 // explain says which rule decides and which are close, with their positions.
-func (l ruleLists) explain(_ context.Context, r authz.Request) (Explanation, error) {
-	of := l.of(r.Service)
+func (r *Rules) explain(_ context.Context, q authz.Request) (text string, decided bool, err error) {
+	of := r.of(q.Service)
 	if of.List == nil {
-		return Explanation{Text: fmt.Sprintf("there are no rules for the service %q\n", r.Service)}, nil
+		return fmt.Sprintf("there are no rules for the service %q\n", q.Service), false, nil
 	}
-	e := of.List.Explain(r)
+	e := of.List.Explain(q)
 	var b strings.Builder
 	b.WriteString(e.String())
 	if e.Rule != 0 {
@@ -135,7 +87,35 @@ func (l ruleLists) explain(_ context.Context, r authz.Request) (Explanation, err
 	for _, near := range e.Near {
 		fmt.Fprintf(&b, "rule %d is at %s\n", near.Rule, of.position(near.Rule))
 	}
-	return Explanation{b.String(), !e.Decision.NoMatch}, nil
+	return b.String(), !e.Decision.NoMatch, nil
+}
+
+// Unreached has a line for each rule that decides none of the requests.
+func (r *Rules) Unreached(requests []authz.Request) []string {
+	type rule struct {
+		list   *RuleList
+		number int
+	}
+	reached := make(map[rule]bool)
+	for _, request := range requests {
+		if of := r.of(request.Service); of.List != nil {
+			reached[rule{of, of.List.Explain(request).Rule}] = true
+		}
+	}
+	var lines []string
+	add := func(l *RuleList, whose string) {
+		for i, position := range l.Positions {
+			if !reached[rule{l, i + 1}] {
+				lines = append(lines, fmt.Sprintf("%s: no case reaches rule %d%s",
+					position, i+1, whose))
+			}
+		}
+	}
+	add(&r.Common, "")
+	for _, name := range r.token.ServiceNames() {
+		add(&r.token.Services[name].Rules, fmt.Sprintf(" of the service %q", name))
+	}
+	return lines
 }
 
 // A RuleList is a list of rules with their positions.

@@ -2,6 +2,7 @@ package section
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -38,11 +39,11 @@ func (p *externalProgram) Read(n *conf.Node) {
 	if p.Place = n.Place; n.Null() {
 		return
 	}
-	found := false
 	p.given = true
+	name, at := "", n.Place
 	p.command.Timeout, p.command.MaxRunning = defaultProgramTimeout, defaultMaxRunning
 	n.Fields(
-		conf.Func("command", p.find).Given(&found),
+		conf.Text("command", &name).At(&at),
 		conf.Texts("args", &p.command.Args),
 		conf.Duration("timeout", &p.command.Timeout, func(d time.Duration) error {
 			if d > maxProgramTimeout {
@@ -53,30 +54,23 @@ func (p *externalProgram) Read(n *conf.Node) {
 		}),
 		conf.Int("max_running", &p.command.MaxRunning, 1),
 	)
-	if !found {
-		n.Errorf("%s.command is missing", p.key)
-	}
 	p.sum = n.Sum()
-}
-
-// find looks for the program. One that is away is watched, so that a reload finds it later.
-func (p *externalProgram) find(n *conf.Node) {
-	name := n.Text()
-	if err := program.Supported(); err != nil {
-		n.Errorf("%s.command: %w", p.key, err)
+	if name == "" {
+		n.Errorf("%s.command is missing", p.key)
 		return
 	}
 	var err error
-	if p.command.Path, err = exec.LookPath(name); err != nil {
-		n.Errorf("%s.command: %w", p.key, err)
+	p.command.Path, err = exec.LookPath(name)
+	if err = errors.Join(err, program.Supported()); err != nil {
+		at.Errorf("%s.command: %w", p.key, err)
 		if strings.ContainsRune(name, filepath.Separator) {
-			n.Watch(name)
+			n.Watch(name) // a reload finds it later
 		}
 	}
 }
 
-// Build: A program keeps its breaker and its bound on how many run at once, as long as the section
-// is the same.
+// Build keeps the program, with its breaker and its bound on how many run at once, as long as the
+// section is the same.
 func (p *externalProgram) Build(s *Site) (Part, error) {
 	if !p.given {
 		return Part{}, nil
@@ -105,15 +99,15 @@ func (p *externalProgram) Build(s *Site) (Part, error) {
 }
 
 func explainProgram(
-	program authz.Authorizer,
-) func(context.Context, authz.Request) (Explanation, error) {
-	return func(ctx context.Context, r authz.Request) (Explanation, error) {
-		d, err := program.Authorize(ctx, r)
+	asked authz.Authorizer,
+) func(context.Context, authz.Request) (string, bool, error) {
+	return func(ctx context.Context, r authz.Request) (text string, decided bool, err error) {
+		d, err := asked.Authorize(ctx, r)
 		if err != nil {
-			return Explanation{}, err
+			return "", false, err
 		}
 		granted := strings.Join(r.Scope.Intersect(d.Actions).Actions, ",")
-		text := fmt.Sprintf("then the program is asked, and grants %q: %s\n", granted, d.Reason)
-		return Explanation{text, true}, nil
+		return fmt.Sprintf("then the program is asked, and grants %q: %s\n", granted, d.Reason),
+			true, nil
 	}
 }

@@ -43,7 +43,7 @@ func (t *refreshTokens) Read(n *conf.Node) {
 	}
 }
 
-// Build: The tokens of the first load outlive it, also if they are disabled for a while.
+// Build keeps the tokens of the first load, also if they are disabled for a while.
 func (t *refreshTokens) Build(s *Site) (Part, error) {
 	t.settings.Store = refresh.NewMemoryStore()
 	tokens, err := refresh.New(t.settings)

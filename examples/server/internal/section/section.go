@@ -40,8 +40,9 @@ type Part struct {
 	// Accept looks at the whole before it takes over. An error without a position may go away.
 	Accept func(ctx context.Context, policy Policy) error
 	// Check returns what is wrong, for /readyz. It does not wait.
-	Check   func() error
-	Explain func(ctx context.Context, r authz.Request) (Explanation, error)
+	Check func() error
+	// Explain says in lines what the authorizer says about a request, and whether that decides.
+	Explain func(ctx context.Context, r authz.Request) (text string, decided bool, err error)
 	Metrics []prometheus.Collector
 }
 
@@ -56,12 +57,6 @@ type Handler struct {
 	Addr    string
 	At      conf.Position
 	Handler http.Handler
-}
-
-// An Explanation is what an authorizer says about a request.
-type Explanation struct {
-	Text    string
-	Decided bool
 }
 
 // A Policy is what all sections together decide.

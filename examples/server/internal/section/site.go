@@ -40,7 +40,7 @@ func (k *Keeper) NewSite(logger *slog.Logger, operators http.Handler) *Site {
 }
 
 // Hold returns what an earlier load opened under this key, or opens it. It is closed, if it is an
-// [io.Closer], when every load that holds it has been released.
+// [io.Closer], when every load that holds it has been released. open must not call Hold.
 func Hold[T any](s *Site, key string, open func() (T, error)) (T, error) {
 	s.keeper.mu.Lock()
 	defer s.keeper.mu.Unlock()

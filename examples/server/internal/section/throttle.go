@@ -30,7 +30,7 @@ type failures struct {
 // maxFailures bounds the memory of the counts of pairs and networks.
 const maxFailures = 60_000
 
-// Build: A reload forgets no failure.
+// Build keeps the counts: a reload forgets no failure.
 func (t *throttling) Build(s *Site) (Part, error) {
 	counts, err := Hold(s, "throttle", func() (failures, error) {
 		key := make([]byte, 32)

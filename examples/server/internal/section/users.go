@@ -3,7 +3,6 @@ package section
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -192,17 +191,17 @@ func (a anonymousLabels) complete(r authz.Request) authz.Request {
 
 // checkerMetrics shows the figures of the bound on password checks.
 func checkerMetrics(checker *password.Checker) []prometheus.Collector {
-	name := func(name string) string { return fmt.Sprintf("registry_auth_password_checks%s", name) }
+	counter := func(name, help string, value func() uint64) prometheus.Collector {
+		opts := prometheus.CounterOpts{Name: "registry_auth_password_checks" + name, Help: help}
+		return prometheus.NewCounterFunc(opts, func() float64 { return float64(value()) })
+	}
 	return []prometheus.Collector{
+		counter("_total", "Password checks.", func() uint64 { return checker.Stats().Compared }),
+		counter("_refused_total", "Password checks that were refused because too many waited.",
+			func() uint64 { return checker.Stats().Refused }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: name("_waiting"), Help: "Password checks that wait for others.",
+			Name: "registry_auth_password_checks_waiting",
+			Help: "Password checks that wait for others.",
 		}, func() float64 { return float64(checker.Stats().Waiting) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: name("_total"), Help: "Password checks.",
-		}, func() float64 { return float64(checker.Stats().Compared) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: name("_refused_total"),
-			Help: "Password checks that were refused because too many waited.",
-		}, func() float64 { return float64(checker.Stats().Refused) }),
 	}
 }

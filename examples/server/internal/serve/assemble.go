@@ -124,9 +124,9 @@ func (a *Assembly) Explain(ctx context.Context, r authz.Request) (string, error)
 		if part.Explain == nil {
 			continue
 		}
-		e, err := part.Explain(ctx, r)
-		b.WriteString(e.Text)
-		if err != nil || e.Decided {
+		text, decided, err := part.Explain(ctx, r)
+		b.WriteString(text)
+		if err != nil || decided {
 			return b.String(), err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ func (s *Server) watch(ctx context.Context, signals <-chan os.Signal) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	read := s.atStart.Watched() // as of the last time that the files were read
-	var changed map[string]string
+	var changed map[string]conf.Fingerprint
 	var retry <-chan time.Time
 	var delay time.Duration
 	for {
@@ -38,8 +37,8 @@ func (s *Server) watch(ctx context.Context, signals <-chan os.Signal) {
 		case <-retry:
 		case <-ticker.C:
 			before := changed
-			changed = conf.Fingerprints(slices.Collect(maps.Keys(read)))
-			if maps.Equal(changed, read) || !maps.Equal(changed, before) {
+			changed = conf.Again(read)
+			if conf.Unchanged(changed, read) || !conf.Unchanged(changed, before) {
 				continue
 			}
 			delay = 0
@@ -63,8 +62,8 @@ func isMistake(err error) bool {
 // reload reads the configuration, which takes over if it is in order and its tests pass. Otherwise
 // the earlier one stays in force, and the log says why. It returns the files to watch from now on,
 // as they were before they were read: of both configurations if this one is broken.
-func (s *Server) reload(ctx context.Context) (read map[string]string, err error) {
-	read = conf.Fingerprints(slices.Collect(maps.Keys(s.current.Load().Watched())))
+func (s *Server) reload(ctx context.Context) (read map[string]conf.Fingerprint, err error) {
+	read = conf.Again(s.current.Load().Watched())
 	g, document, err := s.load(ctx)
 	if err == nil {
 		s.takeOver(ctx, g)

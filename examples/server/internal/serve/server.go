@@ -42,7 +42,7 @@ func New(
 	s := &Server{path: path, getenv: getenv, logger: logger}
 	s.metrics = newMetrics(&s.current)
 	s.internal = s.newInternal()
-	setGrowth(getenv, minGrowth) // while YAML's nodes are made
+	setGrowth(getenv, loadGrowth)
 	g, document, err := s.load(ctx)
 	if err != nil {
 		return nil, err
