@@ -29,13 +29,13 @@ func TestExcept(t *testing.T) {
 		policy, forbidden authz.Authorizer
 		asked, want       string
 	}{
-		"nothing forbidden":         {all, noMatch(), "pull,push", "pull,push (everything is allowed)"},
-		"a refusal forbids nothing": {all, says("no"), "pull,push", "pull,push (everything is allowed)"},
-		"one action":                {all, forbid("push"), "pull,push", "pull (forbidden)"},
-		"all":                       {all, all, "pull,push", " (everything is allowed)"},
-		"another action":            {all, forbid("push"), "pull", "pull (everything is allowed)"},
-		"a star is every action":    {all, forbid("push"), "*", " (forbidden)"},
-		"a star beside another":     {all, forbid("push"), "*,pull", "pull (forbidden)"},
+		"nothing forbidden":                {all, noMatch(), "pull,push", "pull,push (everything is allowed)"},
+		"a refusal forbids nothing":        {all, says("no"), "pull,push", "pull,push (everything is allowed)"},
+		"one action":                       {all, forbid("push"), "pull,push", "pull (forbidden)"},
+		"all":                              {all, all, "pull,push", " (everything is allowed)"},
+		"another action":                   {all, forbid("push"), "pull", "pull (everything is allowed)"},
+		"a star is every action":           {all, forbid("push"), "*", " (forbidden)"},
+		"a star beside another":            {all, forbid("push"), "*,pull", "pull (forbidden)"},
 		"a star is an action of one's own": {all, forbid("view"), "*,pull", "pull (forbidden)"},
 		"a star that nobody forbids": {
 			all, noMatch(), "*,pull", "*,pull (everything is allowed)",
