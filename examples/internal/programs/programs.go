@@ -1,24 +1,14 @@
-// Package programs finds the programs that tests need and that are not Go packages: registries, clients, tools.
+// Package programs is the former name of a part of package testkit.
 package programs
 
 import (
-	"os"
-	"os/exec"
 	"testing"
+
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
-// Look returns the path of a program. Without it the test is skipped, with a word on how to install it; where CI=true nothing is
-// skipped, and the test fails.
+// Look is testkit.Program.
 func Look(t *testing.T, name, install string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("CI") == "true":
-		t.Fatalf("%s is not installed: %s", name, install)
-	default:
-		t.Skipf("%s is not installed: %s", name, install)
-	}
-	return ""
+	return testkit.Program(t, name, install)
 }

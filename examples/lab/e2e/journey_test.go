@@ -8,7 +8,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// TestClients takes every client to every registry. The steps of a journey follow each other and use what earlier ones left.
+// TestClients takes every client to every registry. The steps of a journey follow each other and
+// use what earlier ones left.
 func TestClients(t *testing.T) {
 	for _, kind := range registryKinds() {
 		t.Run(kind.name, func(t *testing.T) {

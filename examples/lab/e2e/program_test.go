@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/berthpass/registry-auth/examples/internal/programs"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
-// A program is a client's command line program. Each user has a home of its own, with the credentials of its login.
+// A program is a client's command line program. Each user has a home of its own, with the
+// credentials of its login.
 type program struct {
 	path  string
 	homes map[user]string
@@ -23,7 +24,7 @@ type program struct {
 // newProgram finds the program. The function logs a user in with the program's own command.
 func newProgram(t *testing.T, name, install string, logIn func(t *testing.T, p *program, home string, u user) error) *program {
 	t.Helper()
-	p := &program{path: programs.Look(t, name, install), homes: make(map[user]string)}
+	p := &program{path: testkit.Program(t, name, install), homes: make(map[user]string)}
 	p.logIn = func(t *testing.T, home string, u user) error { return logIn(t, p, home, u) }
 	t.Cleanup(func() {
 		for _, home := range p.homes {
@@ -65,8 +66,8 @@ func (p *program) home(t *testing.T, u user) string {
 	return home
 }
 
-// runIn runs the program with a home of its own and nothing else of the caller's configuration. The error has all that the
-// program printed.
+// runIn runs the program with a home of its own and nothing else of the caller's configuration. The
+// error has all that the program printed.
 func (p *program) runIn(t *testing.T, home, stdin string, args ...string) (output string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

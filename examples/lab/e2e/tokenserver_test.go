@@ -16,6 +16,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 	"github.com/berthpass/registry-auth/token/refresh"
@@ -36,8 +37,8 @@ var (
 	carol  = user{"carol", "catalogue"} // may list all repositories
 )
 
-// policy is the one that all tests run under: own namespaces, public/ for everybody to pull and for users to push, and the
-// catalog for carol.
+// policy is the one that all tests run under: own namespaces, public/ for everybody to pull and for
+// users to push, and the catalog for carol.
 func policy() authz.Authorizer {
 	pushPublic := authz.Func(func(_ context.Context, r authz.Request) (authz.Decision, error) {
 		if r.Subject.Anonymous() || !strings.HasPrefix(r.Scope.Name, "public/") {
@@ -60,15 +61,15 @@ type tokenServer struct {
 
 func startTokenServer(t *testing.T) *tokenServer {
 	t.Helper()
-	key := must(token.GenerateKey(token.ES256))(t)
-	issuer := must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key}))(t)
+	key := testkit.Must(token.GenerateKey(token.ES256))(t)
+	issuer := testkit.Must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key}))(t)
 	audit := new(auditLog)
-	handler := must(auth.NewServer(auth.Config{
+	handler := testkit.Must(auth.NewServer(auth.Config{
 		Services:         auth.ServiceMap{serviceName: issuer},
 		Authenticator:    users(t),
 		AnonymousAllowed: true,
 		Authorizer:       policy(),
-		RefreshTokens:    must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}))(t),
+		RefreshTokens:    testkit.Must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}))(t),
 		Audit:            audit.add,
 	}))(t)
 	mux := http.NewServeMux()
@@ -87,26 +88,16 @@ func users(t *testing.T) authn.Authenticator {
 	t.Helper()
 	var list []static.User
 	for _, u := range []user{alice, bob, carol} {
-		hash := must(password.NewHash(authn.Secret(u.password)))(t)
+		hash := testkit.Must(password.NewHash(authn.Secret(u.password)))(t)
 		list = append(list, static.User{Name: u.name, PasswordHash: hash})
 	}
-	return authn.Cache(must(static.New(static.Config{Users: list}))(t), authn.CacheConfig{})
+	return authn.Cache(testkit.Must(static.New(static.Config{Users: list}))(t), authn.CacheConfig{})
 }
 
-// localhost names the server in the way that clients accept: they refuse to fetch a token at a loopback address by number.
+// localhost names the server in the way that clients accept: they refuse to fetch a token at a
+// loopback address by number.
 func localhost(server *httptest.Server) string {
 	return strings.Replace(server.Listener.Addr().String(), "127.0.0.1", "localhost", 1)
-}
-
-// must returns the value of a call that has to succeed.
-func must[T any](value T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }
 
 // An auditLog keeps what the token server was asked and what it decided.
@@ -132,7 +123,8 @@ func (l *auditLog) take() auditRecords {
 
 type auditRecords []auth.AuditRecord
 
-// granted reports whether a subject was granted an action on a resource, such as "push" on "alice/app" or "*" on "catalog".
+// granted reports whether a subject was granted an action on a resource, such as "push" on
+// "alice/app" or "*" on "catalog".
 func (a auditRecords) granted(u user, resource, action string) bool {
 	return slices.ContainsFunc(a, func(record auth.AuditRecord) bool {
 		return record.Subject.Name == u.name && slices.ContainsFunc(record.Decisions, func(d auth.ScopeDecision) bool {

@@ -12,7 +12,7 @@ import (
 	josejwt "github.com/go-jose/go-jose/v4/jwt"
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/berthpass/registry-auth/examples/internal/programs"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -20,14 +20,14 @@ func algorithms() []token.Algorithm {
 	return []token.Algorithm{token.ES256, "ES384", "ES512", token.EdDSA, token.RS256}
 }
 
-// Tokens are put together by this library, so others have to agree that they are tokens: the two libraries with which registries
-// read them, and the registries.
+// Tokens are put together by this library, so others have to agree that they are tokens: the two
+// libraries with which registries read them, and the registries.
 func TestOthersReadTheTokens(t *testing.T) {
 	for _, algorithm := range algorithms() {
-		key := must(token.GenerateKey(algorithm))(t)
+		key := testkit.Must(token.GenerateKey(algorithm))(t)
 		raw := startRotatingServer(t, key).pullToken(t)
 		t.Run(string(algorithm)+" with go-jose", func(t *testing.T) {
-			parsed := must(josejwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)}))(t)
+			parsed := testkit.Must(josejwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)}))(t)
 			var claims josejwt.Claims
 			if err := parsed.Claims(key.Public(), &claims); err != nil || claims.Issuer != issuerName {
 				t.Errorf("claims %+v, error %v", claims, err)
@@ -50,7 +50,7 @@ func TestRegistriesTakeTheAlgorithms(t *testing.T) {
 				continue // see TestDistribution28DoesNotKnowEd25519
 			}
 			t.Run(kind.name+" "+string(algorithm), func(t *testing.T) {
-				key := must(token.GenerateKey(algorithm))(t)
+				key := testkit.Must(token.GenerateKey(algorithm))(t)
 				tokens := startRotatingServer(t, key)
 				registry := kind.start(t, tokens.tokenServer)
 				if status := pullStatus(t, registry, tokens.pullToken(t)); status != http.StatusNotFound { // there is no such image
@@ -66,12 +66,12 @@ func TestRegistriesTakeTheAlgorithms(t *testing.T) {
 
 // What the documentation warns of.
 func TestDistribution28DoesNotKnowEd25519(t *testing.T) {
-	path := programs.Look(t, "docker-registry", "apt-get install docker-registry")
-	key := must(token.GenerateKey(token.EdDSA))(t)
+	path := testkit.Program(t, "docker-registry", "apt-get install docker-registry")
+	key := testkit.Must(token.GenerateKey(token.EdDSA))(t)
 	folder := t.TempDir()
 	bundle, config := filepath.Join(folder, "bundle.pem"), filepath.Join(folder, "config.yml")
-	must(0, os.WriteFile(bundle, key.CertificatePEM(), 0o600))(t)
-	must(0, os.WriteFile(config, []byte(`version: 0.1
+	testkit.Must(0, os.WriteFile(bundle, key.CertificatePEM(), 0o600))(t)
+	testkit.Must(0, os.WriteFile(config, []byte(`version: 0.1
 storage: {inmemory: {}}
 http: {net: unix, addr: "`+filepath.Join(folder, "http.sock")+`"}
 auth: {token: {realm: "http://localhost/token", service: s, issuer: i, rootcertbundle: "`+bundle+`"}}

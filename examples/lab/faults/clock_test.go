@@ -11,6 +11,7 @@ import (
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/throttle"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/token/refresh"
 )
 
@@ -40,7 +41,7 @@ func newClockFixture(t *testing.T) (*fixture, *clock) {
 		cfg.Authenticator = throttle.New(authn.Cache(users, authn.CacheConfig{}), throttle.Config{
 			RefusalDelay: -1, Store: skewedThrottle{throttle.NewMemoryStore(0), c}, Key: key,
 		})
-		cfg.RefreshTokens = must(refresh.New(refresh.Config{
+		cfg.RefreshTokens = testkit.Must(refresh.New(refresh.Config{
 			Store: skewedTokens{refresh.NewMemoryStore(), c}, Key: key,
 		}))(t)
 		cfg.Services = auth.ServiceMap{serviceName: newIssuer(t, c.now)}
@@ -50,7 +51,8 @@ func newClockFixture(t *testing.T) (*fixture, *clock) {
 
 const year = 365 * 24 * time.Hour
 
-// TestClockSteps: a clock that is set while the server runs refuses nobody, shortens no token, and revives nothing that had ended.
+// TestClockSteps: a clock that is set while the server runs refuses nobody, shortens no token, and
+// revives nothing that had ended.
 func TestClockSteps(t *testing.T) {
 	t.Parallel()
 	for name, steps := range map[string][]time.Duration{
@@ -75,7 +77,7 @@ func TestClockSteps(t *testing.T) {
 					if got := f.granted(a); got != "repository:alice/app:pull" { // which checks iat, nbf and exp
 						t.Errorf("step %d: granted %q", i, got)
 					}
-					claims := must(must(f.issuer.Verifier(serviceName))(t).Verify(a.body.Token))(t)
+					claims := testkit.Must(testkit.Must(f.issuer.Verifier(serviceName))(t).Verify(a.body.Token))(t)
 					if claims.ExpiresAt.Before(now.Add(time.Minute)) {
 						t.Errorf("step %d: at %v a token until %v", i, now, claims.ExpiresAt)
 					}
@@ -123,8 +125,8 @@ func TestClockStepsWhileThrottled(t *testing.T) {
 	}
 }
 
-// TestClockStepsPastARefreshToken: what has ended stays so for as long as the clock is right, and a clock that is wrong for a
-// while ends nothing that has not.
+// TestClockStepsPastARefreshToken: what has ended stays so for as long as the clock is right, and a
+// clock that is wrong for a while ends nothing that has not.
 func TestClockStepsPastARefreshToken(t *testing.T) {
 	t.Parallel()
 	f, c := newClockFixture(t)

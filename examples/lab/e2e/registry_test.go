@@ -28,7 +28,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/berthpass/registry-auth/auth"
-	"github.com/berthpass/registry-auth/examples/internal/programs"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -87,24 +87,24 @@ func startInProcess(t *testing.T, tokens *tokenServer) *registry {
 // startRequire protects a registry that knows nothing of tokens.
 func startRequire(t *testing.T, tokens *tokenServer) *registry {
 	t.Helper()
-	bundle := must(os.ReadFile(tokens.bundle))(t)
-	verifier := must(token.NewVerifier(token.VerifierConfig{
+	bundle := testkit.Must(os.ReadFile(tokens.bundle))(t)
+	verifier := testkit.Must(token.NewVerifier(token.VerifierConfig{
 		Issuer:   issuerName,
 		Audience: serviceName,
-		Keys:     must(token.ParseBundle(bundle))(t),
+		Keys:     testkit.Must(token.ParseBundle(bundle))(t),
 	}))(t)
 	open := ggcrregistry.New(ggcrregistry.Logger(log.New(io.Discard, "", 0)))
-	registry := serveRegistry(t, must(auth.Require(verifier,
+	registry := serveRegistry(t, testkit.Must(auth.Require(verifier,
 		auth.Challenge{Realm: tokens.realm, Service: serviceName}, open))(t))
 	registry.denied, registry.shares = "requested access to the resource is denied", true
 	return registry
 }
 
-// startProcess runs a registry's own program behind a proxy that records what the clients do. The program listens on a Unix
-// socket, so that no port has to be guessed.
+// startProcess runs a registry's own program behind a proxy that records what the clients do. The
+// program listens on a Unix socket, so that no port has to be guessed.
 func startProcess(t *testing.T, tokens *tokenServer, program, install string) *registry {
 	t.Helper()
-	path := programs.Look(t, program, install)
+	path := testkit.Program(t, program, install)
 	folder := shortTempDir(t)
 	socket := filepath.Join(folder, "http.sock")
 	config := filepath.Join(folder, "config.yml")

@@ -11,11 +11,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
-// TestProtocol is the protocol as a checklist: what distribution's token specification and RFC 6749 say, and what real clients send,
-// one test for each rule, in the order of the specifications. Sources: distribution's docs/content/spec/auth (token, oauth, scope,
-// jwt), RFC 6749, 6750, 7515, 7517, 7519 and 7638, and requests recorded from clients.
+// TestProtocol is the protocol as a checklist: what distribution's token specification and RFC 6749
+// say, and what real clients send, one test for each rule, in the order of the specifications.
+// Sources: distribution's docs/content/spec/auth (token, oauth, scope, jwt), RFC 6749, 6750, 7515,
+// 7517, 7519 and 7638, and requests recorded from clients.
 func TestProtocol(t *testing.T) {
 	rules := slices.Concat(getRequestRules(), getAnswerRules(), postRequestRules(), postAnswerRules(), errorRules(), scopeRules(), tokenRules())
 	for i, rule := range rules {
@@ -504,5 +507,5 @@ func (a *protocolAnswer) part(t *testing.T, i int) []byte {
 	if len(parts) != 3 {
 		t.Fatalf("the token has %d parts", len(parts))
 	}
-	return must(base64.RawURLEncoding.DecodeString(parts[i]))(t)
+	return testkit.Must(base64.RawURLEncoding.DecodeString(parts[i]))(t)
 }

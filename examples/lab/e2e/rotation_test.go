@@ -30,24 +30,25 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/berthpass/registry-auth/auth"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 )
 
-// Registries have the certificate of an authority, and the keys below it come and go: by the clock, and by hand. No registry
-// is restarted or told, and no pull fails.
+// Registries have the certificate of an authority, and the keys below it come and go: by the clock,
+// and by hand. No registry is restarted or told, and no pull fails.
 func TestRenewedKeysAreNotNoticed(t *testing.T) {
 	for _, kind := range distributions() {
 		t.Run(kind.name, func(t *testing.T) {
-			authority := must(token.GenerateAuthority(""))(t)
+			authority := testkit.Must(token.GenerateAuthority(""))(t)
 			var clock offsetClock // of the keys alone: certificates begin an hour back, so it may go on for that long
-			keys := must(authority.NewKeys(token.AuthorityKeysConfig{
+			keys := testkit.Must(authority.NewKeys(token.AuthorityKeysConfig{
 				Lifetime: 10 * time.Minute, // the least that is accepted
 				Logger:   slog.New(slog.DiscardHandler),
 				Now:      clock.now,
 			}))(t)
 			tokens := startRotatingServer(t, keys.KeySet())
-			if !bytes.Equal(must(os.ReadFile(tokens.bundle))(t), authority.CertificatePEM()) {
+			if !bytes.Equal(testkit.Must(os.ReadFile(tokens.bundle))(t), authority.CertificatePEM()) {
 				t.Fatal("the bundle is not the authority alone")
 			}
 			registry := kind.start(t, tokens.tokenServer)
@@ -61,7 +62,7 @@ func TestRenewedKeysAreNotNoticed(t *testing.T) {
 			}
 			byClock := len(signed)
 			for range 5 {
-				must(0, keys.Renew())(t)
+				testkit.Must(0, keys.Renew())(t)
 				pulls.more(t)
 				signed[keys.KeySet().Signing().ID()] = true
 			}
@@ -74,12 +75,13 @@ func TestRenewedKeysAreNotNoticed(t *testing.T) {
 	}
 }
 
-// What stands in x5c decides what a registry with the certificate of an authority in its bundle accepts.
+// What stands in x5c decides what a registry with the certificate of an authority in its bundle
+// accepts.
 func TestChainsBelowAnAuthority(t *testing.T) {
 	root := newCA(t, nil)     // as GenerateAuthority makes it, but of which the private key is here
 	below := newCA(t, root)   // an authority below another one
 	stranger := newCA(t, nil) // an authority that nobody knows
-	private := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+	private := testkit.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 	day := 24 * time.Hour
 	leaf := root.certify(t, private, -day, day)
 	tests := []struct {
@@ -101,9 +103,9 @@ func TestChainsBelowAnAuthority(t *testing.T) {
 	for _, kind := range distributions() {
 		t.Run(kind.name, func(t *testing.T) {
 			// The image is pushed with tokens of keys that the token server made below the same authority.
-			rootKey := must(token.NewKey(root.private, root.certificate))(t)
-			authority := must(token.NewAuthority(rootKey))(t)
-			keys := must(authority.NewKeys(token.AuthorityKeysConfig{}))(t)
+			rootKey := testkit.Must(token.NewKey(root.private, root.certificate))(t)
+			authority := testkit.Must(token.NewAuthority(rootKey))(t)
+			keys := testkit.Must(authority.NewKeys(token.AuthorityKeysConfig{}))(t)
 			registry := kind.start(t, startRotatingServer(t, keys.KeySet()).tokenServer)
 			put(t, registry.ref(helloRepository, ":1"), newImage(t))
 			for _, test := range tests {
@@ -117,17 +119,18 @@ func TestChainsBelowAnAuthority(t *testing.T) {
 	}
 }
 
-// A key with a certificate of its own is changed as an operator does it: add, tell the registries, promote, wait, retire.
+// A key with a certificate of its own is changed as an operator does it: add, tell the registries,
+// promote, wait, retire.
 func TestRotationByHand(t *testing.T) {
 	for _, kind := range distributions() {
 		t.Run(kind.name, func(t *testing.T) {
-			old, next := must(token.GenerateKey(""))(t), must(token.GenerateKey(""))(t)
-			keys := must(token.NewKeySet(old))(t)
+			old, next := testkit.Must(token.GenerateKey(""))(t), testkit.Must(token.GenerateKey(""))(t)
+			keys := testkit.Must(token.NewKeySet(old))(t)
 			tokens := startRotatingServer(t, keys)
 			untold := kind.start(t, tokens.tokenServer) // is forgotten
 			put(t, untold.ref(helloRepository, ":1"), newImage(t))
 
-			must(0, keys.Add(next))(t)
+			testkit.Must(0, keys.Add(next))(t)
 			tokens.publish(t, keys)
 			registry := kind.start(t, tokens.tokenServer) // with both certificates
 			put(t, registry.ref(helloRepository, ":1"), newImage(t))
@@ -136,14 +139,14 @@ func TestRotationByHand(t *testing.T) {
 			oldToken := tokens.pullToken(t)
 			wantStatus(t, registry, oldToken, http.StatusOK)
 
-			must(0, keys.Promote(next.ID()))(t)
+			testkit.Must(0, keys.Promote(next.ID()))(t)
 			pulls.more(t)
 			wantStatus(t, registry, oldToken, http.StatusOK)
 			nextToken := tokens.pullToken(t)
 			wantStatus(t, registry, nextToken, http.StatusOK)
 			wantStatus(t, untold, nextToken, http.StatusUnauthorized) // hence the order
 
-			must(0, keys.Retire(old.ID()))(t)
+			testkit.Must(0, keys.Retire(old.ID()))(t)
 			pulls.more(t)
 			pulls.stop()
 			tokens.publish(t, keys)
@@ -159,33 +162,34 @@ func TestRotationByHand(t *testing.T) {
 // Distribution 3 with a JWKS file reads it at start, too.
 func TestRotationByHandWithJWKS(t *testing.T) {
 	withoutCertificate := func() *token.Key {
-		return must(token.NewKey(must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)))(t)
+		return testkit.Must(token.NewKey(testkit.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)))(t)
 	}
 	old, next := withoutCertificate(), withoutCertificate()
-	keys := must(token.NewKeySet(old))(t)
+	keys := testkit.Must(token.NewKeySet(old))(t)
 	tokens := startRotatingServer(t, keys)
 	untold := startWithJWKS(t, tokens)
 	put(t, untold.ref(helloRepository, ":1"), newImage(t))
 
-	must(0, keys.Add(next))(t)
+	testkit.Must(0, keys.Add(next))(t)
 	tokens.publish(t, keys)
 	registry := startWithJWKS(t, tokens)
 	put(t, registry.ref(helloRepository, ":1"), newImage(t))
 	pulls := startPulls(t, registry)
 	pulls.more(t)
 	oldToken := tokens.pullToken(t)
-	must(0, keys.Promote(next.ID()))(t)
+	testkit.Must(0, keys.Promote(next.ID()))(t)
 	pulls.more(t)
 	wantStatus(t, registry, oldToken, http.StatusOK)
 	wantStatus(t, untold, tokens.pullToken(t), http.StatusUnauthorized)
-	must(0, keys.Retire(old.ID()))(t)
+	testkit.Must(0, keys.Retire(old.ID()))(t)
 	pulls.more(t)
 	pulls.stop()
 
-	// Where there is an x5c the kid is not looked at, so a JWKS file alone does not do for keys with certificates.
-	certified := must(token.GenerateKey(""))(t)
-	must(0, keys.Add(certified))(t)
-	must(0, keys.Promote(certified.ID()))(t)
+	// Where there is an x5c the kid is not looked at, so a JWKS file alone does not do for keys
+	// with certificates.
+	certified := testkit.Must(token.GenerateKey(""))(t)
+	testkit.Must(0, keys.Add(certified))(t)
+	testkit.Must(0, keys.Promote(certified.ID()))(t)
 	tokens.publish(t, keys)
 	wantStatus(t, startWithJWKS(t, tokens), tokens.pullToken(t), http.StatusUnauthorized)
 }
@@ -205,11 +209,11 @@ type rotatingServer struct {
 func startRotatingServer(t *testing.T, keys token.Keys) *rotatingServer {
 	t.Helper()
 	// Tokens of a minute, so that the keys may be short-lived as well.
-	issuer := must(token.NewIssuer(token.IssuerConfig{
+	issuer := testkit.Must(token.NewIssuer(token.IssuerConfig{
 		Name: issuerName, Keys: keys, Lifetime: time.Minute,
 	}))(t)
 	audit := new(auditLog)
-	server := httptest.NewServer(must(auth.NewServer(auth.Config{
+	server := httptest.NewServer(testkit.Must(auth.NewServer(auth.Config{
 		Services:         auth.ServiceMap{serviceName: issuer},
 		Authenticator:    users(t),
 		AnonymousAllowed: true,
@@ -230,15 +234,15 @@ func startRotatingServer(t *testing.T, keys token.Keys) *rotatingServer {
 // publish writes the files that registries read at start.
 func (s *rotatingServer) publish(t *testing.T, keys *token.KeySet) {
 	t.Helper()
-	must(0, os.WriteFile(s.bundle, keys.BundlePEM(), 0o600))(t)
-	must(0, os.WriteFile(s.jwks, keys.JWKS(), 0o600))(t)
+	testkit.Must(0, os.WriteFile(s.bundle, keys.BundlePEM(), 0o600))(t)
+	testkit.Must(0, os.WriteFile(s.jwks, keys.JWKS(), 0o600))(t)
 }
 
 // pullToken returns a token that allows to pull.
 func (s *rotatingServer) pullToken(t *testing.T) string {
 	t.Helper()
 	request := token.Request{Audience: serviceName, Access: mayPullHello()}
-	return string(must(s.issuer.Issue(t.Context(), request))(t).Value)
+	return string(testkit.Must(s.issuer.Issue(t.Context(), request))(t).Value)
 }
 
 func mayPullHello() []scope.Scope {
@@ -264,7 +268,7 @@ func startWithJWKS(t *testing.T, tokens *rotatingServer) *registry {
 // pullStatus returns what the registry answers to a pull with a token.
 func pullStatus(t *testing.T, registry *registry, raw string) int {
 	t.Helper()
-	request := must(http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+registry.host+"/v2/"+helloRepository+"/manifests/1", nil))(t)
+	request := testkit.Must(http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+registry.host+"/v2/"+helloRepository+"/manifests/1", nil))(t)
 	request.Header.Set("Authorization", "Bearer "+raw)
 	request.Header.Set("Accept", "application/vnd.oci.image.manifest.v1+json")
 	response, err := http.DefaultClient.Do(request)
@@ -333,7 +337,7 @@ type ca struct {
 
 func newCA(t *testing.T, parent *ca) *ca {
 	t.Helper()
-	private := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+	private := testkit.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: rand.Text()},
 		NotBefore:             time.Now().Add(-time.Hour),
@@ -345,8 +349,8 @@ func newCA(t *testing.T, parent *ca) *ca {
 	if parent == nil {
 		parent = &ca{template, private}
 	}
-	der := must(x509.CreateCertificate(rand.Reader, template, parent.certificate, private.Public(), parent.private))(t)
-	return &ca{must(x509.ParseCertificate(der))(t), private}
+	der := testkit.Must(x509.CreateCertificate(rand.Reader, template, parent.certificate, private.Public(), parent.private))(t)
+	return &ca{testkit.Must(x509.ParseCertificate(der))(t), private}
 }
 
 // certify makes the certificate of a key, valid between two times from now.
@@ -359,8 +363,8 @@ func (c *ca) certify(t *testing.T, private *ecdsa.PrivateKey, from, to time.Dura
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 	}
-	der := must(x509.CreateCertificate(rand.Reader, template, c.certificate, private.Public(), c.private))(t)
-	return must(x509.ParseCertificate(der))(t)
+	der := testkit.Must(x509.CreateCertificate(rand.Reader, template, c.certificate, private.Public(), c.private))(t)
+	return testkit.Must(x509.ParseCertificate(der))(t)
 }
 
 // signByHand makes a token that allows to pull, with what the library would not put into x5c.
@@ -370,7 +374,7 @@ func signByHand(t *testing.T, private *ecdsa.PrivateKey, chain []*x509.Certifica
 	for i, certificate := range chain {
 		x5c[i] = base64.StdEncoding.EncodeToString(certificate.Raw)
 	}
-	kid := must(token.NewKey(private))(t).ID()
+	kid := testkit.Must(token.NewKey(private))(t).ID()
 	header := map[string]any{"typ": "JWT", "alg": "ES256", "kid": kid}
 	if len(x5c) > 0 {
 		header["x5c"] = x5c
@@ -379,7 +383,9 @@ func signByHand(t *testing.T, private *ecdsa.PrivateKey, chain []*x509.Certifica
 		"iss": issuerName, "sub": "", "aud": serviceName, "jti": rand.Text(), "access": mayPullHello(),
 		"iat": time.Now().Unix(), "nbf": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
 	}
-	encode := func(value any) string { return base64.RawURLEncoding.EncodeToString(must(json.Marshal(value))(t)) }
+	encode := func(value any) string {
+		return base64.RawURLEncoding.EncodeToString(testkit.Must(json.Marshal(value))(t))
+	}
 	input := encode(header) + "." + encode(claims)
 	digest := sha256.Sum256([]byte(input))
 	r, s, err := ecdsa.Sign(rand.Reader, private, digest[:])

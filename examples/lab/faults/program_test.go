@@ -21,16 +21,14 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/token"
 )
 
 // TestProgram is about examples/server as people run it.
 func TestProgram(t *testing.T) {
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "server")
-	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../server").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	binary := testkit.Build(t, "server")
 	for name, test := range map[string]struct {
 		settings string // of the server
 		run      func(*testing.T, *process)
@@ -72,19 +70,19 @@ ext_authz: {command: "sh", args: ["-c", "echo asked > asked; read line < go"], t
 func start(t *testing.T, binary, settings string) *process {
 	t.Helper()
 	p := &process{t: t, folder: t.TempDir(), lines: make(chan map[string]any, 100), ended: make(chan struct{})}
-	key := must(token.GenerateKey(token.ES256))(t)
-	hash := must(bcrypt.GenerateFromPassword([]byte("wonderland"), 5))(t)
+	key := testkit.Must(token.GenerateKey(token.ES256))(t)
+	hash := testkit.Must(bcrypt.GenerateFromPassword([]byte("wonderland"), 5))(t)
 	for name, content := range map[string][]byte{
-		"my.key":     must(key.PrivateKeyPEM())(t),
+		"my.key":     testkit.Must(key.PrivateKeyPEM())(t),
 		"my.crt":     key.CertificatePEM(),
 		"config.yml": []byte(strings.NewReplacer("HASH", string(hash), "SETTINGS", settings).Replace(configuration)),
 	} {
-		check(t, os.WriteFile(filepath.Join(p.folder, name), content, 0o600))
+		testkit.Check(t, os.WriteFile(filepath.Join(p.folder, name), content, 0o600))
 	}
 	p.cmd = exec.CommandContext(t.Context(), binary, "config.yml", "--log-format", "json")
 	p.cmd.Dir = p.folder
-	stderr := must(p.cmd.StderrPipe())(t)
-	check(t, p.cmd.Start())
+	stderr := testkit.Must(p.cmd.StderrPipe())(t)
+	testkit.Check(t, p.cmd.Start())
 	go p.follow(stderr)
 	p.url = "http://" + p.wait("listening")["addr"].(string) + "/auth"
 	return p
@@ -108,7 +106,7 @@ func (p *process) follow(log io.Reader) {
 // wait returns the next line of the log with that message.
 func (p *process) wait(message string) map[string]any {
 	p.t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testkit.Patience)
 	for {
 		select {
 		case line, open := <-p.lines:
@@ -119,7 +117,7 @@ func (p *process) wait(message string) map[string]any {
 				return line
 			}
 		case <-deadline:
-			p.t.Fatalf("the program has not logged %q after %v", message, patience)
+			p.t.Fatalf("the program has not logged %q after %v", message, testkit.Patience)
 		}
 	}
 }
@@ -129,7 +127,7 @@ func (p *process) files() int {
 	p.t.Helper()
 	entries, err := os.ReadDir("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/fd")
 	if err != nil {
-		missing(p.t, err.Error())
+		testkit.Missing(p.t, err.Error())
 	}
 	return len(entries)
 }
@@ -137,18 +135,20 @@ func (p *process) files() int {
 // resident is the memory of the process, in bytes.
 func (p *process) resident() int {
 	p.t.Helper()
-	status := string(must(os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status"))(p.t))
+	status := string(testkit.Must(os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status"))(p.t))
 	_, after, _ := strings.Cut(status, "VmRSS:")
 	kilobytes, _, _ := strings.Cut(strings.TrimSpace(after), " ")
-	return must(strconv.Atoi(kilobytes))(p.t) << 10
+	return testkit.Must(strconv.Atoi(kilobytes))(p.t) << 10
 }
 
-// newClient makes a connection of its own for each request: the server may close an idle one at any time.
+// newClient makes a connection of its own for each request: the server may close an idle one at any
+// time.
 func newClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testkit.Patience}
 }
 
-// public asks for what everybody may pull, and returns the status, or an error when the connection broke.
+// public asks for what everybody may pull, and returns the status, or an error when the connection
+// broke.
 func (p *process) public(client *http.Client) (int, error) {
 	response, err := client.Do(newGet(p.t.Context(), p.t, p.url, "", "scope=repository:public/app:pull"))
 	if err != nil {
@@ -169,7 +169,8 @@ func (p *process) wantServes(client *http.Client) {
 
 const halfAGet = "GET /auth?service=registry.test HTTP/1.1\r\nHost: registry\r\n"
 
-// testSlowConnections: a client that does not finish its request is got rid of, and nobody else notices it.
+// testSlowConnections: a client that does not finish its request is got rid of, and nobody else
+// notices it.
 func testSlowConnections(t *testing.T, p *process) {
 	p.wantServes(newClient())
 	before := p.files()
@@ -204,28 +205,29 @@ func testSlowConnections(t *testing.T, p *process) {
 		case <-tick.C:
 		}
 	}
-	eventually(t, "the program's files are closed", func() bool { return p.files() <= before })
+	testkit.Eventually(t, "the program's files are closed", func() bool { return p.files() <= before })
 	p.wantServes(client)
 }
 
-// testIdleConnections: ten thousand clients that keep their connections cost memory in proportion, and can go on.
+// testIdleConnections: ten thousand clients that keep their connections cost memory in proportion,
+// and can go on.
 func testIdleConnections(t *testing.T, p *process) {
 	var limit syscall.Rlimit
-	check(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	testkit.Check(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	const spare = 3000 // for other tests
 	count := min(10_000, int(limit.Cur)-spare)
 	if count < 1000 {
-		missing(t, fmt.Sprintf("only %d open files are allowed", limit.Cur))
+		testkit.Missing(t, fmt.Sprintf("only %d open files are allowed", limit.Cur))
 	}
 	before := p.files()
 	p.wantServes(newClient())
-	eventually(t, "its connection is closed", func() bool { return p.files() <= before }) // or it would count as one of those below
+	testkit.Eventually(t, "its connection is closed", func() bool { return p.files() <= before }) // or it would count as one of those below
 	memory := p.resident()
 	connections := make([]net.Conn, count)
 	request := halfAGet + "\r\n"
 	answer := func(connection net.Conn) {
 		send(t, connection, request)
-		check(t, connection.SetReadDeadline(time.Now().Add(patience)))
+		testkit.Check(t, connection.SetReadDeadline(time.Now().Add(testkit.Patience)))
 		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -255,11 +257,12 @@ func testIdleConnections(t *testing.T, p *process) {
 	for _, connection := range connections {
 		_ = connection.Close()
 	}
-	eventually(t, "the program's files are closed", func() bool { return p.files() <= before })
+	testkit.Eventually(t, "the program's files are closed", func() bool { return p.files() <= before })
 	p.wantServes(newClient())
 }
 
-// testSIGTERM: every request that was read is answered, the program is not ready for others any more, and ends with 0.
+// testSIGTERM: every request that was read is answered, the program is not ready for others any
+// more, and ends with 0.
 func testSIGTERM(t *testing.T, p *process) {
 	asked, goOn := fifo(t, p.folder, "asked"), fifo(t, p.folder, "go")
 	const held, clients, answeredBefore = 6, 4, 200
@@ -277,9 +280,9 @@ func testSIGTERM(t *testing.T, p *process) {
 			}
 		})
 	}
-	check(t, asked.SetReadDeadline(time.Now().Add(patience)))
+	testkit.Check(t, asked.SetReadDeadline(time.Now().Add(testkit.Patience)))
 	for lines, n := bufio.NewReader(asked), 0; n < held; n++ {
-		must(lines.ReadString('\n'))(t)
+		testkit.Must(lines.ReadString('\n'))(t)
 	}
 	var answered atomic.Int64
 	enough := make(chan struct{})
@@ -304,7 +307,7 @@ func testSIGTERM(t *testing.T, p *process) {
 	send(t, half, halfAGet)
 	p.wantServes(newClient()) // connections are accepted in order, so that one was
 
-	check(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	testkit.Check(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.wait("stopping")
 	if response, err := newClient().Get(strings.TrimSuffix(p.url, "/auth") + "/readyz"); err == nil {
 		_ = response.Body.Close()
@@ -312,8 +315,9 @@ func testSIGTERM(t *testing.T, p *process) {
 			t.Errorf("readyz has status %d", response.StatusCode)
 		}
 	}
-	// Of what comes in only now nothing is done, which the number below tells as well. The client tries it elsewhere.
-	eventually(t, "nobody listens", func() bool {
+	// Of what comes in only now nothing is done, which the number below tells as well. The client
+	// tries it elsewhere.
+	testkit.Eventually(t, "nobody listens", func() bool {
 		connection, err := net.Dial("tcp", half.RemoteAddr().String())
 		if err == nil {
 			_ = connection.Close()
@@ -324,7 +328,7 @@ func testSIGTERM(t *testing.T, p *process) {
 	if said, _ := closedAfter(t, half); said != "" {
 		t.Errorf("a request that was finished too late is answered with %q", said)
 	}
-	must(goOn.WriteString(strings.Repeat("\n", held)))(t)
+	testkit.Must(goOn.WriteString(strings.Repeat("\n", held)))(t)
 	group.Wait()
 	<-p.ended
 	if got, want := answered.Load()+held+1, p.seen.Load(); got != want {
@@ -336,8 +340,8 @@ func testSIGTERM(t *testing.T, p *process) {
 	start(t, p.cmd.Path, "").wantServes(newClient())
 }
 
-// testDrain: clients that keep their connections, and are sent here for as long as the program says that it is ready, notice
-// nothing of its end.
+// testDrain: clients that keep their connections, and are sent here for as long as the program says
+// that it is ready, notice nothing of its end.
 func testDrain(t *testing.T, p *process) {
 	const clients, answeredBefore = 8, 400
 	ready, balancer := strings.TrimSuffix(p.url, "/auth")+"/readyz", newClient()
@@ -357,7 +361,7 @@ func testDrain(t *testing.T, p *process) {
 	enough, away := make(chan struct{}), make(chan struct{})
 	for i := range clients {
 		group.Go(func() {
-			client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
+			client := &http.Client{Transport: &http.Transport{}, Timeout: testkit.Patience}
 			defer client.CloseIdleConnections()
 			for {
 				select {
@@ -380,13 +384,13 @@ func testDrain(t *testing.T, p *process) {
 		})
 	}
 	<-enough
-	check(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	testkit.Check(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.wait("stopping")
 	if isReady() {
 		t.Error("it is ready")
 	}
 	before := answered.Load() // which go on until the balancer looks the next time
-	eventually(t, "others are answered", func() bool { return answered.Load() > before+clients })
+	testkit.Eventually(t, "others are answered", func() bool { return answered.Load() > before+clients })
 	close(away)
 	group.Wait()
 	p.wantServes(newClient())
@@ -408,12 +412,13 @@ func (p *process) login(client *http.Client) (int, error) {
 	return response.StatusCode, err
 }
 
-// fifo makes a named pipe and opens both of its ends, so that neither a reader nor a writer has to wait for the other.
+// fifo makes a named pipe and opens both of its ends, so that neither a reader nor a writer has to
+// wait for the other.
 func fifo(t *testing.T, folder, name string) *os.File {
 	t.Helper()
 	path := filepath.Join(folder, name)
-	check(t, syscall.Mkfifo(path, 0o600))
-	file := must(os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0))(t) // so that a deadline can be set
+	testkit.Check(t, syscall.Mkfifo(path, 0o600))
+	file := testkit.Must(os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0))(t) // so that a deadline can be set
 	t.Cleanup(func() { _ = file.Close() })
 	return file
 }

@@ -15,6 +15,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
 // containerd's resolver is what pulls and pushes for nerdctl, Kubernetes and newer docker engines.
@@ -56,8 +58,8 @@ func newContainerd(t *testing.T, host string) *client {
 	}
 }
 
-// TestContainerdWrongPassword: containerd posts the password first and, refused, tries the same with GET. A token server that
-// counts wrong passwords counts two.
+// TestContainerdWrongPassword: containerd posts the password first and, refused, tries the same
+// with GET. A token server that counts wrong passwords counts two.
 func TestContainerdWrongPassword(t *testing.T) {
 	tokens := startTokenServer(t)
 	registry := startInProcess(t, tokens)
@@ -108,17 +110,18 @@ func blobsOf(t *testing.T, image v1.Image) []blob {
 		return blob{ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(content), Size: int64(len(content))}, content}
 	}
 	var blobs []blob
-	for _, layer := range must(image.Layers())(t) {
-		reader := must(layer.Compressed())(t)
-		content := must(io.ReadAll(reader))(t)
+	for _, layer := range testkit.Must(image.Layers())(t) {
+		reader := testkit.Must(layer.Compressed())(t)
+		content := testkit.Must(io.ReadAll(reader))(t)
 		reader.Close()
 		blobs = append(blobs, newBlob(ocispec.MediaTypeImageLayer, content))
 	}
-	blobs = append(blobs, newBlob(ocispec.MediaTypeImageConfig, must(image.RawConfigFile())(t)))
-	return append(blobs, newBlob(ocispec.MediaTypeImageManifest, must(image.RawManifest())(t)))
+	blobs = append(blobs, newBlob(ocispec.MediaTypeImageConfig, testkit.Must(image.RawConfigFile())(t)))
+	return append(blobs, newBlob(ocispec.MediaTypeImageManifest, testkit.Must(image.RawManifest())(t)))
 }
 
-// containerdPush pushes the blobs. A repository to mount from is named by an annotation, as containerd's own push does.
+// containerdPush pushes the blobs. A repository to mount from is named by an annotation, as
+// containerd's own push does.
 func containerdPush(ctx context.Context, resolver remotes.Resolver, ref string, blobs []blob, mountFrom string) error {
 	pusher, err := resolver.Pusher(ctx, ref)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// A client is one program or library that speaks to registries. A function that is nil is something it cannot do. The errors
-// hold what a person at the terminal reads.
+// A client is one program or library that speaks to registries. A function that is nil is something
+// it cannot do. The errors hold what a person at the terminal reads.
 type client struct {
 	// login checks the user's credentials, by the client's own means where it has one.
 	login func(t *testing.T, u user) error
@@ -22,8 +22,8 @@ type client struct {
 	reads readings
 }
 
-// readings are what a person reads when something is refused. The words at a login are the token server's where the client
-// shows them; the others are the registry's or the client's own.
+// readings are what a person reads when something is refused. The words at a login are the token
+// server's where the client shows them; the others are the registry's or the client's own.
 type readings struct {
 	login         string // with a wrong password
 	pull          string // of what is private
@@ -32,7 +32,8 @@ type readings struct {
 	catalog       string
 }
 
-// A clientKind is a client that can be made for a registry. Making it may skip the test when a program is not installed.
+// A clientKind is a client that can be made for a registry. Making it may skip the test when a
+// program is not installed.
 type clientKind struct {
 	name string // a path component of repositories
 	make func(t *testing.T, host string) *client

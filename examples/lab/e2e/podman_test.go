@@ -19,7 +19,8 @@ func newBuildah(t *testing.T, host string) *client {
 	return c
 }
 
-// storage is where podman and buildah keep images: folders below the user's home, with the one driver that works everywhere.
+// storage is where podman and buildah keep images: folders below the user's home, with the one
+// driver that works everywhere.
 type storage string
 
 const (

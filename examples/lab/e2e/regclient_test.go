@@ -8,6 +8,8 @@ import (
 	"github.com/regclient/regclient"
 	"github.com/regclient/regclient/config"
 	"github.com/regclient/regclient/types/ref"
+
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
 func newRegclient(t *testing.T, host string) *client {
@@ -18,14 +20,14 @@ func newRegclient(t *testing.T, host string) *client {
 		}))
 	}
 	copyImage := func(t *testing.T, u user, from, to string) error {
-		rc, source, target := as(u), must(ref.New(from))(t), must(ref.New(to))(t)
+		rc, source, target := as(u), testkit.Must(ref.New(from))(t), testkit.Must(ref.New(to))(t)
 		defer rc.Close(t.Context(), source)
 		defer rc.Close(t.Context(), target)
 		return rc.ImageCopy(t.Context(), source, target)
 	}
 	return &client{
 		login: func(t *testing.T, u user) error {
-			_, err := as(u).Ping(t.Context(), must(ref.NewHost(host))(t))
+			_, err := as(u).Ping(t.Context(), testkit.Must(ref.NewHost(host))(t))
 			return err
 		},
 		push: func(t *testing.T, u user, image v1.Image, to string) error {
@@ -36,7 +38,7 @@ func newRegclient(t *testing.T, host string) *client {
 			if err := copyImage(t, u, from, folder); err != nil {
 				return "", err
 			}
-			manifest, err := as(u).ManifestHead(t.Context(), must(ref.New(folder))(t))
+			manifest, err := as(u).ManifestHead(t.Context(), testkit.Must(ref.New(folder))(t))
 			if err != nil {
 				return "", err
 			}
@@ -51,7 +53,7 @@ func newRegclient(t *testing.T, host string) *client {
 			return strings.Join(list.Repositories, "\n"), nil
 		},
 		remove: func(t *testing.T, u user, r string) error {
-			return as(u).ManifestDelete(t.Context(), must(ref.New(r))(t))
+			return as(u).ManifestDelete(t.Context(), testkit.Must(ref.New(r))(t))
 		},
 		reads: readings{
 			login:         "unauthorized",

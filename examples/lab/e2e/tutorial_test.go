@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -18,7 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/crypto/bcrypt"
 
-	"github.com/berthpass/registry-auth/examples/internal/programs"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 )
@@ -29,9 +28,9 @@ var (
 	firstuser = user{"firstuser", "secret of the first"}
 )
 
-// TestTutorial runs what people follow to get a private registry with token authorization: nginx at one address, with the
-// registry and, below /auth, the token server behind it. The configuration files in testdata/tutorial are those of
-// docker_auth users; only their placeholders are replaced.
+// TestTutorial runs what people follow to get a private registry with token authorization: nginx at
+// one address, with the registry and, below /auth, the token server behind it. The configuration
+// files in testdata/tutorial are those of docker_auth users; only their placeholders are replaced.
 func TestTutorial(t *testing.T) {
 	registries := []struct{ name, program, install string }{
 		{"distribution 2.8", "docker-registry", "apt-get install docker-registry"},
@@ -39,7 +38,7 @@ func TestTutorial(t *testing.T) {
 	}
 	for _, registry := range registries {
 		t.Run(registry.name, func(t *testing.T) {
-			tutorial := startTutorial(t, programs.Look(t, registry.program, registry.install))
+			tutorial := startTutorial(t, testkit.Program(t, registry.program, registry.install))
 			for _, repository := range tutorialRepositories() {
 				push(t, admin, tutorial.domain+"/"+repository+":1")
 			}
@@ -134,12 +133,12 @@ func expectAllowed(t *testing.T, what string, allowed bool, err error, refusal s
 
 // curl fetches the token as the tutorial does, and uses it.
 func (tu *tutorial) curl(t *testing.T) {
-	curl := programs.Look(t, "curl", "apt-get install curl")
+	curl := testkit.Program(t, "curl", "apt-get install curl")
 	run := func(args ...string) string {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), curl, append([]string{"--silent", "--show-error"}, args...)...)
 		cmd.Stderr = os.Stderr
-		return string(must(cmd.Output())(t))
+		return string(testkit.Must(cmd.Output())(t))
 	}
 	got := run("http://" + tu.domain + "/auth/auth?service=" + tu.domain + "&scope=repository:publicrepos/app:pull")
 	var answer struct {
@@ -197,7 +196,7 @@ func (tu *tutorial) rights(t *testing.T) {
 // granted returns the actions in a token, verified as the registry does.
 func (tu *tutorial) granted(t *testing.T, u user, asked scope.Scope) []string {
 	t.Helper()
-	request := must(http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+tu.domain+"/auth/auth?service="+tu.domain+"&scope="+asked.String(), http.NoBody))(t)
+	request := testkit.Must(http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+tu.domain+"/auth/auth?service="+tu.domain+"&scope="+asked.String(), http.NoBody))(t)
 	if u != nobody {
 		request.SetBasicAuth(u.name, u.password)
 	}
@@ -212,11 +211,11 @@ func (tu *tutorial) granted(t *testing.T, u user, asked scope.Scope) []string {
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %v", response.Status, err)
 	}
-	bundle := must(os.ReadFile(filepath.Join(tu.folder, "my.crt")))(t)
-	verifier := must(token.NewVerifier(token.VerifierConfig{
-		Issuer: "my-docker-auth", Audience: tu.domain, Keys: must(token.ParseBundle(bundle))(t),
+	bundle := testkit.Must(os.ReadFile(filepath.Join(tu.folder, "my.crt")))(t)
+	verifier := testkit.Must(token.NewVerifier(token.VerifierConfig{
+		Issuer: "my-docker-auth", Audience: tu.domain, Keys: testkit.Must(token.ParseBundle(bundle))(t),
 	}))(t)
-	claims := must(verifier.Verify(answer.Token))(t)
+	claims := testkit.Must(verifier.Verify(answer.Token))(t)
 	if claims.Subject != u.name {
 		t.Errorf("the token is for %q, not for %q", claims.Subject, u.name)
 	}
@@ -247,7 +246,7 @@ func (tu *tutorial) doctor(t *testing.T) {
 // push pushes a new image.
 func push(t *testing.T, u user, ref string) {
 	t.Helper()
-	if err := remote.Write(must(name.ParseReference(ref))(t), newImage(t), remote.WithAuth(ggcrAuth(u))); err != nil {
+	if err := remote.Write(testkit.Must(name.ParseReference(ref))(t), newImage(t), remote.WithAuth(ggcrAuth(u))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -255,9 +254,9 @@ func push(t *testing.T, u user, ref string) {
 // startTutorial starts all three programs.
 func startTutorial(t *testing.T, registry string) *tutorial {
 	t.Helper()
-	nginx := programs.Look(t, "nginx", "apt-get install nginx")
-	tu := &tutorial{folder: shortTempDir(t), server: buildServer(t)}
-	ports := freePorts(t, 3)
+	nginx := testkit.Program(t, "nginx", "apt-get install nginx")
+	tu := &tutorial{folder: shortTempDir(t), server: testkit.Build(t, "server")}
+	ports := testkit.FreePorts(t, 3)
 	tu.domain = "localhost:" + ports[0]
 	tu.configure(t, strings.NewReplacer(
 		"@DOMAIN@", tu.domain,
@@ -274,16 +273,16 @@ func startTutorial(t *testing.T, registry string) *tutorial {
 	return tu
 }
 
-// configure writes the tutorial's files with their placeholders replaced, a key, and the configuration that nginx has around
-// that of one server.
+// configure writes the tutorial's files with their placeholders replaced, a key, and the
+// configuration that nginx has around that of one server.
 func (tu *tutorial) configure(t *testing.T, placeholders *strings.Replacer) {
 	t.Helper()
 	for _, name := range []string{"auth.yml", "registry.yml", "nginx.conf"} {
-		text := must(os.ReadFile(filepath.Join("testdata/tutorial", name)))(t)
+		text := testkit.Must(os.ReadFile(filepath.Join("testdata/tutorial", name)))(t)
 		tu.write(t, name, []byte(placeholders.Replace(string(text))))
 	}
-	key := must(token.GenerateKey(token.ES256))(t)
-	tu.write(t, "my.key", must(key.PrivateKeyPEM())(t))
+	key := testkit.Must(token.GenerateKey(token.ES256))(t)
+	tu.write(t, "my.key", testkit.Must(key.PrivateKeyPEM())(t))
 	tu.write(t, "my.crt", key.CertificatePEM())
 
 	var temporary strings.Builder
@@ -308,18 +307,6 @@ func (tu *tutorial) write(t *testing.T, name string, data []byte) {
 	}
 }
 
-// buildServer builds examples/server, as its Dockerfile does.
-func buildServer(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "server")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../server")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", cmd, err, output)
-	}
-	return path
-}
-
 // dialing is a transport that finds a program at its port of 127.0.0.1, whatever the URL says.
 func dialing(t *testing.T, port string) http.RoundTripper {
 	t.Helper()
@@ -330,23 +317,7 @@ func dialing(t *testing.T, port string) http.RoundTripper {
 	return transport
 }
 
-// freePorts finds ports that are free now: the tutorial's files want to know them beforehand.
-func freePorts(t *testing.T, n int) []string {
-	t.Helper()
-	ports := make([]string, n)
-	for i := range ports {
-		listener := must(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
-		defer listener.Close() // when all are found, so that they differ
-		address, ok := listener.Addr().(*net.TCPAddr)
-		if !ok {
-			t.Fatalf("a strange address: %v", listener.Addr())
-		}
-		ports[i] = strconv.Itoa(address.Port)
-	}
-	return ports
-}
-
 func bcryptHash(t *testing.T, u user) string {
 	t.Helper()
-	return string(must(bcrypt.GenerateFromPassword([]byte(u.password), bcrypt.DefaultCost))(t))
+	return string(testkit.Must(bcrypt.GenerateFromPassword([]byte(u.password), bcrypt.DefaultCost))(t))
 }

@@ -5,9 +5,12 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
-// The docker CLI logs in by itself; all else is done by its engine, which speaks as containerd's resolver does.
+// The docker CLI logs in by itself; all else is done by its engine, which speaks as containerd's
+// resolver does.
 func newDocker(t *testing.T, host string) *client {
 	t.Helper()
 	return &client{
@@ -26,8 +29,9 @@ func newDockerProgram(t *testing.T, host string) *program {
 	})
 }
 
-// TestDockerIdentityToken follows the refresh token that docker asks for at its login: docker keeps it in place of the
-// password, and whoever reads docker's configuration, as crane does, goes on with it.
+// TestDockerIdentityToken follows the refresh token that docker asks for at its login: docker keeps
+// it in place of the password, and whoever reads docker's configuration, as crane does, goes on
+// with it.
 func TestDockerIdentityToken(t *testing.T) {
 	tokens := startTokenServer(t)
 	registry := startInProcess(t, tokens)
@@ -44,7 +48,7 @@ func TestDockerIdentityToken(t *testing.T) {
 	if len(records) != 1 || !records[0].RefreshTokenIssued || records[0].ClientID != "docker" {
 		t.Errorf("want one login with a refresh token, got:%s", records)
 	}
-	stored := string(must(os.ReadFile(home + "/docker/config.json"))(t))
+	stored := string(testkit.Must(os.ReadFile(home + "/docker/config.json"))(t))
 	if !strings.Contains(stored, "identitytoken") || strings.Contains(stored, base64.StdEncoding.EncodeToString([]byte("bob:"+bob.password))) {
 		t.Errorf("docker stored the password and no token: %s", stored)
 	}

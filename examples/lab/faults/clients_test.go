@@ -18,20 +18,21 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/password"
 	"github.com/berthpass/registry-auth/authn/throttle"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
 // dial connects to the server, without any HTTP.
 func dial(t *testing.T, rawURL string) net.Conn {
 	t.Helper()
-	at := must(url.Parse(rawURL))(t)
-	connection := must((&net.Dialer{Timeout: patience}).DialContext(t.Context(), "tcp", at.Host))(t)
+	at := testkit.Must(url.Parse(rawURL))(t)
+	connection := testkit.Must((&net.Dialer{Timeout: testkit.Patience}).DialContext(t.Context(), "tcp", at.Host))(t)
 	t.Cleanup(func() { _ = connection.Close() })
 	return connection
 }
 
 func send(t *testing.T, connection net.Conn, text string) {
 	t.Helper()
-	must(connection.Write([]byte(text)))(t)
+	testkit.Must(connection.Write([]byte(text)))(t)
 }
 
 // TestClientDisappears at any moment, and leaves nothing behind.
@@ -57,14 +58,14 @@ func TestClientDisappears(t *testing.T) {
 			connection := dial(t, f.url)
 			send(t, connection, test.sent)
 			if test.audited == 1 && !strings.HasSuffix(test.sent, "password") { // or it may be gone before it is read
-				eventually(t, "the request is audited", func() bool { return f.audit.len() == 1 })
+				testkit.Eventually(t, "the request is audited", func() bool { return f.audit.len() == 1 })
 			}
 			if tcp, ok := connection.(*net.TCPConn); ok && test.reset {
-				check(t, tcp.SetLinger(0))
+				testkit.Check(t, tcp.SetLinger(0))
 			}
-			check(t, connection.Close())
+			testkit.Check(t, connection.Close())
 			if test.audited > 0 {
-				eventually(t, "the request is audited", func() bool { return f.audit.len() == test.audited })
+				testkit.Eventually(t, "the request is audited", func() bool { return f.audit.len() == test.audited })
 			}
 			f.get(alice, "repository:alice/app:pull").want(http.StatusOK, "")
 			if strings.Contains(f.log.String(), "panic") {
@@ -92,8 +93,8 @@ func (u *waitingUsers) Authenticate(ctx context.Context, r authn.Request) (authn
 	}
 }
 
-// TestClientDisappearsDuringItsCheck: the check ends with it, it is no failed login, and another client who waits for the same
-// check is not sent away.
+// TestClientDisappearsDuringItsCheck: the check ends with it, it is no failed login, and another
+// client who waits for the same check is not sent away.
 func TestClientDisappearsDuringItsCheck(t *testing.T) {
 	t.Parallel()
 	users := &waitingUsers{
@@ -125,7 +126,7 @@ func TestClientDisappearsDuringItsCheck(t *testing.T) {
 	<-users.entered // for the one who stayed
 	close(users.release)
 	group.Wait()
-	eventually(t, "both are audited", func() bool { return f.audit.len() == 2 })
+	testkit.Eventually(t, "both are audited", func() bool { return f.audit.len() == 2 })
 	for _, record := range f.audit.records {
 		if record.Status != http.StatusOK && record.Status != http.StatusServiceUnavailable {
 			t.Errorf("audited: %v", record.LogValue())
@@ -160,25 +161,26 @@ func TestManyClientsDisappear(t *testing.T) {
 	for _, connection := range connections {
 		_ = connection.Close()
 	}
-	eventually(t, "all are audited", func() bool { return f.audit.len() == clients })
-	eventually(t, "the goroutines end", func() bool { return runtime.NumGoroutine() <= before })
+	testkit.Eventually(t, "all are audited", func() bool { return f.audit.len() == clients })
+	testkit.Eventually(t, "the goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 	close(users.release)
 	users.entered = make(chan context.Context, 1)
 	f.get(alice, "repository:alice/app:pull").want(http.StatusOK, "")
 }
 
-// closedAfter returns what the server says, and how long it takes to close a connection on which the client has said something.
+// closedAfter returns what the server says, and how long it takes to close a connection on which
+// the client has said something.
 func closedAfter(t *testing.T, connection net.Conn) (said string, after time.Duration) {
 	t.Helper()
 	begun := time.Now()
-	check(t, connection.SetReadDeadline(begun.Add(patience)))
+	testkit.Check(t, connection.SetReadDeadline(begun.Add(testkit.Patience)))
 	var text strings.Builder
 	buffer := make([]byte, 4096)
 	for {
 		n, err := connection.Read(buffer)
 		text.Write(buffer[:n])
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Fatalf("not closed after %v", patience)
+			t.Fatalf("not closed after %v", testkit.Patience)
 		}
 		if err != nil {
 			return text.String(), time.Since(begun)

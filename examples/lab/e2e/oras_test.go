@@ -12,6 +12,8 @@ import (
 	"oras.land/oras-go/v2/content/oci"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
 func newORAS(t *testing.T, host string) *client {
@@ -20,19 +22,19 @@ func newORAS(t *testing.T, host string) *client {
 		return &auth.Client{Credential: auth.StaticCredential(host, auth.Credential{Username: u.name, Password: u.password})}
 	}
 	registry := func(t *testing.T, u user) *remote.Registry {
-		r := must(remote.NewRegistry(host))(t)
+		r := testkit.Must(remote.NewRegistry(host))(t)
 		r.PlainHTTP, r.Client = true, credentials(u)
 		return r
 	}
 	repository := func(t *testing.T, u user, ref string) *remote.Repository {
-		r := must(remote.NewRepository(ref))(t)
+		r := testkit.Must(remote.NewRepository(ref))(t)
 		r.PlainHTTP, r.Client = true, credentials(u)
 		return r
 	}
 	return &client{
 		login: func(t *testing.T, u user) error { return registry(t, u).Ping(t.Context()) },
 		push: func(t *testing.T, u user, image v1.Image, ref string) error {
-			source := must(oci.New(layoutOf(t, image)))(t)
+			source := testkit.Must(oci.New(layoutOf(t, image)))(t)
 			target := repository(t, u, ref)
 			_, err := oras.Copy(t.Context(), source, imageTag, target, target.Reference.Reference, oras.DefaultCopyOptions)
 			return err

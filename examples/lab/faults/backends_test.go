@@ -21,11 +21,13 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authn/htpasswd"
 	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
 var errRefused = fmt.Errorf("dial tcp 192.0.2.1:389: %w", syscall.ECONNREFUSED)
 
-// hanging is the deadline where something hangs. Requests for which nothing hangs have to meet it too, on a busy machine.
+// hanging is the deadline where something hangs. Requests for which nothing hangs have to meet it
+// too, on a busy machine.
 const hanging = 1500 * time.Millisecond
 
 // A userFault is what a source of users does when it is broken.
@@ -67,8 +69,8 @@ func (p *faultyPolicy) Authorize(ctx context.Context, r authz.Request) (authz.De
 	return p.policy.Authorize(ctx, r)
 }
 
-// TestSourceOfUsers: a source that is broken in any way never makes a client throw its credentials away, lets nobody in, and is
-// no matter to those who need no source.
+// TestSourceOfUsers: a source that is broken in any way never makes a client throw its credentials
+// away, lets nobody in, and is no matter to those who need no source.
 func TestSourceOfUsers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -161,23 +163,27 @@ func TestUserFile(t *testing.T) {
 		spoil func(t *testing.T, path string)
 		log   string
 	}{
-		"removed":        {func(t *testing.T, path string) { check(t, os.Remove(path)) }, "no such file"},
-		"garbage":        {func(t *testing.T, path string) { check(t, os.WriteFile(path, []byte("\x7fELF\x02\x01\x01"), 0o600)) }, "line 1"},
-		"without hashes": {func(t *testing.T, path string) { check(t, os.WriteFile(path, []byte("alice:wonderland\n"), 0o600)) }, "line 1"},
+		"removed": {func(t *testing.T, path string) { testkit.Check(t, os.Remove(path)) }, "no such file"},
+		"garbage": {func(t *testing.T, path string) {
+			testkit.Check(t, os.WriteFile(path, []byte("\x7fELF\x02\x01\x01"), 0o600))
+		}, "line 1"},
+		"without hashes": {func(t *testing.T, path string) {
+			testkit.Check(t, os.WriteFile(path, []byte("alice:wonderland\n"), 0o600))
+		}, "line 1"},
 		"a folder of that name": {func(t *testing.T, path string) {
-			check(t, os.Remove(path))
-			check(t, os.Mkdir(path, 0o700))
+			testkit.Check(t, os.Remove(path))
+			testkit.Check(t, os.Mkdir(path, 0o700))
 		}, "users.htpasswd"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "users.htpasswd")
 			entry := func(name, plain string) string {
-				return name + ":" + string(must(bcrypt.GenerateFromPassword([]byte(plain), 5))(t)) + "\n"
+				return name + ":" + string(testkit.Must(bcrypt.GenerateFromPassword([]byte(plain), 5))(t)) + "\n"
 			}
-			check(t, os.WriteFile(path, []byte(entry("alice", "wonderland")+entry("bob", "builder")), 0o600))
+			testkit.Check(t, os.WriteFile(path, []byte(entry("alice", "wonderland")+entry("bob", "builder")), 0o600))
 			log := new(lockedBuffer)
-			file := must(htpasswd.Open(htpasswd.Config{
+			file := testkit.Must(htpasswd.Open(htpasswd.Config{
 				File: path, Logger: slog.New(slog.NewTextHandler(log, nil)),
 			}))(t)
 			f := newFixture(t, file, policy())
@@ -192,16 +198,16 @@ func TestUserFile(t *testing.T) {
 				t.Errorf("the log says %s", text)
 			}
 
-			check(t, os.RemoveAll(path))
-			check(t, os.WriteFile(path, []byte(entry("alice", "looking-glass")), 0o600))
+			testkit.Check(t, os.RemoveAll(path))
+			testkit.Check(t, os.WriteFile(path, []byte(entry("alice", "looking-glass")), 0o600))
 			f.get("alice:looking-glass", "").want(http.StatusOK, "")
 			f.get(alice, "").want(http.StatusUnauthorized, "UNAUTHORIZED")
 		})
 	}
 }
 
-// TestAuthorizer: a policy that is broken grants nothing that was not asked for, and costs nothing but the requests it is asked
-// about.
+// TestAuthorizer: a policy that is broken grants nothing that was not asked for, and costs nothing
+// but the requests it is asked about.
 func TestAuthorizer(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -286,7 +292,8 @@ func TestAuthorizer(t *testing.T) {
 	}
 }
 
-// TestOnePanicInAHundred: just those requests fail, whatever else is under way on the same connections.
+// TestOnePanicInAHundred: just those requests fail, whatever else is under way on the same
+// connections.
 func TestOnePanicInAHundred(t *testing.T) {
 	t.Parallel()
 	rules := authz.Func(func(ctx context.Context, r authz.Request) (authz.Decision, error) {

@@ -8,10 +8,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
-// TestMountOfWhatOneMayNotPull tries to get at somebody else's layer by its digest: the token holds the push to the own
-// repository and not the pull from the other one, and the registry mounts nothing.
+// TestMountOfWhatOneMayNotPull tries to get at somebody else's layer by its digest: the token holds
+// the push to the own repository and not the pull from the other one, and the registry mounts
+// nothing.
 func TestMountOfWhatOneMayNotPull(t *testing.T) {
 	for _, kind := range registryKinds() {
 		t.Run(kind.name, func(t *testing.T) {
@@ -20,14 +23,14 @@ func TestMountOfWhatOneMayNotPull(t *testing.T) {
 			if registry.shares {
 				return // it gives every layer to whoever may pull anything, as the comment of auth.Require says
 			}
-			private := must(newImage(t).Layers())(t)[0]
-			image := must(mutate.AppendLayers(empty.Image, private))(t)
+			private := testkit.Must(newImage(t).Layers())(t)[0]
+			image := testkit.Must(mutate.AppendLayers(empty.Image, private))(t)
 			put(t, registry.ref("bob/private", ":1"), image)
 
 			// Alice claims to know the layer from bob's repository, where she has only its digest.
-			stolen := must(mutate.AppendLayers(empty.Image, &remote.MountableLayer{
+			stolen := testkit.Must(mutate.AppendLayers(empty.Image, &remote.MountableLayer{
 				Layer:     private,
-				Reference: must(name.ParseReference(registry.ref("bob/private", ":1")))(t),
+				Reference: testkit.Must(name.ParseReference(registry.ref("bob/private", ":1")))(t),
 			}))(t)
 			tokens.audit.take()
 			registry.traffic.take()
@@ -47,10 +50,11 @@ func TestMountOfWhatOneMayNotPull(t *testing.T) {
 	}
 }
 
-// pushAs pushes and does not mind whether it works out: a client may go on with an upload where it cannot mount.
+// pushAs pushes and does not mind whether it works out: a client may go on with an upload where it
+// cannot mount.
 func pushAs(t *testing.T, u user, ref string, image v1.Image) {
 	t.Helper()
-	if err := remote.Write(must(name.ParseReference(ref))(t), image, remote.WithAuth(ggcrAuth(u))); err != nil {
+	if err := remote.Write(testkit.Must(name.ParseReference(ref))(t), image, remote.WithAuth(ggcrAuth(u))); err != nil {
 		t.Logf("push: %v", err)
 	}
 }

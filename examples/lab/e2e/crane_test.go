@@ -7,6 +7,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
 func newCrane(t *testing.T, host string) *client {
@@ -31,8 +33,8 @@ func newCrane(t *testing.T, host string) *client {
 			if _, err := p.as(t, u, "pull", "--format", "oci", ref, folder); err != nil {
 				return "", err
 			}
-			index := must(layout.ImageIndexFromPath(folder))(t)
-			return must(index.IndexManifest())(t).Manifests[0].Digest.String(), nil
+			index := testkit.Must(layout.ImageIndexFromPath(folder))(t)
+			return testkit.Must(index.IndexManifest())(t).Manifests[0].Digest.String(), nil
 		},
 		copy: func(t *testing.T, u user, from, to string) error {
 			_, err := p.as(t, u, "copy", from, to)

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
 func newGGCR(t *testing.T, host string) *client {
@@ -22,32 +24,32 @@ func newGGCR(t *testing.T, host string) *client {
 	return &client{
 		login: func(t *testing.T, u user) error {
 			// It has no login of its own: the first request shows whether the credentials are good.
-			_, err := remote.List(must(name.NewRepository(host+"/"+helloRepository))(t), with(t, u)...)
+			_, err := remote.List(testkit.Must(name.NewRepository(host+"/"+helloRepository))(t), with(t, u)...)
 			return err
 		},
 		push: func(t *testing.T, u user, image v1.Image, ref string) error {
-			return remote.Write(must(name.ParseReference(ref))(t), image, with(t, u)...)
+			return remote.Write(testkit.Must(name.ParseReference(ref))(t), image, with(t, u)...)
 		},
 		pull: func(t *testing.T, u user, ref string) (string, error) {
-			image, err := remote.Image(must(name.ParseReference(ref))(t), with(t, u)...)
+			image, err := remote.Image(testkit.Must(name.ParseReference(ref))(t), with(t, u)...)
 			if err != nil {
 				return "", err
 			}
 			return digestOf(t, image), validate.Image(image) // reads all layers
 		},
 		copy: func(t *testing.T, u user, from, to string) error {
-			image, err := remote.Image(must(name.ParseReference(from))(t), with(t, u)...)
+			image, err := remote.Image(testkit.Must(name.ParseReference(from))(t), with(t, u)...)
 			if err != nil {
 				return err
 			}
-			return remote.Write(must(name.ParseReference(to))(t), image, with(t, u)...)
+			return remote.Write(testkit.Must(name.ParseReference(to))(t), image, with(t, u)...)
 		},
 		catalog: func(t *testing.T, u user) (string, error) {
-			list, err := remote.Catalog(t.Context(), must(name.NewRegistry(host))(t), with(t, u)...)
+			list, err := remote.Catalog(t.Context(), testkit.Must(name.NewRegistry(host))(t), with(t, u)...)
 			return strings.Join(list, "\n"), err
 		},
 		remove: func(t *testing.T, u user, ref string) error {
-			return remote.Delete(must(name.ParseReference(ref))(t), with(t, u)...)
+			return remote.Delete(testkit.Must(name.ParseReference(ref))(t), with(t, u)...)
 		},
 		reads: readings{
 			login:         "incorrect username or password",

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +23,7 @@ import (
 	"github.com/berthpass/registry-auth/authn/static"
 	"github.com/berthpass/registry-auth/authn/throttle"
 	"github.com/berthpass/registry-auth/authz"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 	"github.com/berthpass/registry-auth/token/refresh"
@@ -32,52 +32,10 @@ import (
 const (
 	serviceName = "registry.test"
 	issuerName  = "auth.test"
-	// patience is how long a test waits for what has to happen. It is long, since other tests run at the same time.
-	patience = 30 * time.Second
 )
 
-// must returns the value of a call that has to succeed.
-func must[T any](value T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
-}
-
-// missing skips the test, or fails it in CI.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
-
-// check ends the test at an error.
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.After(patience)
-	for tick := time.NewTicker(10 * time.Millisecond); !holds(); {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%s: not after %v", what, patience)
-		}
-	}
-}
-
-// A fixture is a token server over a real connection, with everything in it that a program puts there.
+// A fixture is a token server over a real connection, with everything in it that a program puts
+// there.
 type fixture struct {
 	t      *testing.T
 	url    string
@@ -96,7 +54,7 @@ func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer
 		Authenticator:    throttle.New(cached, throttle.Config{RefusalDelay: -1}),
 		AnonymousAllowed: true,
 		Authorizer:       policy,
-		RefreshTokens:    must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}))(t),
+		RefreshTokens:    testkit.Must(refresh.New(refresh.Config{Store: refresh.NewMemoryStore()}))(t),
 		Logger:           slog.New(slog.NewTextHandler(f.log, nil)),
 		Audit:            f.audit.add,
 	}
@@ -107,20 +65,20 @@ func newFixture(t *testing.T, users authn.Authenticator, policy authz.Authorizer
 		f.config.Services = auth.ServiceMap{serviceName: newIssuer(t, time.Now)}
 	}
 	f.issuer, _ = f.config.Services.(auth.ServiceMap)[serviceName].(*token.Issuer)
-	f.serve(must(auth.NewServer(f.config))(t))
+	f.serve(testkit.Must(auth.NewServer(f.config))(t))
 	return f
 }
 
 func newIssuer(t *testing.T, now func() time.Time) *token.Issuer {
 	t.Helper()
-	key := must(token.GenerateKey(token.ES256))(t)
-	return must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key, Now: now}))(t)
+	key := testkit.Must(token.GenerateKey(token.ES256))(t)
+	return testkit.Must(token.NewIssuer(token.IssuerConfig{Name: issuerName, Keys: key, Now: now}))(t)
 }
 
 // serve listens with the settings of examples/server.
 func (f *fixture) serve(handler http.Handler) {
 	f.t.Helper()
-	listener := must(new(net.ListenConfig).Listen(f.t.Context(), "tcp", "127.0.0.1:0"))(f.t)
+	listener := testkit.Must(new(net.ListenConfig).Listen(f.t.Context(), "tcp", "127.0.0.1:0"))(f.t)
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -134,7 +92,8 @@ func (f *fixture) serve(handler http.Handler) {
 	f.url = "http://" + listener.Addr().String() + "/token"
 }
 
-// Two users with passwords. What alice may do is her own namespace, and public/ is for everybody to pull.
+// Two users with passwords. What alice may do is her own namespace, and public/ is for everybody to
+// pull.
 const (
 	alice = "alice:wonderland"
 	bob   = "bob:builder"
@@ -144,9 +103,9 @@ func newUsers(t *testing.T) *password.Users {
 	t.Helper()
 	list := []static.User{{Name: "alice"}, {Name: "bob"}}
 	for i, plain := range []string{"wonderland", "builder"} {
-		list[i].PasswordHash = authn.Secret(must(bcrypt.GenerateFromPassword([]byte(plain), 5))(t)) // cheap
+		list[i].PasswordHash = authn.Secret(testkit.Must(bcrypt.GenerateFromPassword([]byte(plain), 5))(t)) // cheap
 	}
-	return must(static.New(static.Config{Users: list, Logger: slog.New(slog.DiscardHandler)}))(t)
+	return testkit.Must(static.New(static.Config{Users: list, Logger: slog.New(slog.DiscardHandler)}))(t)
 }
 
 func policy() authz.Authorizer { return authz.First(authz.PublicPull("public"), authz.OwnNamespace()) }
@@ -209,7 +168,7 @@ func ask(t *testing.T, client *http.Client, r *http.Request) *answer {
 func newGet(ctx context.Context, t *testing.T, at, credentials string, more ...string) *http.Request {
 	t.Helper()
 	query := strings.Join(append([]string{"service=" + serviceName}, more...), "&")
-	r := must(http.NewRequestWithContext(ctx, http.MethodGet, at+"?"+query, nil))(t)
+	r := testkit.Must(http.NewRequestWithContext(ctx, http.MethodGet, at+"?"+query, nil))(t)
 	if user, plain, ok := strings.Cut(credentials, ":"); ok {
 		r.SetBasicAuth(user, plain)
 	}
@@ -231,7 +190,7 @@ func (f *fixture) login(credentials string) *answer {
 func (f *fixture) refresh(refreshToken, wanted string) *answer {
 	f.t.Helper()
 	form := url.Values{"grant_type": {"refresh_token"}, "service": {serviceName}, "refresh_token": {refreshToken}, "scope": {wanted}}
-	r := must(http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.url, strings.NewReader(form.Encode())))(f.t)
+	r := testkit.Must(http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.url, strings.NewReader(form.Encode())))(f.t)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return f.do(r)
 }
@@ -239,7 +198,7 @@ func (f *fixture) refresh(refreshToken, wanted string) *answer {
 // granted is what the token says to a registry with the same clock.
 func (f *fixture) granted(a *answer) string {
 	f.t.Helper()
-	claims := must(must(f.issuer.Verifier(serviceName))(f.t).Verify(a.body.Token))(f.t)
+	claims := testkit.Must(testkit.Must(f.issuer.Verifier(serviceName))(f.t).Verify(a.body.Token))(f.t)
 	return scope.Format(claims.Access)
 }
 
