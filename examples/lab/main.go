@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/load"
+	"github.com/berthpass/registry-auth/examples/lab/internal/soak"
 )
 
 // The exit codes.
@@ -45,6 +46,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"load", "plays a cluster that asks for tokens, and tells how fast the answers came", runLoad},
+		{"soak", "asks at full rate, and tells whether an answer is wrong or anything grows", runSoak},
 	}
 }
 
@@ -59,6 +61,16 @@ func runLoad(
 		return false, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	return load.Run(ctx, options, stdout, stderr)
+}
+
+func runSoak(
+	ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer,
+) (bool, error) {
+	options, err := soak.Parse(flags, args)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return soak.Run(ctx, options, stdout, stderr)
 }
 
 // run is main with everything from outside as a parameter.

@@ -85,9 +85,7 @@ func (o *Options) measure(
 	stop := show.Progress(stderr, func() string {
 		more := ""
 		if server != nil {
-			if samples := server.Samples(); len(samples) > 0 {
-				more = "server: " + samples[len(samples)-1].String()
-			}
+			more = "server: " + server.Latest().String()
 		}
 		return show.Line(begun, plan.Counters, more)
 	})

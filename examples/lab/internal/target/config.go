@@ -16,7 +16,7 @@ import (
 // What registries and the server call each other.
 const (
 	Service = "registry.example.com"
-	issuer  = "auth.example.com"
+	Issuer  = "auth.example.com"
 )
 
 // PublicRules let anybody pull below public/, and users do anything in their own namespace.
@@ -66,7 +66,7 @@ acl: %s
 %s
 users:
   "": {}
-`, address, clients.AddressHeader, issuer, Service, metricsAddress, c.Rules, c.Sections)
+`, address, clients.AddressHeader, Issuer, Service, metricsAddress, c.Rules, c.Sections)
 	if err := c.writeUsers(&text); err != nil {
 		return err
 	}

@@ -54,6 +54,7 @@ type Server struct {
 	cmd             *exec.Cmd
 	ended           chan error // gets the error of the exit code, once
 	watch           *watch
+	begun           time.Time
 }
 
 // patience is how long a server may take to start or to end. It may have to read thousands of users.
@@ -61,7 +62,7 @@ const patience = 30 * time.Second
 
 // Start runs the server and watches what it uses. Its log goes to a file, as that of a real one.
 func (p *Program) Start(ctx context.Context, c Config) (s *Server, err error) {
-	s = &Server{ended: make(chan error, 1)}
+	s = &Server{ended: make(chan error, 1), begun: time.Now()}
 	if s.Folder, err = os.MkdirTemp(p.folder, "run-"); err != nil {
 		return nil, err
 	}
@@ -76,7 +77,7 @@ func (p *Program) Start(ctx context.Context, c Config) (s *Server, err error) {
 	}
 	s.URL, s.Service, s.Endpoint.Verify = "http://"+s.host+"/auth", Service, s.verify
 	bundle := filepath.Join(s.Folder, "token.crt")
-	if s.registry, err = registry.New(Service, issuer, bundle); err != nil {
+	if s.registry, err = registry.New(Service, Issuer, bundle); err != nil {
 		return nil, err
 	}
 	log, err := os.Create(filepath.Join(s.Folder, "log"))

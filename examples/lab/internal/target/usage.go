@@ -18,7 +18,7 @@ import (
 type Usage struct {
 	At         time.Duration `json:"at_ns"` // since the server was started
 	Resident   float64       `json:"resident_bytes"`
-	Live       float64       `json:"live_bytes"` // see parse
+	Live       float64       `json:"live_bytes"` // see parse and Lowest
 	Goroutines float64       `json:"goroutines"`
 	Files      float64       `json:"files"`
 	CPU        float64       `json:"cpu_s"`
@@ -42,7 +42,9 @@ func (s *Server) Usage(ctx context.Context) (Usage, error) {
 	if err == nil && answer.Status != http.StatusOK {
 		err = fmt.Errorf("metrics: %s", answer.Describe())
 	}
-	return parse(answer.Body), err
+	u := parse(answer.Body)
+	u.At = time.Since(s.begun)
+	return u, err
 }
 
 // parse reads metrics without labels from Prometheus' text. The heap is collected when it reaches
@@ -77,13 +79,12 @@ type watch struct {
 
 func (s *Server) startWatch() *watch {
 	ctx, cancel := context.WithCancel(context.Background())
-	w, ended, begun := &watch{}, make(chan struct{}), time.Now()
+	w, ended := &watch{}, make(chan struct{})
 	w.stop = func() { cancel(); <-ended }
 	go func() {
 		defer close(ended)
 		for tick := time.NewTicker(watchEvery); ; {
 			if u, err := s.Usage(ctx); err == nil {
-				u.At = time.Since(begun)
 				w.add(u)
 			}
 			select {
@@ -114,6 +115,46 @@ func (s *Server) Samples() []Usage {
 		list = append(list, s.watch.samples[i])
 	}
 	return list
+}
+
+// Latest is what the server used a moment ago.
+func (s *Server) Latest() (u Usage) {
+	s.watch.mu.Lock()
+	defer s.watch.mu.Unlock()
+	if n := len(s.watch.samples); n > 0 {
+		u = s.watch.samples[n-1]
+	}
+	return u
+}
+
+// Settled is what the server uses when it has no more goroutines and files than before, or after
+// some seconds: connections that were closed need a moment to end.
+func (s *Server) Settled(ctx context.Context, before Usage) (now Usage, err error) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		now, err = s.Usage(ctx)
+		if err != nil || time.Now().After(deadline) ||
+			now.Goroutines <= before.Goroutines && now.Files <= before.Files {
+			return now, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return now, ctx.Err()
+		}
+	}
+}
+
+// Lowest is the least live memory of some samples. One sample says little: a collection finds as
+// much alive as requests that are under way hold at that moment.
+func Lowest(samples []Usage, from, to time.Duration) (live float64) {
+	for i := range samples {
+		if u := &samples[i]; u.At >= from && u.At <= to && (live == 0 || u.Live < live) {
+			live = u.Live
+		}
+	}
+	return live
 }
 
 // Peak is the most memory that was seen.

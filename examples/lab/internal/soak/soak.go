@@ -1,0 +1,130 @@
+// Package soak asks examples/server at full rate, judges each answer and looks whether it grows.
+package soak
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
+	"github.com/berthpass/registry-auth/examples/lab/internal/clients"
+	"github.com/berthpass/registry-auth/examples/lab/internal/picture"
+	"github.com/berthpass/registry-auth/examples/lab/internal/show"
+	"github.com/berthpass/registry-auth/examples/lab/internal/target"
+)
+
+// Options are what the command line says.
+type Options struct {
+	duration      time.Duration
+	clients       int
+	users         int
+	picture, json string
+}
+
+// The most that is sensible on one machine.
+const (
+	mostDuration = 24 * time.Hour
+	mostClients  = 1000
+	mostUsers    = 2000
+)
+
+// Parse reads the command line.
+func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
+	o := &Options{}
+	flags.DurationVar(&o.duration, "for", time.Minute, "how long; the first quarter is the warm-up")
+	flags.IntVar(&o.clients, "clients", 32, "how many clients ask at once")
+	flags.IntVar(&o.users, "users", 200, "how many users there are")
+	flags.StringVar(&o.picture, "picture", "", "draw into `FILE`, which ends with .svg or .png")
+	flags.StringVar(&o.json, "json", "", "write the report as JSON into `FILE`")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case o.duration < time.Second || o.duration > mostDuration:
+		return nil, fmt.Errorf("-for is between 1s and %v", mostDuration)
+	case o.clients < 1 || o.clients > mostClients:
+		return nil, fmt.Errorf("-clients is between 1 and %d", mostClients)
+	case o.users < 1 || o.users > mostUsers:
+		return nil, fmt.Errorf("-users is between 1 and %d", mostUsers)
+	case o.picture != "":
+		return o, picture.Check(o.picture)
+	}
+	return o, nil
+}
+
+// Run soaks the server. It reports whether all answers are right and nothing has grown.
+func Run(ctx context.Context, o *Options, stdout, stderr io.Writer) (well bool, err error) {
+	program, err := target.Build(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, program.Remove()) }()
+	users := newUsers(o.users)
+	server, err := program.Start(ctx, target.Config{
+		Users: users, HashCost: target.CheapHash, Rules: rules,
+	})
+	if err != nil {
+		return false, err
+	}
+	r := &result{}
+	err = o.soak(ctx, server, users, r, stderr)
+	r.Server = server.Samples()
+	if err = errors.Join(err, server.Stop()); err != nil {
+		return false, err
+	}
+	return o.tell(r, stdout)
+}
+
+// soak lets the users log in, and the clients ask: first to warm up, and then for the rest of the
+// time. Between the two and at the end nobody asks, so that what the server uses can be compared.
+func (o *Options) soak(
+	ctx context.Context, server *target.Server, users []clients.User, r *result, stderr io.Writer,
+) (err error) {
+	if r.Idle, err = server.Usage(ctx); err != nil {
+		return err
+	}
+	c := clients.Crowd{Users: users, Clients: o.clients}
+	refreshTokens, err := server.RefreshTokens(ctx, c)
+	if err != nil {
+		return err
+	}
+	a := &asker{
+		url: server.URL, users: users, refreshTokens: refreshTokens, table: oracle(),
+		addresses: clients.Addresses(10, o.clients), verify: server.VerifyAs,
+	}
+	plan := attack.Plan{Groups: o.groups(server, a), Counters: new(attack.Counters)}
+	begun := time.Now()
+	stop := show.Progress(stderr, func() string {
+		return show.Line(begun, plan.Counters, "server: "+server.Latest().String())
+	})
+	defer stop()
+	measuring := context.WithoutCancel(ctx) // an interrupted soak is judged too
+	plan.Duration = o.duration / 4
+	r.WarmUp = attack.Run(ctx, plan)
+	if r.Warm, err = server.Settled(measuring, r.Idle); err != nil {
+		return err
+	}
+	plan.Duration = o.duration - plan.Duration
+	r.Report = attack.Run(ctx, plan)
+	r.End, err = server.Settled(measuring, r.Idle)
+	r.Verified = server.Verified.Load()
+	return err
+}
+
+// groups are the clients that ask, and two that guess passwords now and then.
+func (o *Options) groups(server *target.Server, a *asker) []attack.Group {
+	guesses := server.Guesses(clients.Crowd{
+		Name: "guesses", Clients: 8, Rate: 4, Users: a.users,
+		From: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")},
+	})
+	guesses.Judge = func(_ int, answer attack.Answer) error { return judgeGuess(answer) }
+	return []attack.Group{
+		{Name: "tokens", Clients: o.clients, Write: a.write, Judge: a.judge}, guesses,
+	}
+}
