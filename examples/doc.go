@@ -6,9 +6,8 @@
 //     of credentials
 //   - authorizer: a custom authorizer, with its policy test
 //   - server: a complete server, with docker_auth's configuration file
-//   - soak: a token server at full rate for as long as one likes, watched for wrong answers and leaks
-//   - load: a cluster that asks a token server for tokens, and measures how fast it answers
-//   - goals: what is promised about speed and reliability, measured
-//   - faults: what clients see, and what the log says, when parts of a token server fail
-//   - e2e: real registries and real clients
+//   - lab: runs the server as a process, and looks how fast it answers, whether an answer is wrong or
+//     anything grows, and whether the promises about speed and reliability are kept
+//   - lab/faults: what clients see, and what the log says, when parts of a token server fail
+//   - lab/e2e: real registries and real clients
 package examples

@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/berthpass/registry-auth/examples/lab/internal/goals"
 	"github.com/berthpass/registry-auth/examples/lab/internal/load"
 	"github.com/berthpass/registry-auth/examples/lab/internal/soak"
 )
@@ -38,40 +39,50 @@ func main() {
 // A command reads its flags and runs. It reports whether all is well.
 type command struct {
 	name, short string
-	run         func(
-		ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer,
-	) (well bool, err error)
+	run         runner
 }
+
+type runner func(
+	ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer,
+) (well bool, err error)
 
 func commands() []command {
 	return []command{
-		{"load", "plays a cluster that asks for tokens, and tells how fast the answers came", runLoad},
-		{"soak", "asks at full rate, and tells whether an answer is wrong or anything grows", runSoak},
+		{
+			"load", "plays a cluster that asks for tokens, and tells how fast the answers came",
+			with(load.Parse, load.Run),
+		},
+		{
+			"soak", "asks at full rate, and tells whether an answer is wrong or anything grows",
+			with(soak.Parse, soak.Run),
+		},
+		{
+			"goals", "measures the promises about speed and reliability: R1 to R6 of README.md",
+			with(goals.Parse, goals.Run),
+		},
 	}
 }
 
-// errUsage is wrapped by errors about the command line.
-var errUsage = errors.New("usage")
-
-func runLoad(
-	ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer,
-) (bool, error) {
-	options, err := load.Parse(flags, args)
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", errUsage, err)
+// with makes a command of two functions, of which the first reads the options for the second.
+func with[Options any](
+	parse func(*flag.FlagSet, []string) (Options, error),
+	run func(ctx context.Context, o Options, stdout, stderr io.Writer) (bool, error),
+) runner {
+	return func(
+		ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer,
+	) (bool, error) {
+		options, err := parse(flags, args)
+		if err != nil {
+			return false, usageError{err}
+		}
+		return run(ctx, options, stdout, stderr)
 	}
-	return load.Run(ctx, options, stdout, stderr)
 }
 
-func runSoak(
-	ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer,
-) (bool, error) {
-	options, err := soak.Parse(flags, args)
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", errUsage, err)
-	}
-	return soak.Run(ctx, options, stdout, stderr)
-}
+// A usageError is about the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 // run is main with everything from outside as a parameter.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
@@ -105,10 +116,11 @@ func (c *command) do(ctx context.Context, args []string, stdout, stderr io.Write
 		flags.SetOutput(io.Discard)
 	}
 	well, err := c.run(ctx, flags, args, stdout, stderr)
+	var usage usageError
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
-	case errors.Is(err, errUsage):
+	case errors.As(err, &usage):
 		_, _ = fmt.Fprintf(stderr, "lab %s: %v (-h helps)\n", c.name, err)
 		return exitFailed
 	case err != nil:

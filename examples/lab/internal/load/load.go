@@ -17,8 +17,6 @@ import (
 	"github.com/berthpass/registry-auth/examples/lab/internal/target"
 )
 
-const warmUp = time.Second
-
 // A result is the report as JSON.
 type result struct {
 	*attack.Report
@@ -76,10 +74,7 @@ func (o *Options) measure(
 		return nil, err
 	}
 	plan := attack.Plan{
-		Groups: groups, Duration: o.duration, WarmUp: warmUp, Counters: new(attack.Counters),
-	}
-	if o.scenario.once {
-		plan.WarmUp = 0
+		Groups: groups, Duration: o.duration, WarmUp: o.warmUp, Counters: new(attack.Counters),
 	}
 	begun := time.Now()
 	stop := show.Progress(stderr, func() string {

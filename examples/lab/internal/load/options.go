@@ -23,6 +23,7 @@ type Options struct {
 	scenario      *scenario
 	nodes, rate   int
 	duration      time.Duration
+	warmUp        time.Duration
 	url, service  string
 	remote        bool
 	usersFile     string
@@ -62,7 +63,10 @@ func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	return o, errors.Join(o.choose(*name, *shares), o.check())
+	if err := o.choose(*name, *shares); err != nil {
+		return nil, err
+	}
+	return o, o.check()
 }
 
 // choose finds the scenario and changes it as the flags say.
@@ -78,6 +82,9 @@ func (o *Options) choose(name, shares string) (err error) {
 		s.mix, err = parseMix(shares)
 	}
 	o.scenario = &s
+	if !s.once {
+		o.warmUp = time.Second
+	}
 	return err
 }
 

@@ -59,12 +59,10 @@ func Draw(w io.Writer, name string, panels ...Panel) error {
 		}
 		plots[i] = []*plot.Plot{p}
 	}
-	return drawPlots(w, name, plots)
+	return drawPlots(w, name, vg.Length(len(panels))*panelHeight, plots)
 }
 
-func drawPlots(w io.Writer, name string, plots [][]*plot.Plot) error {
-	rows := len(plots)
-	height := vg.Length(rows) * panelHeight
+func drawPlots(w io.Writer, name string, height vg.Length, plots [][]*plot.Plot) error {
 	var canvas interface {
 		vg.CanvasSizer
 		io.WriterTo
@@ -79,7 +77,7 @@ func drawPlots(w io.Writer, name string, plots [][]*plot.Plot) error {
 	page.Fill(page.Rectangle.Path())
 	pad := vg.Points(14)
 	tiles := draw.Tiles{
-		Rows: rows, Cols: 1, PadY: pad, PadTop: pad, PadBottom: pad, PadLeft: pad, PadRight: 2 * pad,
+		Rows: len(plots), Cols: 1, PadY: pad, PadTop: pad, PadBottom: pad, PadLeft: pad, PadRight: 2 * pad,
 	}
 	for i, row := range plot.Align(plots, tiles, page) {
 		plots[i][0].Draw(row[0])

@@ -1,0 +1,146 @@
+package goals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
+	"github.com/berthpass/registry-auth/examples/lab/internal/clients"
+	"github.com/berthpass/registry-auth/examples/lab/internal/target"
+)
+
+// script is a source of users: a program of ext_auth that does what the file "mode" says. It notes
+// that it is asked and, before it waits, how many wait at that moment.
+const script = `#!/bin/sh
+echo >> asked
+read -r mode < mode
+case $mode in
+refuses) echo "dial tcp 192.0.2.1:389: connection refused" >&2; exit 3;;
+"is reset") kill -9 $$;;
+hangs) exec sleep 600;;
+"answers garbage") head -c 2000 /dev/urandom;;
+"answers with a gigabyte") exec head -c 1000000000 /dev/zero;;
+"is slow")
+	echo $$ >> started
+	alive=0
+	for pid in $(cat started); do
+		if kill -0 $pid 2> /dev/null; then alive=$((alive + 1)); fi
+	done
+	echo $alive >> waiting
+	exec sleep 10;;
+esac
+`
+
+// A backend is a server with that source.
+type backend struct {
+	*target.Server
+
+	next int // user that nobody has been yet
+}
+
+const programsAtOnce = 16
+
+func (b *bench) withBackend(
+	ctx context.Context, timeout time.Duration, measure func(*backend) ([]check, error),
+) ([]check, error) {
+	sections := fmt.Sprintf("ext_auth: {command: ./program.sh, timeout: %v, max_running: %d}",
+		timeout, programsAtOnce)
+	files := map[string]string{"program.sh": script, "mode": "answers\n"}
+	config := target.Config{
+		Users: listedUsers(), HashCost: target.CheapHash, Sections: sections, Files: files,
+	}
+	return b.withServer(ctx, config, func(s *target.Server) ([]check, error) {
+		return measure(&backend{Server: s})
+	})
+}
+
+// listedUsers are in the configuration, and need no other source.
+func listedUsers() []clients.User { return clients.Users("listed", 4) }
+
+// set changes what the source does.
+func (s *backend) set(mode string) error {
+	path := filepath.Join(s.Folder, "mode")
+	return errors.Join(
+		os.WriteFile(filepath.Join(s.Folder, "asked"), nil, 0o600),
+		os.WriteFile(path+".new", []byte(mode+"\n"), 0o600),
+		os.Rename(path+".new", path),
+	)
+}
+
+// asked is how often the source was asked since it was changed.
+func (s *backend) asked() (int, error) {
+	text, err := os.ReadFile(filepath.Join(s.Folder, "asked"))
+	return strings.Count(string(text), "\n"), err
+}
+
+// mostWaiting is how many programs were slow at the same time.
+func (s *backend) mostWaiting() (most int, err error) {
+	text, err := os.ReadFile(filepath.Join(s.Folder, "waiting"))
+	for count := range strings.FieldsSeq(string(text)) {
+		n, malformed := strconv.Atoi(count)
+		most, err = max(most, n), errors.Join(err, malformed)
+	}
+	return most, err
+}
+
+// newUsers are users who have never logged in.
+func (s *backend) newUsers(count int) []clients.User {
+	users := clients.Users(fmt.Sprintf("person%d-", s.next), count)
+	s.next++
+	return users
+}
+
+// newcomers log in for the first time, once each.
+func (s *backend) newcomers(count, atOnce int) attack.Group {
+	return s.FirstLogins(clients.Crowd{
+		Name: "newcomers", Clients: atOnce, Users: s.newUsers(count), Scopes: clients.Scopes(images),
+	})
+}
+
+// recover repairs the source and returns how long it took until somebody new could log in. There is
+// a try every tenth of a second because a refusal is delayed for longer than that.
+func (s *backend) recover(ctx context.Context) (time.Duration, error) {
+	const most, every = 30 * time.Second, 100 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	if err := s.set("answers"); err != nil {
+		return 0, err
+	}
+	begun, in := time.Now(), make(chan time.Duration, int(most/every)+1)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		group := s.newcomers(1, 1)
+		go func() {
+			if s.logsIn(ctx, &group) {
+				in <- time.Since(begun)
+			}
+		}()
+		select {
+		case after := <-in:
+			return after, nil
+		case <-tick.C:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("nobody can log in %v after the source returned: %w", most, ctx.Err())
+		}
+	}
+}
+
+// logsIn reports whether the first request of a group gets a token.
+func (s *backend) logsIn(ctx context.Context, group *attack.Group) bool {
+	var t attack.Target
+	group.Write(0, &t)
+	r, err := t.Request()
+	if err != nil {
+		return false
+	}
+	answer, err := clients.Do(http.DefaultClient, r.WithContext(ctx))
+	return err == nil && answer.Status == http.StatusOK
+}

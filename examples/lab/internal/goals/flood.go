@@ -1,0 +1,124 @@
+package goals
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
+	"github.com/berthpass/registry-auth/examples/lab/internal/clients"
+	"github.com/berthpass/registry-auth/examples/lab/internal/target"
+)
+
+const (
+	guessers = 256
+	// A refusal is delayed for a second on purpose, and a login may wait two seconds to be compared.
+	// The second within which what is too much is answered begins after that.
+	guessWait = 3 * time.Second
+	// allGuessesCompared is more than it takes to compare the hundred guesses that an address may
+	// make before it is throttled.
+	allGuessesCompared = 15 * time.Second
+	newcomerAddresses  = 4
+)
+
+// A crowd asks while passwords are guessed.
+type crowd struct{ logins, pulls, guesses clients.Crowd }
+
+func newCrowd(users []clients.User) crowd {
+	scopes, others := clients.Scopes(images), address("198.51.100.1")
+	return crowd{
+		logins: clients.Crowd{
+			Name: "logins", Clients: 8, Users: users, Scopes: scopes, From: others,
+		},
+		pulls: clients.Crowd{Name: "pulls", Clients: 8, Scopes: scopes, From: others},
+		guesses: clients.Crowd{
+			Name: "guesses", Clients: guessers, Users: users, From: address("192.0.2.1"),
+		},
+	}
+}
+
+func address(text string) []netip.Addr { return []netip.Addr{netip.MustParseAddr(text)} }
+
+// newcomers are users who log in for the first time, from a few addresses.
+func newcomers(s *target.Server, users []clients.User) []attack.Group {
+	groups := make([]attack.Group, newcomerAddresses)
+	for i := range groups {
+		from, to := i*len(users)/newcomerAddresses, (i+1)*len(users)/newcomerAddresses
+		groups[i] = s.FirstLogins(clients.Crowd{
+			Name: fmt.Sprintf("newcomers %d", i), Clients: 1, Users: users[from:to],
+			Scopes: clients.Scopes(images), From: address(fmt.Sprintf("203.0.113.%d", i+1)),
+		})
+	}
+	return groups
+}
+
+// measureFlood is R4. Those who have logged in or need not are asked about alone, and then while
+// passwords are guessed from another address. Then others log in for the first time: while guesses
+// are still compared, and when most are refused without that.
+func measureFlood(ctx context.Context, b *bench) ([]check, error) {
+	known, cold := clients.Users("user", 8), clients.Users("newcomer", 1000)
+	config := target.Config{Users: append(known, cold...), HashCost: bcrypt.DefaultCost}
+	return b.withServer(ctx, config, func(s *target.Server) ([]check, error) {
+		c := newCrowd(known)
+		if err := s.LogIn(ctx, c.logins); err != nil {
+			return nil, err
+		}
+		others := []attack.Group{s.Logins(c.logins), s.Anonymous(c.pulls)}
+		quiet, err := b.load(ctx, attack.Plan{WarmUp: warmUp, Groups: others})
+		if err != nil {
+			return nil, err
+		}
+		flooded, err := b.load(ctx, attack.Plan{
+			WarmUp: warmUp, Groups: append(others, s.Guesses(c.guesses)),
+		})
+		if err != nil {
+			return nil, err
+		}
+		var joined [2]*attack.Report
+		for i, since := range []time.Duration{warmUp, allGuessesCompared} {
+			half := cold[i*len(cold)/2 : (i+1)*len(cold)/2]
+			groups := append(newcomers(s, half), s.Guesses(c.guesses))
+			joined[i], err = b.load(ctx, attack.Plan{WarmUp: since, Groups: groups})
+			if err != nil {
+				return nil, err
+			}
+		}
+		return append(judgeFlood(quiet, flooded, joined), memory(s.Peak())), nil
+	})
+}
+
+func judgeFlood(quiet, flooded *attack.Report, joined [2]*attack.Report) []check {
+	before := quiet.Groups[0].Rate + quiet.Groups[1].Rate
+	logins, pulls, guesses := &flooded.Groups[0], &flooded.Groups[1], &flooded.Groups[2]
+	return []check{
+		within("p99 of those who have logged in", p99(logins), 20*time.Millisecond).
+			noted("%v when it is quiet", shortSpan(p99(&quiet.Groups[0]))),
+		within("p99 of anonymous pulls", p99(pulls), 20*time.Millisecond).
+			noted("%v when it is quiet", shortSpan(p99(&quiet.Groups[1]))),
+		{
+			What: "rate of others, as a part of that when it is quiet", AtLeast: true, Bound: 0.8,
+			Got: (logins.Rate + pulls.Rate) / max(before, 1), Unit: ratio, Timed: true,
+			Note: fmt.Sprintf("%.0f/s", before),
+		},
+		never("of their requests without a token", logins.Failed()+pulls.Failed()),
+		within("p99 of the answers to guesses", p99(guesses), guessWait).
+			noted("p50 %v; they are %v", shortSpan(guesses.P50), guesses.Statuses),
+		never("guesses without an answer, or with a wrong one", guesses.Wrong+guesses.NoAnswers()),
+		firstLogins("first logins from elsewhere, at the beginning of the flood", joined[0]),
+		firstLogins("first logins from elsewhere, later in the flood", joined[1]),
+	}
+}
+
+// firstLogins is the rate while newcomers asked: guesses that were made then are answered later.
+func firstLogins(what string, r *attack.Report) check {
+	rate, refused := 0.0, 0
+	for i := range newcomerAddresses {
+		g := &r.Groups[i]
+		rate += g.Rate * float64(g.Tokens) / float64(max(g.Requests, 1))
+		refused += g.Failed()
+	}
+	return atLeast(what, rate, 5).noted("from %d addresses; %d were refused", newcomerAddresses, refused)
+}

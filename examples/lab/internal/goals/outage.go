@@ -1,0 +1,142 @@
+package goals
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
+	"github.com/berthpass/registry-auth/examples/lab/internal/clients"
+)
+
+const (
+	sourceDeadline = 2 * time.Second // of a question to a source that is down
+	lateBy         = 50 * time.Millisecond
+	// After so many failures in a row, a source that hangs is asked every two seconds only.
+	breakerFailures = 5
+	breakerEvery    = 2 * time.Second
+)
+
+// An outage is what was seen while the source failed in one or several ways.
+type outage struct {
+	slowest, othersP99, recovery, duration time.Duration
+	rejected, others                       int
+	asked                                  int // the last way
+}
+
+// measureDown is R5. The breaker of examples/server is about a program that hangs. One that fails at
+// once is asked each time.
+func measureDown(ctx context.Context, b *bench) ([]check, error) {
+	return b.withBackend(ctx, sourceDeadline, func(s *backend) ([]check, error) {
+		listed := clients.Crowd{
+			Name: "logins", Clients: 4, Users: listedUsers(), Scopes: clients.Scopes(images),
+		}
+		var all outage
+		for _, mode := range []string{
+			"refuses", "is reset", "answers garbage", "answers with a gigabyte", "hangs",
+		} {
+			o, err := s.fail(ctx, b, mode, listed)
+			if err != nil {
+				return nil, fmt.Errorf("the source %s: %w", mode, err)
+			}
+			all.slowest, all.recovery = max(all.slowest, o.slowest), max(all.recovery, o.recovery)
+			all.rejected, all.others = all.rejected+o.rejected, all.others+o.others
+			all.othersP99, all.asked, all.duration = o.othersP99, o.asked, o.duration
+		}
+		return append(judgeOutage(&all), memory(s.Peak())), nil
+	})
+}
+
+func judgeOutage(o *outage) []check {
+	// Those that run when the breaker opens are finished, and a few begin before that.
+	questions := programsAtOnce + breakerFailures + int(o.duration/breakerEvery)
+	return []check{
+		within("the slowest refusal, where the deadline is 2s", o.slowest, sourceDeadline+lateBy),
+		never("answers to right passwords that are not 503", o.rejected),
+		never("answers to others that are no token", o.others),
+		within("p99 of others while the source hangs", o.othersP99, 20*time.Millisecond),
+		atMost("questions to a source that hangs", o.asked, questions).
+			noted("%d at once, and later one every %v", programsAtOnce, breakerEvery),
+		within("until the first login after it returned", o.recovery, 5*time.Second),
+	}
+}
+
+// fail breaks the source in one way while new users log in, users that are listed do, and others
+// pull, and repairs it. The server asks a program at each login, so its own users need the source.
+func (s *backend) fail(
+	ctx context.Context, b *bench, mode string, listed clients.Crowd,
+) (*outage, error) {
+	if err := s.LogIn(ctx, listed); err != nil {
+		return nil, err
+	}
+	if err := s.set(mode); err != nil {
+		return nil, err
+	}
+	begun := time.Now()
+	report, err := b.load(ctx, attack.Plan{
+		Duration: max(b.duration/2, 2*time.Second),
+		Groups: []attack.Group{
+			s.newcomers(1000, 24), s.Logins(listed),
+			s.Anonymous(clients.Crowd{Name: "pulls", Clients: 4, Scopes: clients.Scopes(images)}),
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	newcomers, logins, pulls := &report.Groups[0], &report.Groups[1], &report.Groups[2]
+	o := &outage{
+		duration: time.Since(begun), slowest: newcomers.Max,
+		rejected:  newcomers.Requests - newcomers.Statuses[http.StatusServiceUnavailable],
+		others:    logins.Failed() + pulls.Failed(),
+		othersP99: max(p99(logins), p99(pulls)),
+	}
+	if o.asked, err = s.asked(); err != nil {
+		return nil, err
+	}
+	o.recovery, err = s.recover(ctx)
+	return o, err
+}
+
+// measureSlow is R6: five hundred log in at once, and the source takes ten seconds for each.
+func measureSlow(ctx context.Context, b *bench) ([]check, error) {
+	const many, slow = 500, 10 * time.Second
+	return b.withBackend(ctx, slow+5*time.Second, func(s *backend) ([]check, error) {
+		pulls := s.Anonymous(clients.Crowd{Name: "pulls", Clients: 16, Scopes: clients.Scopes(images)})
+		quiet, err := b.load(ctx, attack.Plan{WarmUp: warmUp, Groups: []attack.Group{pulls}})
+		if err != nil {
+			return nil, err
+		}
+		if err := s.set("is slow"); err != nil {
+			return nil, err
+		}
+		report, err := b.load(ctx, attack.Plan{
+			Duration: slow, Timeout: 3 * slow, Groups: []attack.Group{pulls, s.newcomers(many, many)},
+		})
+		if err != nil {
+			return nil, err
+		}
+		waiting, err := s.mostWaiting()
+		if err != nil {
+			return nil, err
+		}
+		checks := judgeSlow(&quiet.Groups[0], &report.Groups[0], &report.Groups[1], waiting)
+		return append(checks, memory(s.Peak())), nil
+	})
+}
+
+func judgeSlow(quiet, pulls, logins *attack.GroupReport, waiting int) []check {
+	before := p99(quiet)
+	return []check{
+		atMost("questions at once, of 500 requests", waiting, programsAtOnce),
+		never("logins that get neither a token nor 503",
+			logins.Requests-logins.Tokens-logins.Statuses[http.StatusServiceUnavailable]).
+			noted("answers are %v", logins.Statuses),
+		{
+			What: "p99 of others, as a multiple of that when it is quiet", Bound: 2, Unit: ratio,
+			Got: p99(pulls).Seconds() / max(before.Seconds(), 1e-6), Timed: true,
+			Note: fmt.Sprintf("%v and %v", shortSpan(p99(pulls)), shortSpan(before)),
+		},
+		never("of their requests without a token", pulls.Failed()),
+	}
+}

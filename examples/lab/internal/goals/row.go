@@ -1,0 +1,114 @@
+package goals
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/berthpass/registry-auth/examples/lab/internal/picture"
+)
+
+// A row is a goal with its figures.
+type row struct {
+	ID     string  `json:"goal"`
+	Checks []check `json:"checks"`
+	Tries  int     `json:"tries"`
+}
+
+func (r *row) tolerated(slack float64) bool {
+	return !slices.ContainsFunc(r.Checks, func(c check) bool { return !c.tolerated(slack) })
+}
+
+// mostTries is how often a goal is measured whose figures about time are missed.
+const mostTries = 3
+
+// repeat measures a goal until it is met, misses something that is not about time, or was measured
+// often enough.
+func (b *bench) repeat(ctx context.Context, g *goal) (row, error) {
+	r := row{ID: g.id}
+	for r.Tries < mostTries {
+		r.Tries++
+		doing := fmt.Sprintf("%s: %s (%d)", g.id, g.about, r.Tries)
+		b.doing.Store(&doing)
+		checks, err := g.measure(ctx, b)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return r, err
+		}
+		r.merge(checks)
+		wrong := slices.ContainsFunc(r.Checks, func(c check) bool { return !c.Timed && !c.met() })
+		if wrong || r.tolerated(1) {
+			break
+		}
+	}
+	return r, nil
+}
+
+// merge keeps the better one of each check about time, and the worse one of the others.
+func (r *row) merge(checks []check) {
+	if r.Checks == nil {
+		r.Checks = checks
+		return
+	}
+	for i, c := range checks {
+		if c.better(r.Checks[i]) == c.Timed {
+			r.Checks[i] = c
+		}
+	}
+}
+
+// writeTable prints a line for each figure, and the part of the processors that other programs had.
+func writeTable(w io.Writer, rows []row, others float64) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "goal\twhat\thas to be\tmeasured\tverdict\tbesides")
+	missed := 0
+	for i := range rows {
+		r := &rows[i]
+		id := r.ID
+		for _, c := range r.Checks {
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n",
+				id, c.What, c.wanted(), c.measured(r.Tries), c.verdict(), c.Note)
+			id = ""
+		}
+		if !r.tolerated(1) {
+			missed++
+		}
+	}
+	_, _ = fmt.Fprintf(t, "\n%d goals met, %d missed; other programs had %.0f %% of the processors\n",
+		len(rows)-missed, missed, 100*others)
+	return t.Flush()
+}
+
+func (c check) wanted() string {
+	if c.AtLeast {
+		return "≥ " + c.Unit.text(c.Bound)
+	}
+	return "≤ " + c.Unit.text(c.Bound)
+}
+
+func (c check) measured(tries int) string {
+	if c.Timed && tries > 1 {
+		return fmt.Sprintf("%s (best of %d)", c.Unit.text(c.Got), tries)
+	}
+	return c.Unit.text(c.Got)
+}
+
+func (c check) verdict() string {
+	if c.met() {
+		return "met"
+	}
+	return "MISSED"
+}
+
+func bars(rows []row) (list []picture.Bar) {
+	for i := range rows {
+		for _, c := range rows[i].Checks {
+			list = append(list, picture.Bar{Name: rows[i].ID + " " + c.What, Value: c.used()})
+		}
+	}
+	return list
+}
