@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -78,6 +77,7 @@ func Build(t *testing.T, folder string) string {
 		program += ".exe"
 	}
 	pkg := "github.com/berthpass/registry-auth/examples/" + folder
+	//nolint:gosec // a folder of this module
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := cmd.CombinedOutput(); err != nil {
@@ -93,7 +93,7 @@ func FreePorts(t *testing.T, count int) []string {
 	for i := range ports {
 		listener := Must(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
 		defer listener.Close() // at the end, so that the ports differ
-		ports[i] = strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+		_, ports[i], _ = net.SplitHostPort(listener.Addr().String())
 	}
 	return ports
 }

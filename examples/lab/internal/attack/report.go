@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -17,30 +18,25 @@ type Report struct {
 	Groups      []GroupReport `json:"groups"`
 }
 
-// A GroupReport is what the clients of one group found after the warm-up.
+// A GroupReport is what the clients of one group found after the warm-up. The times are of all
+// answers, whatever their status, and of timeouts.
 type GroupReport struct {
-	Name     string  `json:"name"`
-	Clients  int     `json:"clients"`
-	Requests int     `json:"requests"`   // that have ended
-	Rate     float64 `json:"rate_per_s"` // until the last of them ended
-	Tokens   int     `json:"tokens"`     // answers of status 200 that are right
-
-	// The times are of all answers, whatever their status, and of timeouts.
-	P50         time.Duration `json:"p50_ns"`
-	P90         time.Duration `json:"p90_ns"`
-	P99         time.Duration `json:"p99_ns"`
-	P999        time.Duration `json:"p999_ns"`
-	Max         time.Duration `json:"max_ns"`
-	Percentiles []Point       `json:"percentiles"`
-
-	Statuses   map[int]int    `json:"statuses"`
-	Unanswered map[string]int `json:"unanswered"` // by refused, reset, closed, timeout and other
-	Wrong      int            `json:"wrong"`      // answers, in the warm-up too
-	Unsent     int            `json:"unsent"`     // requests of an open loop that were due
-	Problems   []string       `json:"problems,omitempty"`
-
-	Step   time.Duration `json:"step_ns"`
-	Counts []int         `json:"counts"` // of answers in each step
+	Name        string         `json:"name"`
+	Clients     int            `json:"clients"`
+	Requests    int            `json:"requests"`   // that have ended
+	Rate        float64        `json:"rate_per_s"` // until the last of them ended
+	Tokens      int            `json:"tokens"`     // answers of status 200 that are right
+	P50         time.Duration  `json:"p50_ns"`
+	P99         time.Duration  `json:"p99_ns"`
+	Max         time.Duration  `json:"max_ns"`
+	Percentiles []Point        `json:"percentiles"`
+	Statuses    map[int]int    `json:"statuses"`
+	Unanswered  map[string]int `json:"unanswered"` // by refused, reset, closed, timeout and other
+	Wrong       int            `json:"wrong"`      // answers, in the warm-up too
+	Unsent      int            `json:"unsent"`     // requests of an open loop that were due
+	Problems    []string       `json:"problems,omitempty"`
+	Step        time.Duration  `json:"step_ns"`
+	Counts      []int          `json:"counts"` // of answers in each step
 }
 
 // A Point says that a part of the answers came within a time.
@@ -49,23 +45,10 @@ type Point struct {
 	Within  time.Duration `json:"within_ns"`
 }
 
-func (r *Report) add(t *tally) {
-	r.Groups = append(r.Groups, t.finish())
-	r.Elapsed = max(r.Elapsed, t.last)
-}
-
 // Requests is how many have ended in all groups.
 func (r *Report) Requests() (n int) {
 	for i := range r.Groups {
 		n += r.Groups[i].Requests
-	}
-	return n
-}
-
-// Wrong is how many answers of all groups are wrong.
-func (r *Report) Wrong() (n int) {
-	for i := range r.Groups {
-		n += r.Groups[i].Wrong
 	}
 	return n
 }
@@ -89,27 +72,16 @@ func (g *GroupReport) NoAnswers() (n int) {
 // Failed is how many requests got no token.
 func (g *GroupReport) Failed() int { return g.Requests - g.Tokens }
 
-// WriteText prints the report as tables.
+// WriteText prints the report as a table.
 func (r *Report) WriteText(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(t, "\tclients\trequests\tper second\tp50\tp90\tp99\tp99.9\tmax\t")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "\tclients\trequests\tper second\tp50\tp99\tmax\tanswers\tno answer\t"+
+		"wrong\tnot sent")
 	for i := range r.Groups {
 		g := &r.Groups[i]
-		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%.0f\t", g.Name, g.Clients, g.Requests, g.Rate)
-		for _, d := range []time.Duration{g.P50, g.P90, g.P99, g.P999, g.Max} {
-			_, _ = fmt.Fprintf(t, "%s\t", Short(d))
-		}
-		_, _ = fmt.Fprintln(t)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "\n\tanswers\tno answer\twrong\tdue and not sent")
-	for i := range r.Groups {
-		g := &r.Groups[i]
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\n",
-			g.Name, countsText(g.Statuses), countsText(g.Unanswered), g.Wrong, g.Unsent)
+		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%.0f\t%v\t%v\t%v\t%s\t%s\t%d\t%d\n",
+			g.Name, g.Clients, g.Requests, g.Rate, Short(g.P50), Short(g.P99), Short(g.Max),
+			text(g.Statuses), text(g.Unanswered), g.Wrong, g.Unsent)
 	}
 	for _, p := range r.Problems() {
 		_, _ = fmt.Fprintln(t, "problem: "+p)
@@ -120,27 +92,19 @@ func (r *Report) WriteText(w io.Writer) error {
 	return t.Flush()
 }
 
-// Short prints a duration with three digits.
-func Short(d time.Duration) string {
-	switch ms := float64(d) / float64(time.Millisecond); {
-	case ms >= 1000:
-		return fmt.Sprintf("%.2f s", ms/1000)
-	case ms >= 100:
-		return fmt.Sprintf("%.0f ms", ms)
-	case ms >= 10:
-		return fmt.Sprintf("%.1f ms", ms)
-	default:
-		return fmt.Sprintf("%.2f ms", ms)
+// Short rounds to about three digits.
+func Short(d time.Duration) time.Duration {
+	unit := 10 * time.Microsecond
+	for limit := 10 * time.Millisecond; d >= limit && unit < 10*time.Millisecond; limit *= 10 {
+		unit *= 10
 	}
+	return d.Round(unit)
 }
 
-func countsText[K int | string](counts map[K]int) string {
-	if len(counts) == 0 {
-		return "none"
-	}
+func text[K cmp.Ordered](counts map[K]int) string {
 	var parts []string
 	for _, key := range slices.Sorted(maps.Keys(counts)) {
 		parts = append(parts, fmt.Sprintf("%v: %d", key, counts[key]))
 	}
-	return strings.Join(parts, ", ")
+	return cmp.Or(strings.Join(parts, ", "), "none")
 }

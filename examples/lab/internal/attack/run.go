@@ -34,10 +34,8 @@ func Run(ctx context.Context, plan Plan) *Report {
 	groups.Wait()
 	report := &Report{Interrupted: ctx.Err() != nil}
 	for _, t := range tallies {
-		if report.Interrupted {
-			t.due = 0
-		}
-		report.add(t)
+		report.Groups = append(report.Groups, t.finish(report.Interrupted))
+		report.Elapsed = max(report.Elapsed, t.last)
 	}
 	return report
 }
@@ -49,9 +47,11 @@ func play(ctx context.Context, plan *Plan, t *tally) {
 	clients := uint64(t.group.Clients) //nolint:gosec // not negative
 	attacker := vegeta.NewAttacker(
 		vegeta.Client(&http.Client{
-			Transport:     transport,
-			Timeout:       cmp.Or(plan.Timeout, defaultTimeout),
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: transport,
+			Timeout:   cmp.Or(plan.Timeout, defaultTimeout),
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			},
 		}),
 		vegeta.Workers(clients), vegeta.MaxWorkers(clients),
 	)

@@ -42,7 +42,7 @@ esac
 type backend struct {
 	*target.Server
 
-	next int // user that nobody has been yet
+	next int // part of names that nobody has had yet
 }
 
 const programsAtOnce = 16
@@ -53,10 +53,8 @@ func (b *bench) withBackend(
 	sections := fmt.Sprintf("ext_auth: {command: ./program.sh, timeout: %v, max_running: %d}",
 		timeout, programsAtOnce)
 	files := map[string]string{"program.sh": script, "mode": "answers\n"}
-	config := target.Config{
-		Users: listedUsers(), HashCost: target.CheapHash, Sections: sections, Files: files,
-	}
-	return b.withServer(ctx, config, func(s *target.Server) ([]check, error) {
+	config := target.Config{Users: listedUsers(), Sections: sections, Files: files}
+	return b.with(ctx, config, func(s *target.Server) ([]check, error) {
 		return measure(&backend{Server: s})
 	})
 }
@@ -90,18 +88,12 @@ func (s *backend) mostWaiting() (most int, err error) {
 	return most, err
 }
 
-// newUsers are users who have never logged in.
-func (s *backend) newUsers(count int) []clients.User {
-	users := clients.Users(fmt.Sprintf("person%d-", s.next), count)
-	s.next++
-	return users
-}
-
 // newcomers log in for the first time, once each.
 func (s *backend) newcomers(count, atOnce int) attack.Group {
-	return s.FirstLogins(clients.Crowd{
-		Name: "newcomers", Clients: atOnce, Users: s.newUsers(count), Scopes: clients.Scopes(images),
-	})
+	c := pulls(atOnce)
+	c.Name, c.Users = "newcomers", clients.Users(fmt.Sprintf("person%d-", s.next), count)
+	s.next++
+	return s.FirstLogins(c)
 }
 
 // recover repairs the source and returns how long it took until somebody new could log in. There is
@@ -128,7 +120,7 @@ func (s *backend) recover(ctx context.Context) (time.Duration, error) {
 			return after, nil
 		case <-tick.C:
 		case <-ctx.Done():
-			return 0, fmt.Errorf("nobody can log in %v after the source returned: %w", most, ctx.Err())
+			return 0, fmt.Errorf("nobody can log in %v after the repair: %w", most, ctx.Err())
 		}
 	}
 }

@@ -3,6 +3,8 @@ package goals
 import (
 	"fmt"
 	"time"
+
+	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
 )
 
 // A check is one figure of a goal.
@@ -11,23 +13,12 @@ type check struct {
 	Got     float64 `json:"got"`
 	Bound   float64 `json:"bound"`
 	AtLeast bool    `json:"at_least"` // or at most
-	Unit    unit    `json:"unit"`
+	Unit    string  `json:"unit"`
 	// Timed says that the figure depends on what else the machine does. The others are about right
 	// and wrong.
 	Timed bool   `json:"timed"`
 	Note  string `json:"note,omitempty"`
 }
-
-// A unit is the name of one.
-type unit string
-
-const (
-	perSecond unit = "1/s"
-	seconds   unit = "s"
-	number    unit = ""
-	mebibytes unit = "bytes"
-	ratio     unit = "ratio"
-)
 
 func (c check) met() bool { return c.tolerated(1) }
 
@@ -44,12 +35,7 @@ func (c check) tolerated(slack float64) bool {
 }
 
 // better reports whether c is further on the right side of the bound.
-func (c check) better(than check) bool {
-	if c.AtLeast {
-		return c.Got > than.Got
-	}
-	return c.Got < than.Got
-}
+func (c check) better(than check) bool { return c.Got != than.Got && c.AtLeast == (c.Got > than.Got) }
 
 // used is the part of the bound that the figure uses up: more than 1 is a miss.
 func (c check) used() float64 {
@@ -57,45 +43,31 @@ func (c check) used() float64 {
 	case c.AtLeast:
 		return c.Bound / max(c.Got, 1e-9)
 	case c.Bound == 0:
-		return c.Got
+		return 2 * min(c.Got, 1)
 	}
 	return c.Got / c.Bound
 }
 
-func (u unit) text(f float64) string {
-	switch u {
-	case perSecond:
-		return fmt.Sprintf("%.0f/s", f)
-	case seconds:
-		return shortSpan(time.Duration(f * float64(time.Second))).String()
-	case mebibytes:
-		return fmt.Sprintf("%.0f MiB", f/(1<<20))
-	case ratio:
-		return fmt.Sprintf("%.2f", f)
-	default:
-		return fmt.Sprintf("%.0f", f)
+func (c check) text(figure float64) string {
+	if c.Unit == "s" {
+		return attack.Short(time.Duration(figure * float64(time.Second))).String()
 	}
-}
-
-// shortSpan has about three digits.
-func shortSpan(d time.Duration) time.Duration {
-	switch {
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond)
-	case d >= 10*time.Millisecond:
-		return d.Round(100 * time.Microsecond)
-	}
-	return d.Round(10 * time.Microsecond)
+	return fmt.Sprintf("%.4g%s", figure, c.Unit)
 }
 
 // atLeast is a rate.
 func atLeast(what string, got, bound float64) check {
-	return check{What: what, Got: got, Bound: bound, AtLeast: true, Unit: perSecond, Timed: true}
+	return check{What: what, Got: got, Bound: bound, AtLeast: true, Unit: "/s", Timed: true}
 }
 
 // within is a time.
 func within(what string, got, bound time.Duration) check {
-	return check{What: what, Got: got.Seconds(), Bound: bound.Seconds(), Unit: seconds, Timed: true}
+	return check{What: what, Got: got.Seconds(), Bound: bound.Seconds(), Unit: "s", Timed: true}
+}
+
+// ratio is of two figures about time.
+func ratio(what string, got, bound float64) check {
+	return check{What: what, Got: got, Bound: bound, Timed: true}
 }
 
 // never is how often something happened that must not happen.
@@ -103,20 +75,7 @@ func never(what string, got int) check { return atMost(what, got, 0) }
 
 // atMost is a number.
 func atMost(what string, got, bound int) check {
-	return check{What: what, Got: float64(got), Bound: float64(bound), Unit: number}
-}
-
-// memory is the most that the server had.
-func memory(resident float64) check {
-	return check{What: "memory of the server", Got: resident, Bound: 150 << 20, Unit: mebibytes}
-}
-
-// verified is how many tokens a registry has accepted. Without any, the rest means nothing.
-func verified(tokens int64) check {
-	return check{
-		What: "tokens verified by distribution", Got: float64(tokens), Bound: 1, AtLeast: true,
-		Unit: number,
-	}
+	return check{What: what, Got: float64(got), Bound: float64(bound)}
 }
 
 // noted adds what else was seen.

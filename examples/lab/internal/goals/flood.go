@@ -15,7 +15,7 @@ import (
 
 const (
 	guessers = 256
-	// A refusal is delayed for a second on purpose, and a login may wait two seconds to be compared.
+	// A refusal is delayed for a second on purpose, and a login may wait two seconds for its hash.
 	// The second within which what is too much is answered begins after that.
 	guessWait = 3 * time.Second
 	// allGuessesCompared is more than it takes to compare the hundred guesses that an address may
@@ -23,22 +23,6 @@ const (
 	allGuessesCompared = 15 * time.Second
 	newcomerAddresses  = 4
 )
-
-// A crowd asks while passwords are guessed.
-type crowd struct{ logins, pulls, guesses clients.Crowd }
-
-func newCrowd(users []clients.User) crowd {
-	scopes, others := clients.Scopes(images), address("198.51.100.1")
-	return crowd{
-		logins: clients.Crowd{
-			Name: "logins", Clients: 8, Users: users, Scopes: scopes, From: others,
-		},
-		pulls: clients.Crowd{Name: "pulls", Clients: 8, Scopes: scopes, From: others},
-		guesses: clients.Crowd{
-			Name: "guesses", Clients: guessers, Users: users, From: address("192.0.2.1"),
-		},
-	}
-}
 
 func address(text string) []netip.Addr { return []netip.Addr{netip.MustParseAddr(text)} }
 
@@ -61,51 +45,53 @@ func newcomers(s *target.Server, users []clients.User) []attack.Group {
 func measureFlood(ctx context.Context, b *bench) ([]check, error) {
 	known, cold := clients.Users("user", 8), clients.Users("newcomer", 1000)
 	config := target.Config{Users: append(known, cold...), HashCost: bcrypt.DefaultCost}
-	return b.withServer(ctx, config, func(s *target.Server) ([]check, error) {
-		c := newCrowd(known)
-		if err := s.LogIn(ctx, c.logins); err != nil {
+	return b.with(ctx, config, func(s *target.Server) ([]check, error) {
+		pulls := clients.Crowd{
+			Name: "pulls", Clients: 8, Scopes: clients.Scopes(images), From: address("198.51.100.1"),
+		}
+		logins := pulls
+		logins.Name, logins.Users = "logins", known
+		if err := s.LogIn(ctx, logins); err != nil {
 			return nil, err
 		}
-		others := []attack.Group{s.Logins(c.logins), s.Anonymous(c.pulls)}
-		quiet, err := b.load(ctx, attack.Plan{WarmUp: warmUp, Groups: others})
-		if err != nil {
-			return nil, err
-		}
-		flooded, err := b.load(ctx, attack.Plan{
-			WarmUp: warmUp, Groups: append(others, s.Guesses(c.guesses)),
+		guesses := s.Guesses(clients.Crowd{
+			Name: "guesses", Clients: guessers, Users: known, From: address("192.0.2.1"),
 		})
+		quiet, err := b.warm(ctx, s.Logins(logins), s.Anonymous(pulls))
 		if err != nil {
 			return nil, err
 		}
-		var joined [2]*attack.Report
-		for i, since := range []time.Duration{warmUp, allGuessesCompared} {
-			half := cold[i*len(cold)/2 : (i+1)*len(cold)/2]
-			groups := append(newcomers(s, half), s.Guesses(c.guesses))
+		flooded, err := b.warm(ctx, s.Logins(logins), s.Anonymous(pulls), guesses)
+		if err != nil {
+			return nil, err
+		}
+		var joined [2][]attack.GroupReport
+		for i, since := range []time.Duration{time.Second, allGuessesCompared} {
+			groups := append(newcomers(s, cold[i*len(cold)/2:(i+1)*len(cold)/2]), guesses)
 			joined[i], err = b.load(ctx, attack.Plan{WarmUp: since, Groups: groups})
 			if err != nil {
 				return nil, err
 			}
 		}
-		return append(judgeFlood(quiet, flooded, joined), memory(s.Peak())), nil
+		return judgeFlood(quiet, flooded, joined), nil
 	})
 }
 
-func judgeFlood(quiet, flooded *attack.Report, joined [2]*attack.Report) []check {
-	before := quiet.Groups[0].Rate + quiet.Groups[1].Rate
-	logins, pulls, guesses := &flooded.Groups[0], &flooded.Groups[1], &flooded.Groups[2]
+func judgeFlood(quiet, flooded []attack.GroupReport, joined [2][]attack.GroupReport) []check {
+	before := quiet[0].Rate + quiet[1].Rate
+	logins, pulls, guesses := &flooded[0], &flooded[1], &flooded[2]
+	kept := atLeast("rate of others, as a part of that when it is quiet",
+		(logins.Rate+pulls.Rate)/max(before, 1), 0.8)
+	kept.Unit = ""
 	return []check{
 		within("p99 of those who have logged in", p99(logins), 20*time.Millisecond).
-			noted("%v when it is quiet", shortSpan(p99(&quiet.Groups[0]))),
+			noted("%v when it is quiet", attack.Short(p99(&quiet[0]))),
 		within("p99 of anonymous pulls", p99(pulls), 20*time.Millisecond).
-			noted("%v when it is quiet", shortSpan(p99(&quiet.Groups[1]))),
-		{
-			What: "rate of others, as a part of that when it is quiet", AtLeast: true, Bound: 0.8,
-			Got: (logins.Rate + pulls.Rate) / max(before, 1), Unit: ratio, Timed: true,
-			Note: fmt.Sprintf("%.0f/s", before),
-		},
+			noted("%v when it is quiet", attack.Short(p99(&quiet[1]))),
+		kept.noted("%.0f/s", before),
 		never("of their requests without a token", logins.Failed()+pulls.Failed()),
 		within("p99 of the answers to guesses", p99(guesses), guessWait).
-			noted("p50 %v; they are %v", shortSpan(guesses.P50), guesses.Statuses),
+			noted("p50 %v; they are %v", attack.Short(guesses.P50), guesses.Statuses),
 		never("guesses without an answer, or with a wrong one", guesses.Wrong+guesses.NoAnswers()),
 		firstLogins("first logins from elsewhere, at the beginning of the flood", joined[0]),
 		firstLogins("first logins from elsewhere, later in the flood", joined[1]),
@@ -113,12 +99,13 @@ func judgeFlood(quiet, flooded *attack.Report, joined [2]*attack.Report) []check
 }
 
 // firstLogins is the rate while newcomers asked: guesses that were made then are answered later.
-func firstLogins(what string, r *attack.Report) check {
+func firstLogins(what string, groups []attack.GroupReport) check {
 	rate, refused := 0.0, 0
 	for i := range newcomerAddresses {
-		g := &r.Groups[i]
+		g := &groups[i]
 		rate += g.Rate * float64(g.Tokens) / float64(max(g.Requests, 1))
 		refused += g.Failed()
 	}
-	return atLeast(what, rate, 5).noted("from %d addresses; %d were refused", newcomerAddresses, refused)
+	return atLeast(what, rate, 5).
+		noted("from %d addresses; %d were refused", newcomerAddresses, refused)
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
-	"github.com/berthpass/registry-auth/examples/lab/internal/picture"
 	"github.com/berthpass/registry-auth/examples/lab/internal/show"
 	"github.com/berthpass/registry-auth/examples/lab/internal/target"
 )
@@ -38,10 +37,10 @@ func goals() []goal {
 
 // Options are what the command line says.
 type Options struct {
-	goals         []goal // to measure
-	duration      time.Duration
-	slack         float64
-	picture, json string
+	goals    []goal // to measure
+	duration time.Duration
+	slack    float64
+	output   show.Output
 }
 
 // Parse reads the command line.
@@ -52,8 +51,7 @@ func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 	flags.DurationVar(&o.duration, "for", 4*time.Second, "how long each load lasts")
 	flags.Float64Var(&o.slack, "slack", 1, "the exit code is 0 also when a figure about time is "+
 		"missed by this `FACTOR`: for machines that do other things")
-	flags.StringVar(&o.picture, "picture", "", "draw into `FILE`, which ends with .svg or .png")
-	flags.StringVar(&o.json, "json", "", "write the report as JSON into `FILE`")
+	o.output.Flags(flags)
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -64,10 +62,8 @@ func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 		return nil, errors.New("-slack is between 1 and 10")
 	case o.duration < time.Second || o.duration > 10*time.Minute:
 		return nil, errors.New("-for is between 1s and 10m")
-	case o.picture != "" && picture.Check(o.picture) != nil:
-		return nil, picture.Check(o.picture)
 	}
-	return o, o.choose(*only, *nightly)
+	return o, errors.Join(o.choose(*only, *nightly), o.output.Check())
 }
 
 func (o *Options) choose(only string, nightly bool) error {
@@ -92,23 +88,44 @@ type bench struct {
 	duration time.Duration
 	stderr   io.Writer
 	counters attack.Counters
-	doing    atomic.Pointer[string]
+	doing    atomic.Value // string, for the progress
 }
 
-// warmUp is how long clients ask before anything counts.
-const warmUp = time.Second
-
 // load lets groups ask. Wrong answers are shown; whether they matter is for the goal to say.
-func (b *bench) load(ctx context.Context, plan attack.Plan) (*attack.Report, error) {
-	plan.Counters = &b.counters
-	if plan.Duration == 0 {
-		plan.Duration = b.duration
+func (b *bench) load(ctx context.Context, p attack.Plan) ([]attack.GroupReport, error) {
+	p.Counters = &b.counters
+	if p.Duration == 0 {
+		p.Duration = b.duration
 	}
-	report := attack.Run(ctx, plan)
+	report := attack.Run(ctx, p)
 	for _, p := range report.Problems() {
 		_, _ = fmt.Fprintln(b.stderr, "\nproblem: "+p)
 	}
-	return report, ctx.Err()
+	return report.Groups, ctx.Err()
+}
+
+// warm lets groups ask after a second that does not count.
+func (b *bench) warm(ctx context.Context, g ...attack.Group) ([]attack.GroupReport, error) {
+	return b.load(ctx, attack.Plan{WarmUp: time.Second, Groups: g})
+}
+
+// with starts a server for measure, and adds what memory it took.
+func (b *bench) with(
+	ctx context.Context, c target.Config, measure func(*target.Server) ([]check, error),
+) (checks []check, err error) {
+	c.Rules, c.HashCost = target.PublicRules, max(c.HashCost, target.CheapHash)
+	err = b.program.Run(ctx, c, func(s *target.Server) (err error) {
+		checks, err = measure(s)
+		resident := 0.0
+		for _, u := range s.Samples() {
+			resident = max(resident, u.Resident/(1<<20))
+		}
+		checks = append(checks, check{
+			What: "memory of the server", Got: resident, Bound: 150, Unit: " MiB",
+		})
+		return err
+	})
+	return checks, err
 }
 
 // Run measures the goals. It reports whether all are met, or missed by no more than is tolerated.
@@ -118,35 +135,20 @@ func Run(ctx context.Context, o *Options, stdout, stderr io.Writer) (well bool, 
 		return false, err
 	}
 	defer func() { err = errors.Join(err, b.program.Remove()) }()
-	begun, before := time.Now(), processorsNow()
-	b.doing.Store(new(string))
-	stop := show.Progress(stderr, func() string { return show.Line(begun, &b.counters, *b.doing.Load()) })
-	var rows []row
+	before, rows := processorsNow(), []row(nil)
+	b.doing.Store("")
+	stop := show.Progress(stderr, &b.counters, func() string { return b.doing.Load().(string) })
 	for i := range o.goals {
 		r, failure := b.repeat(ctx, &o.goals[i])
 		if failure != nil {
-			stop()
-			return false, fmt.Errorf("%s: %w", r.ID, failure)
+			err = fmt.Errorf("%s: %w", r.ID, failure)
+			break
 		}
 		rows = append(rows, r)
 	}
 	stop()
-	return o.tell(rows, processorsNow().others(before), stdout)
-}
-
-// tell prints the table and writes the files that were asked for.
-func (o *Options) tell(rows []row, others float64, stdout io.Writer) (well bool, err error) {
-	if err := writeTable(stdout, rows, others); err != nil {
+	if err != nil {
 		return false, err
 	}
-	if o.json != "" {
-		err = show.JSON(o.json, rows)
-	}
-	if o.picture != "" {
-		err = errors.Join(err, show.File(o.picture, func(w io.Writer) error {
-			return picture.DrawBars(w, o.picture, "part of the bound that is used", bars(rows))
-		}))
-	}
-	failed := slices.ContainsFunc(rows, func(r row) bool { return !r.tolerated(o.slack) })
-	return !failed, err
+	return o.tell(rows, processorsNow().others(before), stdout)
 }

@@ -32,7 +32,7 @@ func TestFlags(t *testing.T) {
 		"-for 1ms":       "-for is between",
 		"-for x":         "invalid value",
 		"-quick":         "not defined",
-		"-picture x.gif": "has to end with",
+		"-picture x.gif": "ends with",
 		"extra":          "unexpected argument",
 	} {
 		if _, err := parse(args); err == nil || !strings.Contains(err.Error(), problem) {
@@ -69,6 +69,8 @@ const (
 
 func late(got time.Duration) check { return within("p99", got, 20*time.Millisecond) }
 
+func memory(got float64) check { return check{What: "memory", Got: got, Bound: 150, Unit: " MiB"} }
+
 // A figure about time has three tries, of which the best counts. Of the others the worst counts,
 // and one that is missed ends the measuring.
 func TestRepeat(t *testing.T) {
@@ -77,20 +79,25 @@ func TestRepeat(t *testing.T) {
 		want  string // of the tries that were made
 		met   bool
 	}{
-		"met at once":      {[][]check{{late(fast)}}, "10ms", true},
-		"met at the third": {[][]check{{late(slow)}, {late(slow)}, {late(fast)}}, "10ms (best of 3)", true},
+		"met at once": {[][]check{{late(fast)}}, "10ms", true},
+		"met at the third": {
+			[][]check{{late(slow)}, {late(slow)}, {late(fast)}}, "10ms (best of 3)", true,
+		},
 		"one of each": {
 			[][]check{{late(slow), atLeast("rate", 9, 5)}, {late(fast), atLeast("rate", 1, 5)}},
 			"10ms (best of 2), 9/s (best of 2)", true,
 		},
-		"never met":          {[][]check{{late(2 * slow)}, {late(slow)}, {late(3 * slow)}}, "30ms (best of 3)", false},
+		"never met": {
+			[][]check{{late(2 * slow)}, {late(slow)}, {late(3 * slow)}},
+			"30ms (best of 3)", false,
+		},
 		"wrong, and in time": {[][]check{{late(fast), never("wrong", 1)}}, "10ms, 1", false},
 		"wrong the next time": {
 			[][]check{{late(slow), never("wrong", 0)}, {late(fast), never("wrong", 2)}},
 			"10ms (best of 2), 2", false,
 		},
 		"less memory the next time": {
-			[][]check{{late(slow), memory(149 << 20)}, {late(fast), memory(1 << 20)}},
+			[][]check{{late(slow), memory(149)}, {late(fast), memory(1)}},
 			"10ms (best of 2), 149 MiB", true,
 		},
 		"wrong, and too slow": {[][]check{{late(slow), never("wrong", 1)}}, "30ms, 1", false},
@@ -143,13 +150,13 @@ func TestSlack(t *testing.T) {
 		"a time that is twice as long": {late(40 * time.Millisecond), true},
 		"a time that is longer":        {late(41 * time.Millisecond), false},
 		"one wrong answer":             {never("wrong", 1), false},
-		"a little too much memory":     {memory(151 << 20), false},
-		"no token was verified":        {verified(0), false},
+		"a little too much memory":     {memory(151), false},
+		"one question too many":        {atMost("questions", 17, 16), false},
 	} {
 		if got := test.check.tolerated(2); got != test.tolerated {
 			t.Errorf("%s: %v", name, got)
 		}
-		if test.check.met() != (test.check.used() <= 1) && test.check.Bound > 0 {
+		if test.check.met() != (test.check.used() <= 1) {
 			t.Errorf("%s: it uses %v of its bound", name, test.check.used())
 		}
 	}
@@ -169,12 +176,12 @@ func TestJudging(t *testing.T) {
 		spoil(o)
 		return judgeOutage(o)
 	}
-	floodOf := func(spoil func(flooded, joined *attack.Report)) []check {
-		quiet := &attack.Report{Groups: []attack.GroupReport{good(), good()}}
-		flooded := &attack.Report{Groups: []attack.GroupReport{good(), good(), refused()}}
-		joined := &attack.Report{Groups: []attack.GroupReport{good(), good(), good(), good(), refused()}}
+	floodOf := func(spoil func(flooded, joined []attack.GroupReport)) []check {
+		quiet := []attack.GroupReport{good(), good()}
+		flooded := []attack.GroupReport{good(), good(), refused()}
+		joined := []attack.GroupReport{good(), good(), good(), good(), refused()}
 		spoil(flooded, joined)
-		return judgeFlood(quiet, flooded, [2]*attack.Report{joined, joined})
+		return judgeFlood(quiet, flooded, [2][]attack.GroupReport{joined, joined})
 	}
 	slowOf := func(spoil func(pulls, logins *attack.GroupReport), waiting int) []check {
 		quiet, pulls, logins := good(), good(), answers(16, 484, http.StatusServiceUnavailable)
@@ -189,19 +196,19 @@ func TestJudging(t *testing.T) {
 		"source hangs":     outageOf(func(o *outage) { o.othersP99 = slow }),
 		"questions to a s": outageOf(func(o *outage) { o.asked = 24 }),
 		"until the first ": outageOf(func(o *outage) { o.recovery = 6 * time.Second }),
-		" ":                floodOf(func(_, _ *attack.Report) {}),
-		"logged in":        floodOf(func(f, _ *attack.Report) { f.Groups[0].P99 = slow }),
-		"anonymous pulls":  floodOf(func(f, _ *attack.Report) { f.Groups[1].Statuses = nil }),
-		"rate of others":   floodOf(func(f, _ *attack.Report) { f.Groups[0].Rate = 100 }),
-		"their requests":   floodOf(func(f, _ *attack.Report) { f.Groups[1].Tokens-- }),
-		"answers to guess": floodOf(func(f, _ *attack.Report) { f.Groups[2].P99 = 4 * time.Second }),
-		"wrong one":        floodOf(func(f, _ *attack.Report) { f.Groups[2].Wrong = 1 }),
-		"without an answe": floodOf(func(f, _ *attack.Report) {
-			f.Groups[2].Unanswered = map[string]int{"reset": 1}
+		" ":                floodOf(func(_, _ []attack.GroupReport) {}),
+		"logged in":        floodOf(func(f, _ []attack.GroupReport) { f[0].P99 = slow }),
+		"anonymous pulls":  floodOf(func(f, _ []attack.GroupReport) { f[1].Statuses = nil }),
+		"rate of others":   floodOf(func(f, _ []attack.GroupReport) { f[0].Rate = 100 }),
+		"their requests":   floodOf(func(f, _ []attack.GroupReport) { f[1].Tokens-- }),
+		"answers to guess": floodOf(func(f, _ []attack.GroupReport) { f[2].P99 = 4 * time.Second }),
+		"wrong one":        floodOf(func(f, _ []attack.GroupReport) { f[2].Wrong = 1 }),
+		"without an answe": floodOf(func(f, _ []attack.GroupReport) {
+			f[2].Unanswered = map[string]int{"reset": 1}
 		}),
-		"first logins": floodOf(func(_, j *attack.Report) {
+		"first logins": floodOf(func(_, j []attack.GroupReport) {
 			for i := range newcomerAddresses {
-				j.Groups[i].Tokens = 0
+				j[i].Tokens = 0
 			}
 		}),
 		"  ":                slowOf(func(_, _ *attack.GroupReport) {}, 16),
@@ -225,11 +232,11 @@ func TestJudging(t *testing.T) {
 func TestTable(t *testing.T) {
 	rows := []row{
 		{ID: "R1", Tries: 2, Checks: []check{
-			atLeast("tokens", 6000, 5000).noted("of many"), never("wrong", 1), memory(3 << 20),
+			atLeast("tokens", 6000, 5000).noted("of many"), never("wrong", 1), memory(3),
 		}},
 		{ID: "R2", Tries: 1, Checks: []check{
-			within("p99", 12345*time.Microsecond, 20*time.Millisecond), verified(7),
-			{What: "p99 twice", Got: 1.5, Bound: 2, Unit: ratio},
+			within("p99", 12345*time.Microsecond, 20*time.Millisecond), atMost("questions", 7, 8),
+			ratio("p99 twice", 1.5, 2),
 		}},
 	}
 	var table strings.Builder
@@ -241,10 +248,10 @@ func TestTable(t *testing.T) {
 	want := `goal | what | has to be | measured | verdict | besides
 R1 | tokens | ≥ 5000/s | 6000/s (best of 2) | met | of many
  | wrong | ≤ 0 | 1 | MISSED
- | memory of the server | ≤ 150 MiB | 3 MiB | met
+ | memory | ≤ 150 MiB | 3 MiB | met
 R2 | p99 | ≤ 20ms | 12.3ms | met
- | tokens verified by distribution | ≥ 1 | 7 | met
- | p99 twice | ≤ 2.00 | 1.50 | met
+ | questions | ≤ 8 | 7 | met
+ | p99 twice | ≤ 2 | 1.5 | met
 
 1 goals met, 1 missed; other programs had 26 % of the processors
 `
@@ -254,6 +261,10 @@ R2 | p99 | ≤ 20ms | 12.3ms | met
 }
 
 func TestOtherPrograms(t *testing.T) {
+	before := processorsNow()
+	for now := before; before.all > 0 && now.ours == before.ours; now = processorsNow() {
+		continue // until we have had our part
+	}
 	for name, test := range map[string]struct {
 		now  processors
 		want float64
@@ -294,7 +305,7 @@ func TestMeasuring(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows []row
-	if err := json.Unmarshal(text, &rows); err != nil || len(rows) != 1 || len(rows[0].Checks) != 5 {
+	if err := json.Unmarshal(text, &rows); err != nil || len(rows) != 1 || len(rows[0].Checks) != 6 {
 		t.Errorf("%v: %s", err, text)
 	}
 	if drawn, err := os.ReadFile(picture); !strings.Contains(string(drawn), "R1 their p99") {

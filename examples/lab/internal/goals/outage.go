@@ -25,18 +25,19 @@ type outage struct {
 	asked                                  int // the last way
 }
 
-// measureDown is R5. The breaker of examples/server is about a program that hangs. One that fails at
-// once is asked each time.
+func pulls(count int) clients.Crowd {
+	return clients.Crowd{Name: "pulls", Clients: count, Scopes: clients.Scopes(images)}
+}
+
+// measureDown is R5. The breaker of examples/server is about a program that hangs. One that fails
+// at once is asked each time.
 func measureDown(ctx context.Context, b *bench) ([]check, error) {
 	return b.withBackend(ctx, sourceDeadline, func(s *backend) ([]check, error) {
-		listed := clients.Crowd{
-			Name: "logins", Clients: 4, Users: listedUsers(), Scopes: clients.Scopes(images),
-		}
 		var all outage
 		for _, mode := range []string{
 			"refuses", "is reset", "answers garbage", "answers with a gigabyte", "hangs",
 		} {
-			o, err := s.fail(ctx, b, mode, listed)
+			o, err := s.fail(ctx, b, mode)
 			if err != nil {
 				return nil, fmt.Errorf("the source %s: %w", mode, err)
 			}
@@ -44,7 +45,7 @@ func measureDown(ctx context.Context, b *bench) ([]check, error) {
 			all.rejected, all.others = all.rejected+o.rejected, all.others+o.others
 			all.othersP99, all.asked, all.duration = o.othersP99, o.asked, o.duration
 		}
-		return append(judgeOutage(&all), memory(s.Peak())), nil
+		return judgeOutage(&all), nil
 	})
 }
 
@@ -62,11 +63,11 @@ func judgeOutage(o *outage) []check {
 	}
 }
 
-// fail breaks the source in one way while new users log in, users that are listed do, and others
-// pull, and repairs it. The server asks a program at each login, so its own users need the source.
-func (s *backend) fail(
-	ctx context.Context, b *bench, mode string, listed clients.Crowd,
-) (*outage, error) {
+// fail breaks the source in one way while new users log in, listed ones do, and others pull, and
+// repairs it. The server asks a program at each login, so its users need it each time.
+func (s *backend) fail(ctx context.Context, b *bench, mode string) (o *outage, err error) {
+	listed := pulls(4)
+	listed.Name, listed.Users = "logins", listedUsers()
 	if err := s.LogIn(ctx, listed); err != nil {
 		return nil, err
 	}
@@ -74,22 +75,19 @@ func (s *backend) fail(
 		return nil, err
 	}
 	begun := time.Now()
-	report, err := b.load(ctx, attack.Plan{
+	groups, err := b.load(ctx, attack.Plan{
 		Duration: max(b.duration/2, 2*time.Second),
-		Groups: []attack.Group{
-			s.newcomers(1000, 24), s.Logins(listed),
-			s.Anonymous(clients.Crowd{Name: "pulls", Clients: 4, Scopes: clients.Scopes(images)}),
-		},
+		Groups:   []attack.Group{s.newcomers(1000, 24), s.Logins(listed), s.Anonymous(pulls(4))},
 	})
 	if err != nil {
 		return nil, err
 	}
-	newcomers, logins, pulls := &report.Groups[0], &report.Groups[1], &report.Groups[2]
-	o := &outage{
-		duration: time.Since(begun), slowest: newcomers.Max,
-		rejected:  newcomers.Requests - newcomers.Statuses[http.StatusServiceUnavailable],
-		others:    logins.Failed() + pulls.Failed(),
-		othersP99: max(p99(logins), p99(pulls)),
+	refused, logins, anonymous := &groups[0], &groups[1], &groups[2]
+	o = &outage{
+		duration: time.Since(begun), slowest: refused.Max,
+		rejected:  refused.Requests - refused.Statuses[http.StatusServiceUnavailable],
+		others:    logins.Failed() + anonymous.Failed(),
+		othersP99: max(p99(logins), p99(anonymous)),
 	}
 	if o.asked, err = s.asked(); err != nil {
 		return nil, err
@@ -101,42 +99,37 @@ func (s *backend) fail(
 // measureSlow is R6: five hundred log in at once, and the source takes ten seconds for each.
 func measureSlow(ctx context.Context, b *bench) ([]check, error) {
 	const many, slow = 500, 10 * time.Second
-	return b.withBackend(ctx, slow+5*time.Second, func(s *backend) ([]check, error) {
-		pulls := s.Anonymous(clients.Crowd{Name: "pulls", Clients: 16, Scopes: clients.Scopes(images)})
-		quiet, err := b.load(ctx, attack.Plan{WarmUp: warmUp, Groups: []attack.Group{pulls}})
+	return b.withBackend(ctx, slow+time.Second, func(s *backend) ([]check, error) {
+		others := s.Anonymous(pulls(16))
+		quiet, err := b.warm(ctx, others)
 		if err != nil {
 			return nil, err
 		}
 		if err := s.set("is slow"); err != nil {
 			return nil, err
 		}
-		report, err := b.load(ctx, attack.Plan{
-			Duration: slow, Timeout: 3 * slow, Groups: []attack.Group{pulls, s.newcomers(many, many)},
+		groups, err := b.load(ctx, attack.Plan{
+			Duration: slow, Timeout: 3 * slow,
+			Groups: []attack.Group{others, s.newcomers(many, many)},
 		})
 		if err != nil {
 			return nil, err
 		}
 		waiting, err := s.mostWaiting()
-		if err != nil {
-			return nil, err
-		}
-		checks := judgeSlow(&quiet.Groups[0], &report.Groups[0], &report.Groups[1], waiting)
-		return append(checks, memory(s.Peak())), nil
+		return judgeSlow(&quiet[0], &groups[0], &groups[1], waiting), err
 	})
 }
 
-func judgeSlow(quiet, pulls, logins *attack.GroupReport, waiting int) []check {
-	before := p99(quiet)
+func judgeSlow(quiet, others, logins *attack.GroupReport, waiting int) []check {
+	before, now := p99(quiet), p99(others)
+	answered := logins.Tokens + logins.Statuses[http.StatusServiceUnavailable]
 	return []check{
 		atMost("questions at once, of 500 requests", waiting, programsAtOnce),
-		never("logins that get neither a token nor 503",
-			logins.Requests-logins.Tokens-logins.Statuses[http.StatusServiceUnavailable]).
+		never("logins that get neither a token nor 503", logins.Requests-answered).
 			noted("answers are %v", logins.Statuses),
-		{
-			What: "p99 of others, as a multiple of that when it is quiet", Bound: 2, Unit: ratio,
-			Got: p99(pulls).Seconds() / max(before.Seconds(), 1e-6), Timed: true,
-			Note: fmt.Sprintf("%v and %v", shortSpan(p99(pulls)), shortSpan(before)),
-		},
-		never("of their requests without a token", pulls.Failed()),
+		ratio("p99 of others, as a multiple of that when it is quiet",
+			now.Seconds()/max(before.Seconds(), 1e-6), 2).
+			noted("%v and %v", attack.Short(now), attack.Short(before)),
+		never("of their requests without a token", others.Failed()),
 	}
 }

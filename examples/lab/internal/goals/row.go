@@ -2,6 +2,7 @@ package goals
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -30,13 +31,9 @@ func (b *bench) repeat(ctx context.Context, g *goal) (row, error) {
 	r := row{ID: g.id}
 	for r.Tries < mostTries {
 		r.Tries++
-		doing := fmt.Sprintf("%s: %s (%d)", g.id, g.about, r.Tries)
-		b.doing.Store(&doing)
+		b.doing.Store(fmt.Sprintf("%s: %s (%d)", g.id, g.about, r.Tries))
 		checks, err := g.measure(ctx, b)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
+		if err = errors.Join(err, ctx.Err()); err != nil {
 			return r, err
 		}
 		r.merge(checks)
@@ -61,7 +58,7 @@ func (r *row) merge(checks []check) {
 	}
 }
 
-// writeTable prints a line for each figure, and the part of the processors that other programs had.
+// writeTable prints a line for each figure, and the part of the processors that others had.
 func writeTable(w io.Writer, rows []row, others float64) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "goal\twhat\thas to be\tmeasured\tverdict\tbesides")
@@ -78,23 +75,23 @@ func writeTable(w io.Writer, rows []row, others float64) error {
 			missed++
 		}
 	}
-	_, _ = fmt.Fprintf(t, "\n%d goals met, %d missed; other programs had %.0f %% of the processors\n",
-		len(rows)-missed, missed, 100*others)
+	_, _ = fmt.Fprintf(t, "\n%d goals met, %d missed; ", len(rows)-missed, missed)
+	_, _ = fmt.Fprintf(t, "other programs had %.0f %% of the processors\n", 100*others)
 	return t.Flush()
 }
 
 func (c check) wanted() string {
 	if c.AtLeast {
-		return "≥ " + c.Unit.text(c.Bound)
+		return "≥ " + c.text(c.Bound)
 	}
-	return "≤ " + c.Unit.text(c.Bound)
+	return "≤ " + c.text(c.Bound)
 }
 
 func (c check) measured(tries int) string {
 	if c.Timed && tries > 1 {
-		return fmt.Sprintf("%s (best of %d)", c.Unit.text(c.Got), tries)
+		return fmt.Sprintf("%s (best of %d)", c.text(c.Got), tries)
 	}
-	return c.Unit.text(c.Got)
+	return c.text(c.Got)
 }
 
 func (c check) verdict() string {
@@ -104,11 +101,18 @@ func (c check) verdict() string {
 	return "MISSED"
 }
 
-func bars(rows []row) (list []picture.Bar) {
+// tell prints the table and writes the files that were asked for.
+func (o *Options) tell(rows []row, others float64, stdout io.Writer) (well bool, err error) {
+	well = true
+	var bars []picture.Bar
 	for i := range rows {
+		well = well && rows[i].tolerated(o.slack)
 		for _, c := range rows[i].Checks {
-			list = append(list, picture.Bar{Name: rows[i].ID + " " + c.What, Value: c.used()})
+			bars = append(bars, picture.Bar{Name: rows[i].ID + " " + c.What, Value: c.used()})
 		}
 	}
-	return list
+	draw := func(w io.Writer) error {
+		return picture.Bars(w, o.output.Picture, "part of the bound that is used", bars)
+	}
+	return well, errors.Join(writeTable(stdout, rows, others), o.output.Write(rows, draw))
 }

@@ -34,14 +34,10 @@ func TestFlags(t *testing.T) {
 		"-for x":                   "invalid value",
 		"-for 2h":                  "-for is up to 1h",
 		"-scenario x":              `there is no scenario "x"`,
-		"-mix x=1":                 "-mix has",
-		"-mix login":               "-mix has",
-		"-mix login=-1":            "-mix has",
-		"-mix login=0":             "is nobody",
 		"-nodes 10001":             "-nodes is between",
 		"-nodes -1":                "-nodes is between",
 		"-rate -1":                 "-rate is negative",
-		"-picture x.gif":           "has to end with",
+		"-picture x.gif":           "ends with .svg or .png",
 		"-service s":               "need -url",
 		"-scope a:b:pull":          "need -url",
 		"-url http://localhost/":   "needs -service",
@@ -82,7 +78,6 @@ func TestTargets(t *testing.T) {
 
 func TestUsersFile(t *testing.T) {
 	for text, problem := range map[string]string{
-		"":                                    "there are none",
 		"alice":                               "line 1",
 		"alice:x\n:secret":                    "line 2",
 		"alice:x\nbob:":                       "line 2",
@@ -90,7 +85,7 @@ func TestUsersFile(t *testing.T) {
 	} {
 		users, err := parseUsers(strings.NewReader(text))
 		switch {
-		case problem == "" && (len(users) != 2 || users[0].Password != "x" || users[1].Password != "y:secret"):
+		case problem == "" && (err != nil || len(users) != 2 || users[1].Password != "y:secret"):
 			t.Errorf("%q: %v, %v", text, users, err)
 		case problem != "" && (err == nil || !strings.Contains(err.Error(), problem)):
 			t.Errorf("%q: %v", text, err)
@@ -115,17 +110,20 @@ func TestScenarios(t *testing.T) {
 		"-scenario flood": {both, map[string]int{
 			"anonymous": 38, "login": 18, "refresh": 8, "wrong": 192,
 		}},
-		"-scenario rollout":                  {both, map[string]int{"login": 1000}},
-		"-nodes 10 -mix anonymous=7,login=3": {both, map[string]int{"anonymous": 7, "login": 3}},
-		"-nodes 1":                           {both, map[string]int{"anonymous": 1, "login": 1, "refresh": 1, "first": 1, "wrong": 1}},
-		"-scenario mixed -nodes 100":         {people{}, map[string]int{"anonymous": 97, "wrong": 3}},
-		"-mix first=1 -nodes 3":              {people{}, map[string]int{"anonymous": 3}},
+		"-scenario rollout":          {both, map[string]int{"login": 1000}},
+		"-nodes 10 -scenario logins": {both, map[string]int{"anonymous": 7, "login": 3}},
+		"-nodes 1": {both, map[string]int{
+			"anonymous": 1, "login": 1, "refresh": 1, "first": 1, "wrong": 1,
+		}},
+		"-scenario mixed -nodes 100":  {people{}, map[string]int{"anonymous": 97, "wrong": 3}},
+		"-scenario rollout -nodes 30": {people{}, map[string]int{"anonymous": 30}},
 	} {
 		o, err := parse(args)
 		if err != nil {
 			t.Fatal(err)
 		}
-		groups, err := o.groups(t.Context(), &clients.Endpoint{URL: server.URL, Service: "s"}, test.people)
+		e := &clients.Endpoint{URL: server.URL, Service: "s"}
+		groups, err := o.groups(t.Context(), e, test.people)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +141,9 @@ func TestScenarios(t *testing.T) {
 }
 
 func users() []clients.User {
-	return []clients.User{{Name: "alice", Password: "wonderland"}, {Name: "bob", Password: "builder"}}
+	return []clients.User{
+		{Name: "alice", Password: "wonderland"}, {Name: "bob", Password: "builder"},
+	}
 }
 
 // honest is a token server.
@@ -170,27 +170,30 @@ func TestServersThatAreWrong(t *testing.T) {
 	if err := os.WriteFile(file, []byte("alice:wonderland\nbob:builder\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	withUsers := " -users " + file
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
 		args   string
 		right  bool
 		said   string
 	}{
-		"all kinds":           {honest, "-users " + file, true, "refresh"},
-		"at a rate":           {honest, "-rate 200", true, "anonymous"},
-		"a busy server":       {says(503, ""), "-mix anonymous=1", true, "503"},
-		"everybody gets in":   {says(200, `{"token":"x"}`), "-mix wrong=1", false, "a wrong password got"},
-		"nobody gets in":      {says(401, ""), "-mix anonymous=1", false, `401 ""`},
-		"no token":            {says(200, "{}"), "-mix anonymous=1", false, "no token"},
-		"a redirect":          {says(302, ""), "-mix anonymous=1", false, "302"},
-		"an internal error":   {says(500, "oh"), "-mix wrong=1", false, `500 "oh"`},
-		"the wrong passwords": {says(401, ""), "-mix login=1 -users " + file, false, "logs in: 401"},
-		"no refresh token":    {says(200, `{"token":"x"}`), "-mix refresh=1 -users " + file, false, "no refresh token"},
+		"all kinds":            {honest, withUsers, true, "refresh"},
+		"at a rate":            {honest, "-rate 200", true, "anonymous"},
+		"a busy server":        {says(503, ""), "", true, "503"},
+		"everybody gets in":    {says(200, `{"token":"x"}`), "", false, "a wrong password got"},
+		"nobody gets in":       {says(401, ""), "", false, `401 ""`},
+		"no token":             {says(200, "{}"), "", false, "no token"},
+		"a redirect":           {says(302, ""), "", false, "302"},
+		"an internal error":    {says(500, "oh"), "", false, `500 "oh"`},
+		"the passwords fail":   {says(401, ""), withUsers, false, "logs in: 401"},
+		"without refreshes":    {says(200, `{"token":"x"}`), withUsers, false, "no refresh token"},
+		"logins without those": {says(200, `{"token":"x"}`), "-scenario logins" + withUsers, true, "login"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(test.answer)
 			defer server.Close()
-			right, said := run(t.Context(), t, "-nodes 4 -for 50ms -service s -url "+server.URL+" "+test.args)
+			args := "-nodes 4 -for 50ms -service s -url " + server.URL + " " + test.args
+			right, said := run(t.Context(), t, args)
 			if right != test.right || !strings.Contains(said, test.said) {
 				t.Errorf("right: %v\n%s", right, said)
 			}
@@ -231,7 +234,9 @@ func TestOwnServer(t *testing.T) {
 	folder := t.TempDir()
 	report, picture := filepath.Join(folder, "report.json"), filepath.Join(folder, "picture.")
 	for format, decode := range map[string]func(io.Reader) error{
-		"svg": func(r io.Reader) error { return xml.NewDecoder(r).Decode(new(struct{ XMLName xml.Name })) },
+		"svg": func(r io.Reader) error {
+			return xml.NewDecoder(r).Decode(new(struct{ XMLName xml.Name }))
+		},
 		"png": func(r io.Reader) error { _, err := png.Decode(r); return err },
 	} {
 		right, said := run(t.Context(), t,
@@ -259,7 +264,7 @@ func TestOwnServer(t *testing.T) {
 	if g := r.Groups[0]; g.Requests != 30 || g.Tokens != 30 || g.P99 <= 0 || r.Elapsed <= 0 {
 		t.Errorf("%+v", r.Report)
 	}
-	if u := r.Server[len(r.Server)-1]; u.Resident == 0 || u.Goroutines == 0 || u.Live == 0 {
+	if u := r.Server[len(r.Server)-1]; u.Resident == 0 || u.Goroutines == 0 || u.NextGC == 0 {
 		t.Errorf("the server used %+v", u)
 	}
 }

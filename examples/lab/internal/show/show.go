@@ -4,22 +4,30 @@ package show
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
 )
 
-// Progress writes a line again and again until the function that it returns is called: in place on
-// a terminal, and every five seconds elsewhere.
-func Progress(w io.Writer, line func() string) (stop func()) {
+// Progress writes a line about the counters of a run, and what else there is to say, until the
+// function that it returns is called: in place on a terminal, and every five seconds elsewhere.
+func Progress(w io.Writer, counters *attack.Counters, more func() string) (stop func()) {
 	every, format := 5*time.Second, "%s\n"
 	if file, ok := w.(*os.File); ok && isTerminal(file) {
 		every, format = 200*time.Millisecond, "\r\x1b[K%s"
 	}
-	done, ended := make(chan struct{}), make(chan struct{})
+	begun, done, ended := time.Now(), make(chan struct{}), make(chan struct{})
+	line := func() string {
+		elapsed, requests := time.Since(begun), counters.Requests.Load()
+		return fmt.Sprintf("%5s  %d requests, %.0f/s, %d wrong, %d without an answer  %s",
+			elapsed.Round(time.Second), requests, float64(requests)/elapsed.Seconds(),
+			counters.Wrong.Load(), counters.Unanswered.Load(), more())
+	}
 	go func() {
 		defer close(ended)
 		tick := time.NewTicker(every)
@@ -45,29 +53,40 @@ func isTerminal(file *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// Line says what the counters of a run show, and what else there is to say.
-func Line(begun time.Time, counters *attack.Counters, more string) string {
-	elapsed := time.Since(begun)
-	requests := counters.Requests.Load()
-	return fmt.Sprintf("%5s  %d requests, %.0f/s, %d wrong, %d without an answer  %s",
-		elapsed.Round(time.Second), requests, float64(requests)/elapsed.Seconds(),
-		counters.Wrong.Load(), counters.Unanswered.Load(), more)
+// An Output names the files for the result.
+type Output struct{ Picture, json string }
+
+// Flags adds the flags for the names.
+func (o *Output) Flags(flags *flag.FlagSet) {
+	flags.StringVar(&o.Picture, "picture", "", "draw into `FILE`, which ends with .svg or .png")
+	flags.StringVar(&o.json, "json", "", "write the report as JSON into `FILE`")
 }
 
-// JSON writes a value into a file.
-func JSON(name string, value any) error {
-	text, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return err
+// Check says whether the picture's name ends with a format that can be drawn.
+func (o *Output) Check() error {
+	switch filepath.Ext(o.Picture) {
+	case ".svg", ".png":
+		return nil
 	}
-	return os.WriteFile(name, append(text, '\n'), 0o644) //nolint:gosec // a report is no secret
+	if o.Picture == "" {
+		return nil
+	}
+	return errors.New("the file of -picture ends with .svg or .png")
 }
 
-// File creates a file and lets write fill it.
-func File(name string, write func(io.Writer) error) error {
-	file, err := os.Create(name) //nolint:gosec // the file that was asked for
-	if err != nil {
+// Write writes the files that have names.
+func (o *Output) Write(report any, draw func(io.Writer) error) (err error) {
+	if o.json != "" {
+		text, failure := json.MarshalIndent(report, "", "  ")
+		//nolint:gosec // a report is no secret
+		err = errors.Join(failure, os.WriteFile(o.json, append(text, '\n'), 0o644))
+	}
+	if o.Picture == "" {
 		return err
 	}
-	return errors.Join(write(file), file.Close())
+	file, failure := os.Create(o.Picture)
+	if failure != nil {
+		return errors.Join(err, failure)
+	}
+	return errors.Join(err, draw(file), file.Close())
 }

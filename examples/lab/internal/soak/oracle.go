@@ -14,8 +14,10 @@ import (
 const rules = `[
 	{"match": {"name": "public/*"}, "actions": ["pull"]},
 	{"match": {"type": "registry", "name": "catalog", "account": "user0"}, "actions": ["*"]},
-	{"match": {"account": "/^user[0-9]+$/", "name": "${account}/*", "type": "repository"}, "actions": ["*"]},
-	{"match": {"labels": {"group": "?*"}, "name": "${labels:group}-shared/*"}, "actions": ["pull", "push"]}
+	{"match": {"account": "/^user[0-9]+$/", "name": "${account}/*", "type": "repository"},
+		"actions": ["*"]},
+	{"match": {"labels": {"group": "?*"}, "name": "${labels:group}-shared/*"},
+		"actions": ["pull", "push"]}
 ]`
 
 // An entry grants actions where it applies. The first entry that applies decides.
@@ -32,15 +34,17 @@ func oracle() []entry {
 			return s.Type == "registry" && s.Name == "catalog" && asker.Name == "user0"
 		}, nil},
 		{func(asker clients.User, s scope.Scope) bool {
-			return s.Type == "repository" && strings.HasPrefix(asker.Name, "user") && isIn(s, asker.Name)
+			own := strings.HasPrefix(asker.Name, "user") && isIn(s, asker.Name)
+			return own && s.Type == "repository"
 		}, nil},
 		{func(asker clients.User, s scope.Scope) bool {
-			return slices.ContainsFunc(asker.Groups, func(g string) bool { return isIn(s, g+"-shared") })
+			group, shared := strings.CutSuffix(strings.Split(s.Name, "/")[0], "-shared")
+			return shared && slices.Contains(asker.Groups, group) && isIn(s, group+"-shared")
 		}, []string{"pull", "push"}},
 	}
 }
 
-// isIn reports whether a resource is directly below a folder: the asterisk of a rule ends at a slash.
+// isIn reports whether a resource is directly below a folder: a rule's asterisk ends at a slash.
 func isIn(s scope.Scope, folder string) bool {
 	first, rest, _ := strings.Cut(s.Name, "/")
 	return first == folder && rest != "" && !strings.Contains(rest, "/")
@@ -79,9 +83,9 @@ func newUsers(count int) []clients.User {
 func newScopes(random *rand.Rand, asker clients.User, all []clients.User) []scope.Scope {
 	other := all[random.IntN(len(all))].Name
 	names := []string{
-		"public/app", "public/base", "public/deep/app", asker.Name + "/app", asker.Name + "/deep/app",
-		other + "/app", asker.Name + "x/app", "ci-shared/app", "team3-shared/app", "team4-shared/tool",
-		"nobody/app",
+		"public/app", "public/base", "public/deep/app", asker.Name + "/app",
+		asker.Name + "/deep/app", asker.Name + "x/app", other + "/app", "ci-shared/app",
+		"team3-shared/app", "team4-shared/tool", "nobody/app",
 	}
 	sets := [][]string{{"pull"}, {"pull", "push"}, {"delete", "pull", "push"}, {"push"}, {"delete"}}
 	var list []scope.Scope
@@ -93,8 +97,8 @@ func newScopes(random *rand.Rand, asker clients.User, all []clients.User) []scop
 		if random.IntN(20) == 0 {
 			s = scope.Scope{Type: "registry", Name: "catalog", Actions: []string{"*"}}
 		}
-		known := slices.ContainsFunc(list, func(have scope.Scope) bool { return have.Name == s.Name })
-		if !known {
+		same := func(asked scope.Scope) bool { return asked.Name == s.Name }
+		if !slices.ContainsFunc(list, same) {
 			list = append(list, s)
 		}
 	}

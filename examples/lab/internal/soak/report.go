@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"time"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
 	"github.com/berthpass/registry-auth/examples/lab/internal/picture"
-	"github.com/berthpass/registry-auth/examples/lab/internal/show"
 	"github.com/berthpass/registry-auth/examples/lab/internal/target"
 )
 
@@ -36,8 +37,8 @@ func (r *result) judge() (problems []string) {
 	for _, report := range []*attack.Report{r.WarmUp, r.Report} {
 		for i := range report.Groups {
 			g := &report.Groups[i]
-			if bad := g.Wrong + g.NoAnswers(); bad > 0 {
-				problems = append(problems, fmt.Sprintf("%s: %d wrong or missing answers", g.Name, bad))
+			if n := g.Wrong + g.NoAnswers(); n > 0 {
+				problems = append(problems, fmt.Sprintf("%s: %d answers are wrong or missing", g.Name, n))
 				problems = append(problems, g.Problems...)
 			}
 		}
@@ -45,14 +46,12 @@ func (r *result) judge() (problems []string) {
 	if r.Groups[0].Tokens == 0 || r.Verified == 0 {
 		return append(problems, "it was stopped before it had warmed up")
 	}
-	window := (r.End.At - r.Warm.At) / windows
-	warm := target.Lowest(r.Server, r.Warm.At-window, r.Warm.At)
-	end := target.Lowest(r.Server, r.End.At-window, r.End.At)
+	warm, end := r.lowest(r.Warm.At), r.lowest(r.End.At)
 	for _, g := range []struct {
 		what           string
 		from, to, most float64
 	}{
-		{"live bytes", warm, end, warm*mostGrowth + moreBytes},
+		{"memory", warm, end, warm*mostGrowth + moreBytes},
 		{"goroutines", r.Idle.Goroutines, r.End.Goroutines, r.Idle.Goroutines + moreGoroutines},
 		{"open files", r.Idle.Files, r.End.Files, r.Idle.Files},
 	} {
@@ -63,25 +62,29 @@ func (r *result) judge() (problems []string) {
 	return problems
 }
 
+// lowest is the least size at which the heap was to be collected, for a while until a time. One
+// sample says little: a collection finds alive what requests hold at that moment.
+func (r *result) lowest(until time.Duration) float64 {
+	from, least := until-(r.End.At-r.Warm.At)/windows, math.Inf(1)
+	for _, u := range r.Server {
+		if u.At >= from && u.At <= until {
+			least = min(least, u.NextGC)
+		}
+	}
+	return least
+}
+
 // tell prints the result and writes the files that were asked for.
 func (o *Options) tell(r *result, stdout io.Writer) (well bool, err error) {
 	r.Problems = r.judge()
-	if err := r.WriteText(stdout); err != nil {
-		return false, err
-	}
-	_, _ = fmt.Fprintf(stdout, "\ndistribution accepted %d tokens\nat start  %v\nwarm      %v\nat end    %v\n",
-		r.Verified, r.Idle, r.Warm, r.End)
+	err = r.WriteText(stdout)
+	_, _ = fmt.Fprintf(stdout, "\ndistribution accepted %d tokens\n", r.Verified)
+	_, _ = fmt.Fprintf(stdout, "at start  %v\nwarm      %v\nat end    %v\n", r.Idle, r.Warm, r.End)
 	for _, p := range r.Problems {
 		_, _ = fmt.Fprintln(stdout, "WRONG     "+p)
 	}
-	if o.json != "" {
-		err = show.JSON(o.json, r)
-	}
-	if o.picture != "" {
+	return len(r.Problems) == 0, errors.Join(err, o.output.Write(r, func(w io.Writer) error {
 		panels := append([]picture.Panel{picture.Rate(r.Report)}, picture.Usage(r.Server)...)
-		err = errors.Join(err, show.File(o.picture, func(w io.Writer) error {
-			return picture.Draw(w, o.picture, panels...)
-		}))
-	}
-	return len(r.Problems) == 0, err
+		return picture.Draw(w, o.output.Picture, panels...)
+	}))
 }

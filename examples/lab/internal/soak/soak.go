@@ -3,7 +3,6 @@ package soak
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,17 +11,15 @@ import (
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
 	"github.com/berthpass/registry-auth/examples/lab/internal/clients"
-	"github.com/berthpass/registry-auth/examples/lab/internal/picture"
 	"github.com/berthpass/registry-auth/examples/lab/internal/show"
 	"github.com/berthpass/registry-auth/examples/lab/internal/target"
 )
 
 // Options are what the command line says.
 type Options struct {
-	duration      time.Duration
-	clients       int
-	users         int
-	picture, json string
+	duration       time.Duration
+	clients, users int
+	output         show.Output
 }
 
 // The most that is sensible on one machine.
@@ -38,8 +35,7 @@ func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 	flags.DurationVar(&o.duration, "for", time.Minute, "how long; the first quarter is the warm-up")
 	flags.IntVar(&o.clients, "clients", 32, "how many clients ask at once")
 	flags.IntVar(&o.users, "users", 200, "how many users there are")
-	flags.StringVar(&o.picture, "picture", "", "draw into `FILE`, which ends with .svg or .png")
-	flags.StringVar(&o.json, "json", "", "write the report as JSON into `FILE`")
+	o.output.Flags(flags)
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -52,30 +48,18 @@ func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 		return nil, fmt.Errorf("-clients is between 1 and %d", mostClients)
 	case o.users < 1 || o.users > mostUsers:
 		return nil, fmt.Errorf("-users is between 1 and %d", mostUsers)
-	case o.picture != "":
-		return o, picture.Check(o.picture)
 	}
-	return o, nil
+	return o, o.output.Check()
 }
 
 // Run soaks the server. It reports whether all answers are right and nothing has grown.
 func Run(ctx context.Context, o *Options, stdout, stderr io.Writer) (well bool, err error) {
-	program, err := target.Build(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, program.Remove()) }()
-	users := newUsers(o.users)
-	server, err := program.Start(ctx, target.Config{
-		Users: users, HashCost: target.CheapHash, Rules: rules,
+	r, users := &result{}, newUsers(o.users)
+	config := target.Config{Users: users, HashCost: target.CheapHash, Rules: rules}
+	err = target.Run(ctx, config, func(s *target.Server) error {
+		return o.soak(ctx, s, users, r, stderr)
 	})
 	if err != nil {
-		return false, err
-	}
-	r := &result{}
-	err = o.soak(ctx, server, users, r, stderr)
-	r.Server = server.Samples()
-	if err = errors.Join(err, server.Stop()); err != nil {
 		return false, err
 	}
 	return o.tell(r, stdout)
@@ -84,42 +68,39 @@ func Run(ctx context.Context, o *Options, stdout, stderr io.Writer) (well bool, 
 // soak lets the users log in, and the clients ask: first to warm up, and then for the rest of the
 // time. Between the two and at the end nobody asks, so that what the server uses can be compared.
 func (o *Options) soak(
-	ctx context.Context, server *target.Server, users []clients.User, r *result, stderr io.Writer,
+	ctx context.Context, s *target.Server, users []clients.User, r *result, stderr io.Writer,
 ) (err error) {
-	if r.Idle, err = server.Usage(ctx); err != nil {
-		return err
-	}
-	c := clients.Crowd{Users: users, Clients: o.clients}
-	refreshTokens, err := server.RefreshTokens(ctx, c)
-	if err != nil {
+	if r.Idle, err = s.Usage(ctx); err != nil {
 		return err
 	}
 	a := &asker{
-		url: server.URL, users: users, refreshTokens: refreshTokens, table: oracle(),
-		addresses: clients.Addresses(10, o.clients), verify: server.VerifyAs,
+		url: s.URL, users: users, table: oracle(), addresses: clients.Addresses(10, o.clients),
+		verify: s.VerifyAs,
 	}
-	plan := attack.Plan{Groups: o.groups(server, a), Counters: new(attack.Counters)}
-	begun := time.Now()
-	stop := show.Progress(stderr, func() string {
-		return show.Line(begun, plan.Counters, "server: "+server.Latest().String())
-	})
-	defer stop()
+	a.refreshTokens, err = s.RefreshTokens(ctx, clients.Crowd{Users: users, Clients: o.clients})
+	if err != nil {
+		return err
+	}
+	plan := attack.Plan{Groups: o.groups(s, a), Counters: new(attack.Counters)}
+	defer show.Progress(stderr, plan.Counters, func() string {
+		return "server: " + s.Latest().String()
+	})()
 	measuring := context.WithoutCancel(ctx) // an interrupted soak is judged too
 	plan.Duration = o.duration / 4
 	r.WarmUp = attack.Run(ctx, plan)
-	if r.Warm, err = server.Settled(measuring, r.Idle); err != nil {
+	if r.Warm, err = s.Settled(measuring, r.Idle); err != nil {
 		return err
 	}
 	plan.Duration = o.duration - plan.Duration
 	r.Report = attack.Run(ctx, plan)
-	r.End, err = server.Settled(measuring, r.Idle)
-	r.Verified = server.Verified.Load()
+	r.End, err = s.Settled(measuring, r.Idle)
+	r.Verified, r.Server = s.Verified.Load(), s.Samples()
 	return err
 }
 
-// groups are the clients that ask, and two that guess passwords now and then.
-func (o *Options) groups(server *target.Server, a *asker) []attack.Group {
-	guesses := server.Guesses(clients.Crowd{
+// groups are the clients that ask, and some that guess passwords now and then.
+func (o *Options) groups(s *target.Server, a *asker) []attack.Group {
+	guesses := s.Guesses(clients.Crowd{
 		Name: "guesses", Clients: 8, Rate: 4, Users: a.users,
 		From: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")},
 	})

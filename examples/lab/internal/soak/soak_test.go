@@ -43,7 +43,7 @@ func TestFlags(t *testing.T) {
 		"-clients 9999":                  "-clients is between",
 		"-users 0":                       "-users is between",
 		"-users x":                       "invalid value",
-		"-picture x.gif":                 "has to end with",
+		"-picture x.gif":                 "ends with",
 		"extra":                          "unexpected argument",
 	} {
 		_, err := parse(args)
@@ -71,7 +71,8 @@ func TestOracle(t *testing.T) {
 		if i%5 > 0 {
 			asker = users[random.IntN(len(users))]
 		}
-		subject := authn.Subject{Name: asker.Name, Labels: map[string][]string{"group": asker.Groups}}
+		labels := map[string][]string{"group": asker.Groups}
+		subject := authn.Subject{Name: asker.Name, Labels: labels}
 		for _, s := range newScopes(random, asker, users) {
 			d, err := list.Authorize(t.Context(), authz.Request{Subject: subject, Scope: s})
 			if err != nil {
@@ -82,7 +83,8 @@ func TestOracle(t *testing.T) {
 				want = []scope.Scope{got}
 				granted[d.Reason]++
 			}
-			if got := expected(table, asker, []scope.Scope{s}); scope.Format(got) != scope.Format(want) {
+			got := expected(table, asker, []scope.Scope{s})
+			if scope.Format(got) != scope.Format(want) {
 				t.Fatalf("%+v asks for %v: rules grant %v, the oracle %v", asker, s, want, got)
 			}
 		}
@@ -154,12 +156,13 @@ func TestWrongAnswersAreFound(t *testing.T) {
 		}, wrong: true},
 		"another resource": {change: func(r *token.Request) {
 			if len(r.Access) == 0 {
-				r.Access = []scope.Scope{{Type: "repository", Name: "secret/app", Actions: []string{"pull"}}}
+				secret := scope.Scope{Type: "repository", Name: "secret/app", Actions: []string{"pull"}}
+				r.Access = []scope.Scope{secret}
 			}
 		}, wrong: true},
 		"less than granted": {change: func(r *token.Request) { r.Access = nil }, wrong: true},
-		"another subject":   {change: func(r *token.Request) { r.Subject = "mallory" }, wrong: true},
-		"another service":   {change: func(r *token.Request) { r.Audience = "other.test" }, wrong: true},
+		"another subject":   {change: func(r *token.Request) { r.Subject = "eve" }, wrong: true},
+		"another service":   {change: func(r *token.Request) { r.Audience = "other" }, wrong: true},
 		"a signature that a registry refuses": {
 			change: func(*token.Request) {}, verify: errors.New("bad signature"), wrong: true,
 		},
@@ -213,12 +216,12 @@ func TestStatuses(t *testing.T) {
 func TestGrowth(t *testing.T) {
 	for problem, spoil := range map[string]func(*result){
 		"":                        func(r *result) { r.End.Goroutines = 110 },
-		"live bytes":              func(r *result) { r.Server[2].Live, r.Server[3].Live = 200e6, 150e6 },
+		"memory":                  func(r *result) { r.Server[3].NextGC = 150e6 },
 		"goroutines":              func(r *result) { r.End.Goroutines = 111 },
 		"open files":              func(r *result) { r.End.Files = 51 },
 		"before it had warmed up": func(r *result) { r.Groups[0].Tokens = 0 },
-		"tokens: 2 wrong":         func(r *result) { r.Groups[0].Wrong = 2 },
-		"tokens: 3 wrong":         func(r *result) { r.WarmUp.Groups[0].Unanswered["reset"] = 3 },
+		"tokens: 2 answers":       func(r *result) { r.Groups[0].Wrong = 2 },
+		"tokens: 3 answers":       func(r *result) { r.WarmUp.Groups[0].Unanswered["reset"] = 3 },
 	} {
 		r := quietResult()
 		spoil(r)
@@ -231,9 +234,9 @@ func TestGrowth(t *testing.T) {
 
 // quietResult has a collection that found much alive in each window, and one that did not.
 func quietResult() *result {
-	at := func(seconds int, live float64) target.Usage {
+	at := func(seconds int, heap float64) target.Usage {
 		return target.Usage{
-			At: time.Duration(seconds) * time.Second, Live: live, Goroutines: 100, Files: 50,
+			At: time.Duration(seconds) * time.Second, NextGC: heap, Goroutines: 100, Files: 50,
 		}
 	}
 	report := func() *attack.Report {
@@ -273,7 +276,8 @@ func TestSoak(t *testing.T) {
 	if err := json.Unmarshal(text, &r); err != nil || r.Verified == 0 || r.Groups[1].Requests == 0 {
 		t.Errorf("%v, %d tokens verified\n%s", err, r.Verified, &stdout)
 	}
-	if picture, err := os.ReadFile(filepath.Join(folder, "p.svg")); !strings.Contains(string(picture), "goroutines") {
+	picture, err := os.ReadFile(filepath.Join(folder, "p.svg"))
+	if !strings.Contains(string(picture), "goroutines") {
 		t.Errorf("the picture: %v", err)
 	}
 }
@@ -284,30 +288,25 @@ func TestInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := target.Build(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer program.Remove()
-	users := newUsers(o.users)
-	server, err := program.Start(t.Context(), target.Config{
-		Users: users, HashCost: target.CheapHash, Rules: rules,
+	r, users := &result{}, newUsers(o.users)
+	config := target.Config{Users: users, HashCost: target.CheapHash, Rules: rules}
+	err = target.Run(t.Context(), config, func(s *target.Server) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		return o.soak(ctx, s, users, r, cancelling(cancel))
 	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
-	ctx, cancel := context.WithCancel(t.Context())
-	stop := time.AfterFunc(300*time.Millisecond, cancel)
-	defer stop.Stop()
-	r := &result{}
-	if err := o.soak(ctx, server, users, r, io.Discard); err != nil {
-		if errors.Is(err, context.Canceled) { // before all had logged in
-			return
-		}
 		t.Fatal(err)
 	}
 	if got := strings.Join(r.judge(), "\n"); !strings.Contains(got, "before it had warmed up") {
 		t.Errorf("problems are %q", got)
 	}
+}
+
+// cancelling is somebody who watches, and presses Ctrl-C when the load has begun.
+type cancelling context.CancelFunc
+
+func (c cancelling) Write(p []byte) (int, error) {
+	c()
+	return len(p), nil
 }

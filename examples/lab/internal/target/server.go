@@ -1,3 +1,5 @@
+// Package target runs examples/server as a process, with a configuration of its own, and reads its
+// memory, goroutines and open files from its metrics.
 package target
 
 import (
@@ -49,54 +51,67 @@ type Server struct {
 	Folder   string       // with its configuration
 	Verified atomic.Int64 // tokens that a registry has accepted
 
-	host, operators string
-	registry        *registry.Registry
-	cmd             *exec.Cmd
-	ended           chan error // gets the error of the exit code, once
-	watch           *watch
-	begun           time.Time
+	operators string // address of metrics and readiness
+	registry  *registry.Registry
+	cmd       *exec.Cmd
+	ended     chan error // gets the error of the exit code, once
+	watch     watch
 }
 
-// patience is how long a server may take to start or to end. It may have to read thousands of users.
+// patience is how long a server may take to start or to end. It may have thousands of users.
 const patience = 30 * time.Second
 
-// Start runs the server and watches what it uses. Its log goes to a file, as that of a real one.
-func (p *Program) Start(ctx context.Context, c Config) (s *Server, err error) {
-	s = &Server{ended: make(chan error, 1), begun: time.Now()}
-	if s.Folder, err = os.MkdirTemp(p.folder, "run-"); err != nil {
-		return nil, err
+// Run builds the program and lets use have a server.
+func Run(ctx context.Context, c Config, use func(*Server) error) (err error) {
+	p, err := Build(ctx)
+	if err != nil {
+		return err
 	}
-	if s.host, err = freeAddress(ctx); err != nil {
-		return nil, err
+	defer func() { err = errors.Join(err, p.Remove()) }()
+	return p.Run(ctx, c, use)
+}
+
+// Run starts a server, lets use have it, and stops it. Its log goes to a file, as that of a real
+// one. The error is also that of its exit code.
+func (p *Program) Run(ctx context.Context, c Config, use func(*Server) error) (err error) {
+	s := &Server{ended: make(chan error, 1)}
+	if s.Folder, err = os.MkdirTemp(p.folder, "run-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.Folder)) }()
+	host, err := freeAddress(ctx)
+	if err != nil {
+		return err
 	}
 	if s.operators, err = freeAddress(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if err := c.write(s.Folder, s.host, s.operators); err != nil {
-		return nil, err
+	if err := c.write(s.Folder, host, s.operators); err != nil {
+		return err
 	}
-	s.URL, s.Service, s.Endpoint.Verify = "http://"+s.host+"/auth", Service, s.verify
-	bundle := filepath.Join(s.Folder, "token.crt")
-	if s.registry, err = registry.New(Service, Issuer, bundle); err != nil {
-		return nil, err
+	s.Endpoint = clients.Endpoint{URL: "http://" + host + "/auth", Service: Service, Verify: s.verify}
+	s.registry, err = registry.New(Service, Issuer, filepath.Join(s.Folder, "token.crt"))
+	if err != nil {
+		return err
 	}
 	log, err := os.Create(filepath.Join(s.Folder, "log"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(p.path, "config.yml") //nolint:gosec,noctx // ours; Stop ends it
+	s.cmd = exec.Command(p.path, "config.yml") //nolint:gosec,noctx // ours; stop ends it
 	s.cmd.Dir, s.cmd.Stderr = s.Folder, log
 	if err := s.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	go func() { s.ended <- s.cmd.Wait() }()
+	defer func() { err = errors.Join(err, s.stop()) }()
 	if err := s.ready(ctx); err != nil {
 		said, _ := os.ReadFile(log.Name())
-		return nil, errors.Join(fmt.Errorf("start the server: %w; its log: %s", err, said), s.end())
+		return fmt.Errorf("start the server: %w; its log: %s", err, said)
 	}
-	s.watch = s.startWatch()
-	return s, nil
+	defer s.startWatch()()
+	return use(s)
 }
 
 // freeAddress is one at which nobody listens.
@@ -111,14 +126,8 @@ func freeAddress(ctx context.Context) (string, error) {
 func (s *Server) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	url := "http://" + s.operators + "/readyz"
 	for {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-		if err != nil {
-			return err
-		}
-		r.Close = true
-		answer, err := clients.Do(http.DefaultClient, r)
+		answer, err := s.ask(ctx, "/readyz")
 		if err == nil && answer.Status == http.StatusOK {
 			return nil
 		}
@@ -133,18 +142,11 @@ func (s *Server) ready(ctx context.Context) error {
 	}
 }
 
-// Stop ends the server. The error is that of its exit code.
-func (s *Server) Stop() error {
-	s.watch.stop()
-	return s.end()
-}
-
-func (s *Server) end() error {
+func (s *Server) stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil { // Windows has no SIGTERM
 		_ = s.cmd.Process.Kill()
 	}
 	kill := time.AfterFunc(patience, func() { _ = s.cmd.Process.Kill() })
 	defer kill.Stop()
-	err := <-s.ended
-	return errors.Join(err, os.RemoveAll(s.Folder))
+	return <-s.ended
 }

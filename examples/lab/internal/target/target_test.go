@@ -2,7 +2,6 @@ package target
 
 import (
 	"testing"
-	"time"
 )
 
 func TestMetrics(t *testing.T) {
@@ -15,7 +14,7 @@ process_cpu_seconds_total 10.69
 process_open_fds{x="y"} 99
 registry_auth_requests_total{status="200"} 7
 `))
-	want := Usage{Resident: 5.3e7, Live: 1.6e7, Goroutines: 17, Files: 12, CPU: 10.69}
+	want := Usage{Resident: 5.3e7, NextGC: 1.6e7, Goroutines: 17, Files: 12}
 	if got != want {
 		t.Errorf("%+v", got)
 	}
@@ -24,20 +23,23 @@ registry_auth_requests_total{status="200"} 7
 	}
 }
 
-func TestLowest(t *testing.T) {
-	at := func(seconds int, live float64) Usage {
-		return Usage{At: time.Duration(seconds) * time.Second, Live: live}
-	}
-	samples := []Usage{at(1, 5), at(2, 9), at(3, 7), at(4, 8), at(5, 2)}
-	for name, test := range map[string]struct{ from, to, want float64 }{
-		"all":  {0, 9, 2},
-		"some": {2, 4, 7},
-		"none": {7, 9, 0},
-	} {
-		from, to := time.Duration(test.from)*time.Second, time.Duration(test.to)*time.Second
-		if got := Lowest(samples, from, to); got != test.want {
-			t.Errorf("%s: %v", name, got)
+// A long run keeps samples of all of its time.
+func TestWatch(t *testing.T) {
+	var w watch
+	every, next := 1, 0
+	const until = 5 * mostSamples
+	for i := range until {
+		if i == next {
+			if w.add(Usage{Goroutines: float64(i)}) {
+				every *= 2
+			}
+			next = i + every
 		}
+	}
+	first, last := w.samples[0].Goroutines, w.samples[len(w.samples)-1].Goroutines
+	if n := len(w.samples); n < mostSamples/2 || n >= mostSamples || first != 0 ||
+		last < until-float64(every) {
+		t.Errorf("%d samples from %v to %v", n, first, last)
 	}
 }
 

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package goals
-
-func processorsNow() processors { return processors{} }
