@@ -36,95 +36,61 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// A command reads its flags and runs. It reports whether all is well.
-type command struct {
-	name, short string
-	run         runner
-}
+const usage = `Usage: lab COMMAND [flags]
 
-type runner func(
-	ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer,
-) (well bool, err error)
-
-func commands() []command {
-	return []command{
-		{
-			"load", "plays a cluster that asks for tokens, and tells how fast the answers came",
-			with(load.Parse, load.Run),
-		},
-		{
-			"soak", "asks at full rate, and tells whether an answer is wrong or anything grows",
-			with(soak.Parse, soak.Run),
-		},
-		{
-			"goals", "measures the promises about speed and reliability: R1 to R6 of README.md",
-			with(goals.Parse, goals.Run),
-		},
-	}
-}
-
-// with makes a command of two functions, of which the first reads the options for the second.
-func with[Options any](
-	parse func(*flag.FlagSet, []string) (Options, error),
-	run func(ctx context.Context, o Options, stdout, stderr io.Writer) (bool, error),
-) runner {
-	return func(
-		ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer,
-	) (bool, error) {
-		options, err := parse(flags, args)
-		if err != nil {
-			return false, usageError{err}
-		}
-		return run(ctx, options, stdout, stderr)
-	}
-}
-
-// A usageError is about the command line.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
+The commands, whose flags -h lists:
+  load   plays a cluster that asks for tokens, and tells how fast the answers came
+  soak   asks at full rate, and tells whether an answer is wrong or anything grows
+  goals  measures the promises about speed and reliability: R1 to R6 of README.md
+`
 
 // run is main with everything from outside as a parameter.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
-	name := ""
-	if len(args) > 0 {
-		name = args[0]
+	p := &program{ctx, append(args, "")[0], args[min(1, len(args)):], stdout, stderr}
+	switch p.command {
+	case "load":
+		return do(p, load.Parse, load.Run)
+	case "soak":
+		return do(p, soak.Parse, soak.Run)
+	case "goals":
+		return do(p, goals.Parse, goals.Run)
+	case "-h", "--help", "help":
+		_, _ = fmt.Fprint(stdout, usage)
+		return exitOK
 	}
-	for _, c := range commands() {
-		if c.name == name {
-			return c.do(ctx, args[1:], stdout, stderr)
-		}
-	}
-	to, code := stderr, exitFailed
-	if name == "-h" || name == "--help" || name == "help" {
-		to, code = stdout, exitOK
-	}
-	_, _ = fmt.Fprintln(to, "Usage: lab COMMAND [flags]\n\nCommands, whose flags -h lists:")
-	for _, c := range commands() {
-		_, _ = fmt.Fprintf(to, "  %-6s %s\n", c.name, c.short)
-	}
-	return code
+	_, _ = fmt.Fprint(stderr, usage)
+	return exitFailed
 }
 
-func (c *command) do(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+// A program is one call of run.
+type program struct {
+	ctx            context.Context //nolint:containedctx // parameters of do
+	command        string
+	args           []string
+	stdout, stderr io.Writer
+}
+
+// do reads the options of a command with parse and gives them to work.
+func do[Options any](
+	p *program, parse func(*flag.FlagSet, []string) (Options, error),
+	work func(ctx context.Context, o Options, stdout, stderr io.Writer) (well bool, err error),
+) (code int) {
+	flags := flag.NewFlagSet(p.command, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // -h goes to stdout, and a mistake to stderr
-	flags.Usage = func() {
-		_, _ = fmt.Fprintf(stdout, "lab %s %s.\n\n", c.name, c.short)
-		flags.SetOutput(stdout)
+	options, err := parse(flags, p.args)
+	if errors.Is(err, flag.ErrHelp) {
+		_, _ = fmt.Fprintf(p.stdout, "The flags of lab %s:\n", p.command)
+		flags.SetOutput(p.stdout)
 		flags.PrintDefaults()
-		flags.SetOutput(io.Discard)
-	}
-	well, err := c.run(ctx, flags, args, stdout, stderr)
-	var usage usageError
-	switch {
-	case errors.Is(err, flag.ErrHelp):
 		return exitOK
-	case errors.As(err, &usage):
-		_, _ = fmt.Fprintf(stderr, "lab %s: %v (-h helps)\n", c.name, err)
-		return exitFailed
+	}
+	well := false
+	if err == nil {
+		well, err = work(p.ctx, options, p.stdout, p.stderr)
+	}
+	switch {
 	case err != nil:
-		_, _ = fmt.Fprintf(stderr, "lab %s: %v\n", c.name, err)
+		_, _ = fmt.Fprintf(p.stderr, "lab %s: %v\n", p.command, err)
 		return exitFailed
 	case !well:
 		return exitMissed

@@ -21,7 +21,7 @@ func TestExitCodes(t *testing.T) {
 		"load -h":                 {exitOK, "-scenario", ""},
 		"soak --help":             {exitOK, "-clients", ""},
 		"goals -h":                {exitOK, "-slack", ""},
-		"load -scenario x":        {exitFailed, "", `there is no scenario "x" (-h helps)`},
+		"load -scenario x":        {exitFailed, "", `there is no scenario "x"`},
 		"soak -for 0s":            {exitFailed, "", "-for is between"},
 		"goals -only R99":         {exitFailed, "", "there is no goal"},
 		"goals extra":             {exitFailed, "", "unexpected argument"},

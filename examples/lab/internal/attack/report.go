@@ -1,7 +1,6 @@
 package attack
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -21,22 +20,22 @@ type Report struct {
 // A GroupReport is what the clients of one group found after the warm-up. The times are of all
 // answers, whatever their status, and of timeouts.
 type GroupReport struct {
-	Name        string         `json:"name"`
-	Clients     int            `json:"clients"`
-	Requests    int            `json:"requests"`   // that have ended
-	Rate        float64        `json:"rate_per_s"` // until the last of them ended
-	Tokens      int            `json:"tokens"`     // answers of status 200 that are right
-	P50         time.Duration  `json:"p50_ns"`
-	P99         time.Duration  `json:"p99_ns"`
-	Max         time.Duration  `json:"max_ns"`
-	Percentiles []Point        `json:"percentiles"`
-	Statuses    map[int]int    `json:"statuses"`
-	Unanswered  map[string]int `json:"unanswered"` // by refused, reset, closed, timeout and other
-	Wrong       int            `json:"wrong"`      // answers, in the warm-up too
-	Unsent      int            `json:"unsent"`     // requests of an open loop that were due
-	Problems    []string       `json:"problems,omitempty"`
-	Step        time.Duration  `json:"step_ns"`
-	Counts      []int          `json:"counts"` // of answers in each step
+	Name        string        `json:"name"`
+	Clients     int           `json:"clients"`
+	Requests    int           `json:"requests"`   // that have ended
+	Rate        float64       `json:"rate_per_s"` // until the last of them ended
+	Tokens      int           `json:"tokens"`     // answers of status 200 that are right
+	P50         time.Duration `json:"p50_ns"`
+	P99         time.Duration `json:"p99_ns"`
+	Max         time.Duration `json:"max_ns"`
+	Percentiles []Point       `json:"percentiles"`
+	Statuses    map[int]int   `json:"statuses"`
+	Unanswered  int           `json:"unanswered"` // refused, reset, closed or timed out
+	Wrong       int           `json:"wrong"`      // answers, in the warm-up too
+	Unsent      int           `json:"unsent"`     // requests of an open loop that were due
+	Problems    []string      `json:"problems,omitempty"`
+	Step        time.Duration `json:"step_ns"`
+	Counts      []int         `json:"counts"` // of answers in each step
 }
 
 // A Point says that a part of the answers came within a time.
@@ -61,14 +60,6 @@ func (r *Report) Problems() (list []string) {
 	return list
 }
 
-// NoAnswers is how many requests got no answer.
-func (g *GroupReport) NoAnswers() (n int) {
-	for _, count := range g.Unanswered {
-		n += count
-	}
-	return n
-}
-
 // Failed is how many requests got no token.
 func (g *GroupReport) Failed() int { return g.Requests - g.Tokens }
 
@@ -79,9 +70,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		"wrong\tnot sent")
 	for i := range r.Groups {
 		g := &r.Groups[i]
-		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%.0f\t%v\t%v\t%v\t%s\t%s\t%d\t%d\n",
+		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%.0f\t%v\t%v\t%v\t%s\t%d\t%d\t%d\n",
 			g.Name, g.Clients, g.Requests, g.Rate, Short(g.P50), Short(g.P99), Short(g.Max),
-			text(g.Statuses), text(g.Unanswered), g.Wrong, g.Unsent)
+			statuses(g.Statuses), g.Unanswered, g.Wrong, g.Unsent)
 	}
 	for _, p := range r.Problems() {
 		_, _ = fmt.Fprintln(t, "problem: "+p)
@@ -101,10 +92,10 @@ func Short(d time.Duration) time.Duration {
 	return d.Round(unit)
 }
 
-func text[K cmp.Ordered](counts map[K]int) string {
+func statuses(counts map[int]int) string {
 	var parts []string
-	for _, key := range slices.Sorted(maps.Keys(counts)) {
-		parts = append(parts, fmt.Sprintf("%v: %d", key, counts[key]))
+	for _, status := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d: %d", status, counts[status]))
 	}
-	return cmp.Or(strings.Join(parts, ", "), "none")
+	return strings.Join(parts, ", ")
 }

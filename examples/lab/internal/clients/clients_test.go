@@ -25,7 +25,8 @@ func TestRequests(t *testing.T) {
 		return c
 	}
 	same := func(*Crowd) {}
-	alone := func(c *Crowd) { c.Users, c.From = nil, []netip.Addr{netip.MustParseAddr("192.0.2.7")} }
+	proxied := []netip.Addr{netip.MustParseAddr("192.0.2.7")}
+	alone := func(c *Crowd) { c.Users, c.From = nil, proxied }
 	for name, test := range map[string]struct {
 		group attack.Group
 		want  []string // of the first requests
@@ -166,7 +167,7 @@ func TestLogins(t *testing.T) {
 	}
 	c.Users[1].Password = "secret"
 	err = e.LogIn(t.Context(), c)
-	if err == nil || !strings.Contains(err.Error(), "bob logs in: 401") ||
+	if err == nil || !strings.Contains(err.Error(), "bob: 401") ||
 		strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
 	}

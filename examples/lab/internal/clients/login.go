@@ -7,95 +7,81 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
+	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
 )
 
 const (
 	loginsAtOnce = 8
-	loginWait    = time.Minute // for one login, while the server is busy
+	loginWait    = time.Minute // for all, while the server is busy now and then
 	loginPause   = 200 * time.Millisecond
 )
 
 // LogIn lets all users of a crowd log in once, so that the server remembers their passwords.
 func (e *Endpoint) LogIn(ctx context.Context, c Crowd) error {
-	_, err := e.logIn(ctx, c, "")
+	_, err := e.logIn(ctx, c, false)
 	return err
 }
 
-// RefreshTokens lets all users of a crowd log in for a refresh token each.
+// RefreshTokens lets all users of a crowd log in for a refresh token.
 func (e *Endpoint) RefreshTokens(ctx context.Context, c Crowd) ([]string, error) {
-	return e.logIn(ctx, c, "true")
+	return e.logIn(ctx, c, true)
 }
 
-func (e *Endpoint) logIn(ctx context.Context, c Crowd, offline string) ([]string, error) {
-	c.setFrom()
-	transport := &http.Transport{MaxConnsPerHost: loginsAtOnce, MaxIdleConnsPerHost: loginsAtOnce}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: loginWait}
-	tokens := make([]string, len(c.Users))
-	logins, ctx := errgroup.WithContext(ctx)
-	logins.SetLimit(loginsAtOnce)
-	for i, u := range c.Users {
-		logins.Go(func() (err error) {
-			tokens[i], err = e.logInOne(ctx, client, c.header(i, basic(u.Name, u.Password)), offline)
-			if err != nil {
-				return fmt.Errorf("%s logs in: %w", u.Name, err)
-			}
-			return nil
-		})
-	}
-	return tokens, logins.Wait()
-}
-
-// logInOne tries again while the server is busy.
-func (e *Endpoint) logInOne(
-	ctx context.Context, client *http.Client, header http.Header, offline string,
-) (string, error) {
-	query := url.Values{"service": {e.Service}, "client_id": {"lab"}}
-	if offline != "" {
-		query.Set("offline_token", offline)
-	}
+// logIn tries again what a busy server refuses.
+func (e *Endpoint) logIn(ctx context.Context, c Crowd, offline bool) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginWait)
 	defer cancel()
+	c.setFrom()
+	c.Name, c.Clients, c.Rate, c.Scopes = "logging in", loginsAtOnce, 0, nil
+	logins, tokens, waiting := e.Logins(c), make([]string, len(c.Users)), make([]int, len(c.Users))
+	for i := range waiting {
+		waiting[i] = i
+	}
 	for {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL+"?"+query.Encode(), http.NoBody)
-		if err != nil {
-			return "", err
+		round, again := logins, []int(nil)
+		round.Limit = len(waiting)
+		round.Write = func(n int, t *attack.Target) {
+			logins.Write(waiting[n], t)
+			if offline {
+				t.URL += "&offline_token=true"
+			}
 		}
-		r.Header = header
-		a, err := Do(client, r)
-		switch {
-		case err != nil:
-			return "", err
-		case a.Status == http.StatusOK:
-			return refreshToken(a.Body, offline != "")
-		case !a.Busy():
-			return "", errors.New(a.Describe())
+		round.Judge = func(n int, a attack.Answer) (err error) {
+			if a.Busy() {
+				again = append(again, waiting[n])
+				return nil
+			}
+			if tokens[waiting[n]], err = refreshToken(a, offline); err != nil {
+				err = fmt.Errorf("%s: %w", c.Users[waiting[n]].Name, err)
+			}
+			return err
 		}
-		select {
-		case <-ctx.Done():
-			return "", fmt.Errorf("the server is busy: %w", ctx.Err())
-		case <-time.After(loginPause):
+		r := attack.Run(ctx, attack.Plan{Groups: []attack.Group{round}, Duration: loginWait})
+		if problems := r.Problems(); len(problems) > 0 || ctx.Err() != nil {
+			return nil, errors.Join(ctx.Err(), errors.New(strings.Join(problems, ", ")))
 		}
+		if waiting = again; len(waiting) == 0 {
+			return tokens, nil
+		}
+		time.Sleep(loginPause)
 	}
 }
 
-func refreshToken(body []byte, wanted bool) (string, error) {
-	var answer struct {
+func refreshToken(a attack.Answer, wanted bool) (string, error) {
+	var body struct {
 		RefreshToken string `json:"refresh_token"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return "", fmt.Errorf("the answer is no JSON: %w", err)
+	if a.Status != http.StatusOK {
+		return "", errors.New(a.Describe())
 	}
-	if wanted && answer.RefreshToken == "" {
-		return "", errors.New("no refresh token")
+	err := json.Unmarshal(a.Body, &body)
+	if err == nil && wanted && body.RefreshToken == "" {
+		err = errors.New("no refresh token")
 	}
-	return answer.RefreshToken, nil
+	return body.RefreshToken, err
 }
 
 // Do sends one request.
@@ -105,9 +91,6 @@ func Do(client *http.Client, r *http.Request) (attack.Answer, error) {
 		return attack.Answer{}, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	return attack.Answer{
-		Status: response.StatusCode, Body: body,
-		MayRetry: response.Header.Get("Retry-After") != "",
-	}, err
+	body, err := io.ReadAll(response.Body)
+	return attack.Answer{Status: response.StatusCode, Body: body}, err
 }

@@ -98,41 +98,25 @@ func (s *backend) newcomers(count, atOnce int) attack.Group {
 
 // recover repairs the source and returns how long it took until somebody new could log in. There is
 // a try every tenth of a second because a refusal is delayed for longer than that.
-func (s *backend) recover(ctx context.Context) (time.Duration, error) {
-	const most, every = 30 * time.Second, 100 * time.Millisecond
-	ctx, cancel := context.WithTimeout(ctx, most)
-	defer cancel()
+func (s *backend) recover(ctx context.Context) (after time.Duration, err error) {
+	const most, tries = 30 * time.Second, 10 // in a second
 	if err := s.set("answers"); err != nil {
 		return 0, err
 	}
-	begun, in := time.Now(), make(chan time.Duration, int(most/every)+1)
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		group := s.newcomers(1, 1)
-		go func() {
-			if s.logsIn(ctx, &group) {
-				in <- time.Since(begun)
-			}
-		}()
-		select {
-		case after := <-in:
-			return after, nil
-		case <-tick.C:
-		case <-ctx.Done():
-			return 0, fmt.Errorf("nobody can log in %v after the repair: %w", most, ctx.Err())
+	trying, stop := context.WithCancel(ctx)
+	defer stop()
+	begun, group := time.Now(), s.newcomers(tries*int(most.Seconds()), 4*tries)
+	group.Rate = tries
+	group.Judge = func(_ int, answer attack.Answer) error {
+		if answer.Status == http.StatusOK && after == 0 {
+			after = time.Since(begun)
+			stop()
 		}
+		return nil
 	}
-}
-
-// logsIn reports whether the first request of a group gets a token.
-func (s *backend) logsIn(ctx context.Context, group *attack.Group) bool {
-	var t attack.Target
-	group.Write(0, &t)
-	r, err := t.Request()
-	if err != nil {
-		return false
+	attack.Run(trying, attack.Plan{Duration: most, Groups: []attack.Group{group}})
+	if after == 0 {
+		err = fmt.Errorf("nobody can log in %v after the source was repaired", most)
 	}
-	answer, err := clients.Do(http.DefaultClient, r.WithContext(ctx))
-	return err == nil && answer.Status == http.StatusOK
+	return after, errors.Join(err, ctx.Err())
 }

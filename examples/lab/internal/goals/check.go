@@ -35,7 +35,9 @@ func (c check) tolerated(slack float64) bool {
 }
 
 // better reports whether c is further on the right side of the bound.
-func (c check) better(than check) bool { return c.Got != than.Got && c.AtLeast == (c.Got > than.Got) }
+func (c check) better(than check) bool {
+	return c.Got != than.Got && c.AtLeast == (c.Got > than.Got)
+}
 
 // used is the part of the bound that the figure uses up: more than 1 is a miss.
 func (c check) used() float64 {

@@ -67,8 +67,18 @@ func writeTable(w io.Writer, rows []row, others float64) error {
 		r := &rows[i]
 		id := r.ID
 		for _, c := range r.Checks {
-			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n",
-				id, c.What, c.wanted(), c.measured(r.Tries), c.verdict(), c.Note)
+			sign, tries, verdict := "≤", "", "met"
+			if c.AtLeast {
+				sign = "≥"
+			}
+			if c.Timed && r.Tries > 1 {
+				tries = fmt.Sprintf(" (best of %d)", r.Tries)
+			}
+			if !c.met() {
+				verdict = "MISSED"
+			}
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s %s\t%s%s\t%s\t%s\n",
+				id, c.What, sign, c.text(c.Bound), c.text(c.Got), tries, verdict, c.Note)
 			id = ""
 		}
 		if !r.tolerated(1) {
@@ -78,27 +88,6 @@ func writeTable(w io.Writer, rows []row, others float64) error {
 	_, _ = fmt.Fprintf(t, "\n%d goals met, %d missed; ", len(rows)-missed, missed)
 	_, _ = fmt.Fprintf(t, "other programs had %.0f %% of the processors\n", 100*others)
 	return t.Flush()
-}
-
-func (c check) wanted() string {
-	if c.AtLeast {
-		return "≥ " + c.text(c.Bound)
-	}
-	return "≤ " + c.text(c.Bound)
-}
-
-func (c check) measured(tries int) string {
-	if c.Timed && tries > 1 {
-		return fmt.Sprintf("%s (best of %d)", c.text(c.Got), tries)
-	}
-	return c.text(c.Got)
-}
-
-func (c check) verdict() string {
-	if c.met() {
-		return "met"
-	}
-	return "MISSED"
 }
 
 // tell prints the table and writes the files that were asked for.

@@ -41,12 +41,11 @@ func Run(ctx context.Context, o *Options, stdout, stderr io.Writer) (right bool,
 			r.Server = s.Samples()
 			return err
 		})
-	} else if err = o.checkTarget(ctx); err == nil {
+	} else {
 		var users []clients.User
 		if users, err = o.readUsers(); err == nil {
-			endpoint := &clients.Endpoint{URL: o.url, Service: o.service}
-			p, more := o.scenario.split(users), func() string { return "" }
-			r.Report, err = o.measure(ctx, endpoint, p, stderr, more)
+			e, p := &clients.Endpoint{URL: o.url, Service: o.service}, o.scenario.split(users)
+			r.Report, err = o.measure(ctx, e, p, stderr, func() string { return "" })
 		}
 	}
 	if err != nil {
@@ -79,7 +78,7 @@ func (o *Options) tell(r *result, stdout io.Writer) (right bool, err error) {
 	}))
 	answers, wrong := 0, 0
 	for i := range r.Groups {
-		answers += r.Groups[i].Requests - r.Groups[i].NoAnswers()
+		answers += r.Groups[i].Requests - r.Groups[i].Unanswered
 		wrong += r.Groups[i].Wrong
 	}
 	return answers > 0 && wrong == 0, err

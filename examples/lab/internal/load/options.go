@@ -1,13 +1,10 @@
 package load
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -80,57 +77,46 @@ func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 	case o.rate < 0:
 		return nil, errors.New("-rate is negative")
 	}
+	if !own {
+		return o, errors.Join(o.checkTarget(), o.output.Check())
+	}
 	return o, o.output.Check()
 }
 
-// checkTarget refuses a URL that has no host, or one of another machine unless -remote allows it.
-func (o *Options) checkTarget(ctx context.Context) error {
+// checkTarget refuses what is no endpoint, and another machine unless -remote allows it.
+func (o *Options) checkTarget() error {
 	target, err := url.Parse(o.url)
 	if err != nil || target.Scheme != "http" && target.Scheme != "https" || target.Host == "" ||
 		target.User != nil || target.RawQuery != "" {
 		return errors.New("-url is http:// or https:// with a host, and without user and query")
 	}
-	if o.remote {
+	host := target.Hostname()
+	address, err := netip.ParseAddr(host)
+	if o.remote || host == "localhost" || err == nil && address.Unmap().IsLoopback() {
 		return nil
 	}
-	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", target.Hostname())
-	if err != nil {
-		return err
-	}
-	for _, a := range addresses {
-		if !a.Unmap().IsLoopback() {
-			return fmt.Errorf("%s is at %v, which is another machine; see -remote", target.Host, a)
-		}
-	}
-	return nil
+	return fmt.Errorf("%s is neither localhost nor a loopback address; see -remote", host)
 }
 
-// readUsers reads the file of -users.
-func (o *Options) readUsers() ([]clients.User, error) {
+// readUsers reads "name:password" lines. It skips empty lines and those that begin with #.
+func (o *Options) readUsers() (users []clients.User, err error) {
 	if o.usersFile == "" {
 		return nil, nil
 	}
-	file, err := os.Open(o.usersFile)
+	text, err := os.ReadFile(o.usersFile)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	return parseUsers(file)
-}
-
-// parseUsers reads "name:password" lines. It skips empty lines and those that begin with #.
-func parseUsers(r io.Reader) (users []clients.User, err error) {
-	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSuffix(lines.Text(), "\r")
+	for i, line := range strings.Split(string(text), "\n") {
+		line = strings.TrimSuffix(line, "\r")
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		name, password, _ := strings.Cut(line, ":")
 		if name == "" || password == "" {
-			return nil, fmt.Errorf("users: line %d is not name:password", n)
+			return nil, fmt.Errorf("%s: line %d is not name:password", o.usersFile, i+1)
 		}
 		users = append(users, clients.User{Name: name, Password: password})
 	}
-	return users, lines.Err()
+	return users, nil
 }

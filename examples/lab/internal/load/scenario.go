@@ -62,7 +62,8 @@ func (o *Options) groups(
 	}
 	sum := s.anonymous + s.login + s.refresh + s.first + s.wrong
 	portion := func(total, share int) int { return (total*share + sum/2) / sum }
-	add := func(name string, share int, users []clients.User, group func(clients.Crowd) attack.Group) {
+	type maker func(clients.Crowd) attack.Group
+	add := func(name string, share int, users []clients.User, group maker) {
 		if share == 0 || err != nil {
 			return
 		}

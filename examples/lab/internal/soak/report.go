@@ -37,9 +37,9 @@ func (r *result) judge() (problems []string) {
 	for _, report := range []*attack.Report{r.WarmUp, r.Report} {
 		for i := range report.Groups {
 			g := &report.Groups[i]
-			if n := g.Wrong + g.NoAnswers(); n > 0 {
-				problems = append(problems, fmt.Sprintf("%s: %d answers are wrong or missing", g.Name, n))
-				problems = append(problems, g.Problems...)
+			if n := g.Wrong + g.Unanswered; n > 0 {
+				text := fmt.Sprintf("%s: %d answers are wrong or missing", g.Name, n)
+				problems = append(append(problems, text), g.Problems...)
 			}
 		}
 	}

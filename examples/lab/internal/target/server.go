@@ -16,8 +16,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/distribution/distribution/v3/registry/auth"
+
 	"github.com/berthpass/registry-auth/examples/lab/internal/clients"
-	"github.com/berthpass/registry-auth/examples/lab/internal/registry"
 )
 
 // A Program is examples/server, built.
@@ -52,7 +53,7 @@ type Server struct {
 	Verified atomic.Int64 // tokens that a registry has accepted
 
 	operators string // address of metrics and readiness
-	registry  *registry.Registry
+	registry  auth.AccessController
 	cmd       *exec.Cmd
 	ended     chan error // gets the error of the exit code, once
 	watch     watch
@@ -89,8 +90,8 @@ func (p *Program) Run(ctx context.Context, c Config, use func(*Server) error) (e
 	if err := c.write(s.Folder, host, s.operators); err != nil {
 		return err
 	}
-	s.Endpoint = clients.Endpoint{URL: "http://" + host + "/auth", Service: Service, Verify: s.verify}
-	s.registry, err = registry.New(Service, Issuer, filepath.Join(s.Folder, "token.crt"))
+	s.URL, s.Service, s.Endpoint.Verify = "http://"+host+"/auth", Service, s.verify
+	s.registry, err = newController(Service, Issuer, filepath.Join(s.Folder, "token.crt"))
 	if err != nil {
 		return err
 	}

@@ -23,23 +23,21 @@ registry_auth_requests_total{status="200"} 7
 	}
 }
 
-// A long run keeps samples of all of its time.
-func TestWatch(t *testing.T) {
-	var w watch
-	every, next := 1, 0
-	const until = 5 * mostSamples
-	for i := range until {
-		if i == next {
-			if w.add(Usage{Goroutines: float64(i)}) {
-				every *= 2
-			}
-			next = i + every
+// A long run has samples of all of its time, and no more than can be drawn.
+func TestSamples(t *testing.T) {
+	for _, taken := range []int{1, mostSamples, 5*mostSamples + 7} {
+		var s Server
+		for i := range taken {
+			s.watch.samples = append(s.watch.samples, Usage{Resident: float64(i)})
 		}
-	}
-	first, last := w.samples[0].Goroutines, w.samples[len(w.samples)-1].Goroutines
-	if n := len(w.samples); n < mostSamples/2 || n >= mostSamples || first != 0 ||
-		last < until-float64(every) {
-		t.Errorf("%d samples from %v to %v", n, first, last)
+		list := s.Samples()
+		first, last := list[0].Resident, list[len(list)-1].Resident
+		if len(list) > mostSamples || first != 0 || last < 0.99*float64(taken-1) {
+			t.Errorf("of %d: %d samples from %v to %v", taken, len(list), first, last)
+		}
+		if s.Latest().Resident != float64(taken-1) {
+			t.Errorf("of %d: the latest is %v", taken, s.Latest())
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -80,54 +79,46 @@ type watch struct {
 
 const (
 	watchEvery  = 250 * time.Millisecond
-	mostSamples = 1000 // beyond which every other one is dropped, from then on too
+	mostSamples = 1000
 )
 
 func (s *Server) startWatch() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	ended, every := make(chan struct{}), watchEvery
+	ended, tick := make(chan struct{}), time.NewTicker(watchEvery)
 	s.watch.begun = time.Now()
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
-			if u, err := s.Usage(ctx); err == nil && s.watch.add(u) {
-				every *= 2
+			if u, err := s.Usage(ctx); err == nil {
+				s.watch.mu.Lock()
+				s.watch.samples = append(s.watch.samples, u)
+				s.watch.mu.Unlock()
 			}
 			select {
-			case <-time.After(every):
+			case <-tick.C:
 			case <-ctx.Done():
 			}
 		}
 	}()
-	return func() { cancel(); <-ended }
+	return func() { cancel(); <-ended; tick.Stop() }
 }
 
-// add reports whether it has dropped every other sample.
-func (w *watch) add(u Usage) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.samples = append(w.samples, u)
-	if len(w.samples) < mostSamples {
-		return false
-	}
-	for i := range mostSamples / 2 {
-		w.samples[i] = w.samples[2*i]
-	}
-	w.samples = w.samples[:mostSamples/2]
-	return true
-}
-
-// Samples are what the server used, from the beginning.
-func (s *Server) Samples() []Usage {
+// Samples are what the server used, from the beginning, at most mostSamples and evenly apart.
+func (s *Server) Samples() (list []Usage) {
 	s.watch.mu.Lock()
 	defer s.watch.mu.Unlock()
-	return slices.Clone(s.watch.samples)
+	for i := 0; i < len(s.watch.samples); i += 1 + len(s.watch.samples)/mostSamples {
+		list = append(list, s.watch.samples[i])
+	}
+	return list
 }
 
 // Latest is what the server used a moment ago.
 func (s *Server) Latest() (u Usage) {
-	if samples := s.Samples(); len(samples) > 0 {
-		u = samples[len(samples)-1]
+	s.watch.mu.Lock()
+	defer s.watch.mu.Unlock()
+	if n := len(s.watch.samples); n > 0 {
+		u = s.watch.samples[n-1]
 	}
 	return u
 }

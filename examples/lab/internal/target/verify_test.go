@@ -1,16 +1,15 @@
-package registry_test
+package target
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/berthpass/registry-auth/examples/lab/internal/registry"
 	"github.com/berthpass/registry-auth/scope"
 	"github.com/berthpass/registry-auth/token"
 )
 
-// TestVerify: a token is good for what it says, for the one that it names, and for no other service.
+// A registry takes a token for what it says, for the subject that it names and for its service.
 func TestVerify(t *testing.T) {
 	key, err := token.GenerateKey(token.ES256)
 	if err != nil {
@@ -24,7 +23,7 @@ func TestVerify(t *testing.T) {
 	if err := os.WriteFile(bundle, keys.BundlePEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := registry.New("registry.test", "auth.test", bundle)
+	verifier, err := newController("registry.test", "auth.test", bundle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +53,8 @@ func TestVerify(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := verifier.Verify(string(issued.Value), "alice", test.granted); (err == nil) != test.good {
+			err = accepts(verifier, string(issued.Value), "alice", test.granted)
+			if (err == nil) != test.good {
 				t.Errorf("error is %v", err)
 			}
 		})
