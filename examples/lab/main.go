@@ -46,54 +46,52 @@ The commands, whose flags -h lists:
 
 // run is main with everything from outside as a parameter.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
-	p := &program{ctx, append(args, "")[0], args[min(1, len(args)):], stdout, stderr}
-	switch p.command {
+	if len(args) == 0 {
+		args = []string{""}
+	}
+	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // -h goes to stdout, and a mistake to stderr
+	var well bool
+	var err error
+	switch args[0] {
 	case "load":
-		return do(p, load.Parse, load.Run)
+		well, err = do(ctx, flags, args, load.Parse, load.Run, stdout, stderr)
 	case "soak":
-		return do(p, soak.Parse, soak.Run)
+		well, err = do(ctx, flags, args, soak.Parse, soak.Run, stdout, stderr)
 	case "goals":
-		return do(p, goals.Parse, goals.Run)
+		well, err = do(ctx, flags, args, goals.Parse, goals.Run, stdout, stderr)
 	case "-h", "--help", "help":
 		_, _ = fmt.Fprint(stdout, usage)
 		return exitOK
-	}
-	_, _ = fmt.Fprint(stderr, usage)
-	return exitFailed
-}
-
-// A program is one call of run.
-type program struct {
-	ctx            context.Context //nolint:containedctx // parameters of do
-	command        string
-	args           []string
-	stdout, stderr io.Writer
-}
-
-// do reads the options of a command with parse and gives them to work.
-func do[Options any](
-	p *program, parse func(*flag.FlagSet, []string) (Options, error),
-	work func(ctx context.Context, o Options, stdout, stderr io.Writer) (well bool, err error),
-) (code int) {
-	flags := flag.NewFlagSet(p.command, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // -h goes to stdout, and a mistake to stderr
-	options, err := parse(flags, p.args)
-	if errors.Is(err, flag.ErrHelp) {
-		_, _ = fmt.Fprintf(p.stdout, "The flags of lab %s:\n", p.command)
-		flags.SetOutput(p.stdout)
-		flags.PrintDefaults()
-		return exitOK
-	}
-	well := false
-	if err == nil {
-		well, err = work(p.ctx, options, p.stdout, p.stderr)
+	default:
+		_, _ = fmt.Fprint(stderr, usage)
+		return exitFailed
 	}
 	switch {
+	case errors.Is(err, flag.ErrHelp):
+		_, _ = fmt.Fprintf(stdout, "The flags of lab %s:\n", args[0])
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return exitOK
 	case err != nil:
-		_, _ = fmt.Fprintf(p.stderr, "lab %s: %v\n", p.command, err)
+		_, _ = fmt.Fprintf(stderr, "lab %s: %v\n", args[0], err)
 		return exitFailed
 	case !well:
 		return exitMissed
 	}
 	return exitOK
+}
+
+// do reads the options of a command with parse and gives them to work.
+func do[Options any](
+	ctx context.Context, flags *flag.FlagSet, args []string,
+	parse func(*flag.FlagSet, []string) (Options, error),
+	work func(ctx context.Context, o Options, stdout, stderr io.Writer) (well bool, err error),
+	stdout, stderr io.Writer,
+) (well bool, err error) {
+	options, err := parse(flags, args[1:])
+	if err != nil {
+		return false, err
+	}
+	return work(ctx, options, stdout, stderr)
 }

@@ -23,7 +23,7 @@ func TestExitCodes(t *testing.T) {
 		"goals -h":                {exitOK, "-slack", ""},
 		"load -scenario x":        {exitFailed, "", `there is no scenario "x"`},
 		"soak -for 0s":            {exitFailed, "", "-for is between"},
-		"goals -only R99":         {exitFailed, "", "there is no goal"},
+		"goals -only R99":         {exitFailed, "", "-only names"},
 		"goals extra":             {exitFailed, "", "unexpected argument"},
 		"load -url x -service s":  {exitFailed, "", "-url is http://"},
 		"load -nodes 2 -for 50ms": {exitMissed, "404", ""},

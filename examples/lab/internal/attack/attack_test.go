@@ -60,7 +60,7 @@ func TestAnswersAreJudgedByNumber(t *testing.T) {
 	r := measure(t, Plan{}, g)
 	got := r.Groups[0]
 	if got.Requests != 200 || got.Wrong != 20 || got.Tokens != 180 ||
-		got.Statuses[200] != 200 || got.Failed() != 20 || r.Requests() != 200 {
+		got.Statuses[200] != 200 || got.Failed() != 20 {
 		t.Errorf("%+v", got)
 	}
 	if len(got.Problems) != mostProblems || got.Problems[0] != "group: tens are wrong" {
@@ -93,7 +93,7 @@ func TestRequestsWithoutAnAnswer(t *testing.T) {
 		g := group(test.url)
 		g.Limit = 2
 		got := measure(t, Plan{Timeout: 100 * time.Millisecond}, g).Groups[0]
-		if got.Unanswered != 2 || got.Requests != 2 || len(got.Statuses) != 0 || len(got.Problems) != 2 {
+		if got.Unanswered != 2 || got.Requests != 2 || len(got.Problems) != 2 {
 			t.Errorf("%s: %+v", name, got)
 		}
 		if counts := got.Max >= 100*time.Millisecond; counts != test.times {
@@ -115,8 +115,8 @@ func TestClients(t *testing.T) {
 	one, other := group(url), group(url)
 	one.Clients, one.Limit, other.Clients, other.Limit = 3, 200, 2, 100
 	r := measure(t, Plan{}, one, other)
-	if r.Requests() != 300 || r.Groups[0].Requests != 200 || most.Load() > 5 || most.Load() < 1 {
-		t.Errorf("%d requests, %d at once", r.Requests(), most.Load())
+	if r.Groups[0].Requests != 200 || r.Groups[1].Requests != 100 || most.Load() > 5 {
+		t.Errorf("%d at once: %+v", most.Load(), r)
 	}
 }
 

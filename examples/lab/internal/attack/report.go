@@ -44,14 +44,6 @@ type Point struct {
 	Within  time.Duration `json:"within_ns"`
 }
 
-// Requests is how many have ended in all groups.
-func (r *Report) Requests() (n int) {
-	for i := range r.Groups {
-		n += r.Groups[i].Requests
-	}
-	return n
-}
-
 // Problems are a few of each group.
 func (r *Report) Problems() (list []string) {
 	for i := range r.Groups {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +24,7 @@ func TestRequests(t *testing.T) {
 		return c
 	}
 	same := func(*Crowd) {}
-	proxied := []netip.Addr{netip.MustParseAddr("192.0.2.7")}
+	proxied := []string{"192.0.2.7"}
 	alone := func(c *Crowd) { c.Users, c.From = nil, proxied }
 	for name, test := range map[string]struct {
 		group attack.Group
@@ -158,15 +157,15 @@ func TestLogins(t *testing.T) {
 	defer server.Close()
 	e := &Endpoint{URL: server.URL, Service: "s"}
 	c := Crowd{Users: []User{{Name: "alice", Password: "right"}, {Name: "bob", Password: "right"}}}
-	tokens, err := e.RefreshTokens(t.Context(), c)
+	tokens, err := e.LogIn(t.Context(), c, true)
 	if err != nil || tokens[0] != "of alicetrue" || tokens[1] != "of bobtrue" {
 		t.Errorf("%q, %v", tokens, err)
 	}
-	if err := e.LogIn(t.Context(), c); err != nil {
+	if _, err := e.LogIn(t.Context(), c, false); err != nil {
 		t.Error(err)
 	}
 	c.Users[1].Password = "secret"
-	err = e.LogIn(t.Context(), c)
+	_, err = e.LogIn(t.Context(), c, false)
 	if err == nil || !strings.Contains(err.Error(), "bob: 401") ||
 		strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)

@@ -8,8 +8,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"strings"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
 )
@@ -24,10 +24,10 @@ type User struct {
 type Crowd struct {
 	Name    string
 	Clients int
-	Rate    int          // requests in a second, or 0
-	Scopes  []string     // asked for by turns, one with each request
-	Users   []User       // by turns
-	From    []netip.Addr // what a proxy would say, by turns; nil is an address for each client
+	Rate    int      // requests in a second, or 0
+	Scopes  []string // asked for by turns, one with each request
+	Users   []User   // by turns
+	From    []string // addresses that a proxy would say, by turns; nil is one for each client
 }
 
 // AddressHeader tells the server the address of a client, as a proxy does.
@@ -43,17 +43,11 @@ type Endpoint struct {
 }
 
 // Anonymous clients have no credentials.
-func (e *Endpoint) Anonymous(c Crowd) attack.Group {
-	return e.gets(c, func(int) string { return "" })
-}
+func (e *Endpoint) Anonymous(c Crowd) attack.Group { return e.group(c, func(int, *Request) {}) }
 
 // Logins are with the password of a user.
 func (e *Endpoint) Logins(c Crowd) attack.Group {
-	credentials := make([]string, len(c.Users))
-	for i, u := range c.Users {
-		credentials[i] = basic(u.Name, u.Password)
-	}
-	return e.gets(c, func(n int) string { return credentials[n%len(credentials)] })
+	return e.group(c, func(n int, r *Request) { r.User = c.Users[n%len(c.Users)] })
 }
 
 // FirstLogins are one for each user. Then the group ends.
@@ -65,33 +59,20 @@ func (e *Endpoint) FirstLogins(c Crowd) attack.Group {
 
 // Refreshes are with the refresh tokens of users.
 func (e *Endpoint) Refreshes(c Crowd, refreshTokens []string) attack.Group {
-	c.setFrom()
-	bodies := make([]string, len(refreshTokens))
-	for i, token := range refreshTokens {
-		bodies[i] = url.Values{
-			"grant_type": {"refresh_token"}, "service": {e.Service},
-			"client_id": {"lab"}, "refresh_token": {token},
-		}.Encode() + "&scope="
-	}
-	g := e.gets(c, func(int) string { return "" })
-	g.Write = func(n int, t *attack.Target) {
-		t.Method, t.URL = http.MethodPost, e.URL
-		t.Body = []byte(bodies[n%len(bodies)] + url.QueryEscape(c.scope(n, len(bodies))))
-		t.Header = c.header(n, "")
-		t.Header["Content-Type"] = []string{"application/x-www-form-urlencoded"}
-	}
-	return g
+	return e.group(c, func(n int, r *Request) {
+		r.RefreshToken = refreshTokens[n%len(refreshTokens)]
+	})
 }
 
 // Guesses are with another wrong password each time, of the users or of names that nobody has.
 func (e *Endpoint) Guesses(c Crowd) attack.Group {
 	prefix := rand.Text()
-	g := e.gets(c, func(n int) string {
-		name := fmt.Sprintf("nobody%d", n%max(c.Clients, 1))
+	g := e.group(c, func(n int, r *Request) {
+		r.User.Name = fmt.Sprintf("nobody%d", n%max(c.Clients, 1))
 		if len(c.Users) > 0 {
-			name = c.Users[n%len(c.Users)].Name
+			r.User = c.Users[n%len(c.Users)]
 		}
-		return basic(name, fmt.Sprint(prefix, n))
+		r.User.Password = fmt.Sprint(prefix, n)
 	})
 	g.Judge = func(_ int, a attack.Answer) error {
 		if a.Status == http.StatusUnauthorized || a.Busy() {
@@ -102,32 +83,71 @@ func (e *Endpoint) Guesses(c Crowd) attack.Group {
 	return g
 }
 
-// gets are GET requests that should get a token.
-func (e *Endpoint) gets(c Crowd, credentials func(n int) string) attack.Group {
-	c.setFrom()
-	base := e.URL + "?" + url.Values{"service": {e.Service}, "client_id": {"lab"}}.Encode()
+// group is clients that should get tokens. All users ask for all scopes.
+func (e *Endpoint) group(c Crowd, credentials func(n int, r *Request)) attack.Group {
+	if c.From == nil {
+		c.From = Addresses(max(c.Clients, 1))
+	}
 	return attack.Group{
-		Name: c.Name, Clients: c.Clients, Rate: c.Rate,
+		Name: c.Name, Clients: c.Clients, Rate: c.Rate, Judge: e.judgeToken(),
 		Write: func(n int, t *attack.Target) {
-			t.Method, t.URL = http.MethodGet, base
+			r := Request{From: c.From[n%len(c.From)]}
 			if len(c.Scopes) > 0 {
-				t.URL += "&scope=" + c.scope(n, max(len(c.Users), 1))
+				i := (n + n/max(len(c.Users), 1)) % len(c.Scopes)
+				r.Scopes = c.Scopes[i : i+1]
 			}
-			t.Header = c.header(n, credentials(n))
+			credentials(n, &r)
+			e.Write(&r, t)
 		},
-		Judge: e.judgeToken(),
 	}
 }
 
-// judgeToken lets answers pass that have a token or say that the server is busy.
+// A Request is one for a token.
+type Request struct {
+	From         string // address of the client
+	Scopes       []string
+	User         User // the zero value is nobody
+	RefreshToken string
+	Post         bool // the password too
+}
+
+// Write sets what is sent.
+func (e *Endpoint) Write(r *Request, t *attack.Target) {
+	form := url.Values{"service": {e.Service}, "client_id": {"lab"}, "scope": r.Scopes}
+	t.Header = http.Header{AddressHeader: {r.From}}
+	switch {
+	case r.RefreshToken != "":
+		form.Set("grant_type", "refresh_token")
+		form.Set("refresh_token", r.RefreshToken)
+	case r.Post:
+		form.Set("grant_type", "password")
+		form.Set("username", r.User.Name)
+		form.Set("password", r.User.Password)
+		form.Set("scope", strings.Join(r.Scopes, " ")) // the other form of a list
+	default:
+		t.Method, t.URL = http.MethodGet, e.URL+"?"+form.Encode()
+		if r.User.Name != "" {
+			credentials := []byte(r.User.Name + ":" + r.User.Password)
+			basic := "Basic " + base64.StdEncoding.EncodeToString(credentials)
+			t.Header["Authorization"] = []string{basic}
+		}
+		return
+	}
+	t.Method, t.URL, t.Body = http.MethodPost, e.URL, []byte(form.Encode())
+	t.Header["Content-Type"] = []string{"application/x-www-form-urlencoded"}
+}
+
+// judgeToken lets answers pass that have a token or say that the server is busy. It reads no JSON,
+// to leave the time to the server: a token has no characters that JSON escapes.
 func (e *Endpoint) judgeToken() func(int, attack.Answer) error {
 	tokens := 0
 	return func(_ int, a attack.Answer) error {
 		if a.Busy() {
 			return nil
 		}
-		token := findToken(a.Body)
-		if a.Status != http.StatusOK || len(token) == 0 {
+		_, after, _ := bytes.Cut(a.Body, []byte(`token":"`))
+		token, _, closed := bytes.Cut(after, []byte(`"`))
+		if a.Status != http.StatusOK || !closed || len(token) == 0 {
 			return fmt.Errorf("no token, but %s", a.Describe())
 		}
 		if tokens++; e.Verify == nil || tokens%verifyEach != 1 {
@@ -137,48 +157,11 @@ func (e *Endpoint) judgeToken() func(int, attack.Answer) error {
 	}
 }
 
-// findToken returns the token in an answer, or nil. It reads no JSON, to leave the time to the
-// server: a token has no characters that JSON escapes.
-func findToken(answer []byte) []byte {
-	_, after, _ := bytes.Cut(answer, []byte(`token":"`))
-	token, _, closed := bytes.Cut(after, []byte(`"`))
-	if !closed {
-		return nil
-	}
-	return token
-}
-
-// scope is what the n-th request asks for. All users ask for all scopes.
-func (c *Crowd) scope(n, users int) string {
-	if len(c.Scopes) == 0 {
-		return ""
-	}
-	return c.Scopes[(n+n/users)%len(c.Scopes)]
-}
-
-func (c *Crowd) setFrom() {
-	if c.From == nil {
-		c.From = Addresses(10, max(c.Clients, 1))
-	}
-}
-
-func (c *Crowd) header(n int, credentials string) http.Header {
-	h := http.Header{AddressHeader: {c.From[n%len(c.From)].String()}}
-	if credentials != "" {
-		h["Authorization"] = []string{credentials}
-	}
-	return h
-}
-
-func basic(name, password string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
-}
-
-// Addresses are of a network of private addresses.
-func Addresses(network byte, count int) []netip.Addr {
-	list := make([]netip.Addr, count)
+// Addresses are of a private network.
+func Addresses(count int) []string {
+	list := make([]string, count)
 	for i := range list {
-		list[i] = netip.AddrFrom4([4]byte{network, 16, byte(i >> 8), byte(i)})
+		list[i] = fmt.Sprintf("10.16.%d.%d", i>>8, i&0xff)
 	}
 	return list
 }

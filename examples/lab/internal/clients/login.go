@@ -13,29 +13,16 @@ import (
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
 )
 
-const (
-	loginsAtOnce = 8
-	loginWait    = time.Minute // for all, while the server is busy now and then
-	loginPause   = 200 * time.Millisecond
-)
-
-// LogIn lets all users of a crowd log in once, so that the server remembers their passwords.
-func (e *Endpoint) LogIn(ctx context.Context, c Crowd) error {
-	_, err := e.logIn(ctx, c, false)
-	return err
-}
-
-// RefreshTokens lets all users of a crowd log in for a refresh token.
-func (e *Endpoint) RefreshTokens(ctx context.Context, c Crowd) ([]string, error) {
-	return e.logIn(ctx, c, true)
-}
-
-// logIn tries again what a busy server refuses.
-func (e *Endpoint) logIn(ctx context.Context, c Crowd, offline bool) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, loginWait)
+// LogIn lets all users of a crowd log in once, and returns their refresh tokens if they are to get
+// some. It tries again what a busy server refuses.
+func (e *Endpoint) LogIn(ctx context.Context, c Crowd, offline bool) ([]string, error) {
+	const atOnce, patience, pause = 8, time.Minute, 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c.setFrom()
-	c.Name, c.Clients, c.Rate, c.Scopes = "logging in", loginsAtOnce, 0, nil
+	if c.From == nil {
+		c.From = Addresses(max(c.Clients, 1))
+	}
+	c.Name, c.Clients, c.Rate, c.Scopes = "logging in", atOnce, 0, nil
 	logins, tokens, waiting := e.Logins(c), make([]string, len(c.Users)), make([]int, len(c.Users))
 	for i := range waiting {
 		waiting[i] = i
@@ -59,14 +46,14 @@ func (e *Endpoint) logIn(ctx context.Context, c Crowd, offline bool) ([]string, 
 			}
 			return err
 		}
-		r := attack.Run(ctx, attack.Plan{Groups: []attack.Group{round}, Duration: loginWait})
+		r := attack.Run(ctx, attack.Plan{Groups: []attack.Group{round}, Duration: patience})
 		if problems := r.Problems(); len(problems) > 0 || ctx.Err() != nil {
 			return nil, errors.Join(ctx.Err(), errors.New(strings.Join(problems, ", ")))
 		}
 		if waiting = again; len(waiting) == 0 {
 			return tokens, nil
 		}
-		time.Sleep(loginPause)
+		time.Sleep(pause)
 	}
 }
 

@@ -2,7 +2,6 @@ package goals
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -22,13 +21,6 @@ const (
 	allGuessesCompared = 15 * time.Second
 )
 
-func addresses(list ...string) (parsed []netip.Addr) {
-	for _, text := range list {
-		parsed = append(parsed, netip.MustParseAddr(text))
-	}
-	return parsed
-}
-
 // measureFlood is R4. Those who have logged in or need not are asked about alone, and then while
 // passwords are guessed from another address. Then others log in for the first time: while guesses
 // are still compared, and when most are refused without that.
@@ -36,23 +28,21 @@ func measureFlood(ctx context.Context, b *bench) ([]check, error) {
 	known, cold := clients.Users("user", 8), clients.Users("newcomer", 1000)
 	config := target.Config{Users: append(known, cold...), HashCost: bcrypt.DefaultCost}
 	return b.with(ctx, config, func(s *target.Server) ([]check, error) {
-		pulls := clients.Crowd{
-			Name: "pulls", Clients: 8, Scopes: clients.Scopes(images),
-			From: addresses("198.51.100.1"),
-		}
-		logins := pulls
+		anonymous := pulls(8)
+		anonymous.From = []string{"198.51.100.1"}
+		logins := anonymous
 		logins.Name, logins.Users = "logins", known
-		if err := s.LogIn(ctx, logins); err != nil {
+		if _, err := s.LogIn(ctx, logins, false); err != nil {
 			return nil, err
 		}
 		guesses := s.Guesses(clients.Crowd{
-			Name: "guesses", Clients: guessers, Users: known, From: addresses("192.0.2.1"),
+			Name: "guesses", Clients: guessers, Users: known, From: []string{"192.0.2.1"},
 		})
-		quiet, err := b.warm(ctx, s.Logins(logins), s.Anonymous(pulls))
+		quiet, err := b.warm(ctx, s.Logins(logins), s.Anonymous(anonymous))
 		if err != nil {
 			return nil, err
 		}
-		flooded, err := b.warm(ctx, s.Logins(logins), s.Anonymous(pulls), guesses)
+		flooded, err := b.warm(ctx, s.Logins(logins), s.Anonymous(anonymous), guesses)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +50,7 @@ func measureFlood(ctx context.Context, b *bench) ([]check, error) {
 		for i, since := range []time.Duration{time.Second, allGuessesCompared} {
 			newcomers := s.FirstLogins(clients.Crowd{
 				Name: "newcomers", Clients: 4, Users: cold[i*len(cold)/2 : (i+1)*len(cold)/2],
-				From: addresses("203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"),
+				From: []string{"203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"},
 			})
 			groups, err := b.load(ctx, attack.Plan{
 				WarmUp: since, Groups: []attack.Group{newcomers, guesses},

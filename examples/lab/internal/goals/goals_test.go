@@ -26,8 +26,9 @@ func parse(args string) (*Options, error) {
 
 func TestFlags(t *testing.T) {
 	for args, problem := range map[string]string{
-		"-only X1":       `there is no goal "X1"`,
-		"-only r1,":      `there is no goal ""`,
+		"-only X1":       "-only names",
+		"-only r1,":      "-only names",
+		"-only r1,r1":    "-only names",
 		"-slack 0.5":     "-slack is between",
 		"-for 1ms":       "-for is between",
 		"-for x":         "invalid value",
@@ -45,7 +46,7 @@ func TestSelection(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                 "R1 R2 R4 R5 R6",
 		"-nightly":         "R1 R2 R3 R4 R5 R6",
-		"-only r3,R1":      "R3 R1",
+		"-only r3,R1":      "R1 R3",
 		"-only R2 -for 9s": "R2",
 	} {
 		o, err := parse(args)
@@ -234,7 +235,7 @@ func TestTable(t *testing.T) {
 		}},
 	}
 	var table strings.Builder
-	if err := writeTable(&table, rows, 0.257); err != nil {
+	if err := writeTable(&table, rows, "0.25"); err != nil {
 		t.Fatal(err)
 	}
 	squeezed := regexp.MustCompile(` +\n`).ReplaceAllString(table.String(), "\n")
@@ -247,30 +248,10 @@ R2 | p99 | ≤ 20ms | 12.3ms | met
  | questions | ≤ 8 | 7 | met
  | p99 twice | ≤ 2 | 1.5 | met
 
-1 goals met, 1 missed; other programs had 26 % of the processors
+1 goals met, 1 missed; the load of the machine was 0.25 when it began
 `
 	if squeezed != want {
 		t.Errorf("the table is\n%s\nwant\n%s", squeezed, want)
-	}
-}
-
-func TestOtherPrograms(t *testing.T) {
-	before := processorsNow()
-	for now := before; before.all > 0 && now.ours == before.ours; now = processorsNow() {
-		continue // until we have had our part
-	}
-	for name, test := range map[string]struct {
-		now  processors
-		want float64
-	}{
-		"nothing is known":    {processors{}, 0},
-		"all is ours":         {processors{all: 20, busy: 10, ours: 10}, 0},
-		"half is of others":   {processors{all: 20, busy: 12, ours: 2}, 0.5},
-		"rounded the one way": {processors{all: 20, busy: 9, ours: 10}, 0},
-	} {
-		if got := test.now.others(processors{}); got != test.want {
-			t.Errorf("%s: %v", name, got)
-		}
 	}
 }
 

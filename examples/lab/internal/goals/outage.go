@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
-	"github.com/berthpass/registry-auth/examples/lab/internal/clients"
 )
 
 const (
@@ -23,10 +22,6 @@ type outage struct {
 	slowest, othersP99, recovery, duration time.Duration
 	rejected, others                       int
 	asked                                  int // the last way
-}
-
-func pulls(count int) clients.Crowd {
-	return clients.Crowd{Name: "pulls", Clients: count, Scopes: clients.Scopes(images)}
 }
 
 // measureDown is R5. The breaker of examples/server is about a program that hangs. One that fails
@@ -68,7 +63,7 @@ func judgeOutage(o *outage) []check {
 func (s *backend) fail(ctx context.Context, b *bench, mode string) (o *outage, err error) {
 	listed := pulls(4)
 	listed.Name, listed.Users = "logins", listedUsers()
-	if err := s.LogIn(ctx, listed); err != nil {
+	if _, err := s.LogIn(ctx, listed, false); err != nil {
 		return nil, err
 	}
 	if err := s.set(mode); err != nil {

@@ -58,8 +58,8 @@ func (r *row) merge(checks []check) {
 	}
 }
 
-// writeTable prints a line for each figure, and the part of the processors that others had.
-func writeTable(w io.Writer, rows []row, others float64) error {
+// writeTable prints a line for each figure, and how busy the machine was with other things before.
+func writeTable(w io.Writer, rows []row, load string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "goal\twhat\thas to be\tmeasured\tverdict\tbesides")
 	missed := 0
@@ -86,12 +86,12 @@ func writeTable(w io.Writer, rows []row, others float64) error {
 		}
 	}
 	_, _ = fmt.Fprintf(t, "\n%d goals met, %d missed; ", len(rows)-missed, missed)
-	_, _ = fmt.Fprintf(t, "other programs had %.0f %% of the processors\n", 100*others)
+	_, _ = fmt.Fprintf(t, "the load of the machine was %s when it began\n", load)
 	return t.Flush()
 }
 
 // tell prints the table and writes the files that were asked for.
-func (o *Options) tell(rows []row, others float64, stdout io.Writer) (well bool, err error) {
+func (o *Options) tell(rows []row, load string, stdout io.Writer) (well bool, err error) {
 	well = true
 	var bars []picture.Bar
 	for i := range rows {
@@ -100,8 +100,6 @@ func (o *Options) tell(rows []row, others float64, stdout io.Writer) (well bool,
 			bars = append(bars, picture.Bar{Name: rows[i].ID + " " + c.What, Value: c.used()})
 		}
 	}
-	draw := func(w io.Writer) error {
-		return picture.Bars(w, o.output.Picture, "part of the bound that is used", bars)
-	}
-	return well, errors.Join(writeTable(stdout, rows, others), o.output.Write(rows, draw))
+	draw := func(w io.Writer) error { return picture.Bars(w, o.output.Picture, bars) }
+	return well, errors.Join(writeTable(stdout, rows, load), o.output.Write(rows, draw))
 }

@@ -9,8 +9,10 @@ import (
 	"github.com/berthpass/registry-auth/examples/lab/internal/target"
 )
 
-// images are what clients pull.
-const images = 20
+// pulls are of some images.
+func pulls(atOnce int) clients.Crowd {
+	return clients.Crowd{Name: "pulls", Clients: atOnce, Scopes: clients.Scopes(20)}
+}
 
 // p99 is very long if there was no answer.
 func p99(g *attack.GroupReport) time.Duration {
@@ -35,7 +37,7 @@ func allRight(s *target.Server, groups ...*attack.GroupReport) []check {
 // measureAnonymous is R1.
 func measureAnonymous(ctx context.Context, b *bench) ([]check, error) {
 	return b.with(ctx, target.Config{}, func(s *target.Server) ([]check, error) {
-		c := clients.Crowd{Name: "pulls", Clients: 64, Scopes: clients.Scopes(images)}
+		c := pulls(64)
 		few, err := b.warm(ctx, s.Anonymous(c))
 		if err != nil {
 			return nil, err
@@ -56,12 +58,10 @@ func measureAnonymous(ctx context.Context, b *bench) ([]check, error) {
 
 // measureRemembered is R2.
 func measureRemembered(ctx context.Context, b *bench) ([]check, error) {
-	c := clients.Crowd{
-		Name: "logins", Clients: 64, Scopes: clients.Scopes(images),
-		Users: clients.Users("user", 1000),
-	}
+	c := pulls(64)
+	c.Users = clients.Users("user", 1000)
 	return b.with(ctx, target.Config{Users: c.Users}, func(s *target.Server) ([]check, error) {
-		if err := s.LogIn(ctx, c); err != nil {
+		if _, err := s.LogIn(ctx, c, false); err != nil {
 			return nil, err
 		}
 		g, err := b.warm(ctx, s.Logins(c))
@@ -78,13 +78,11 @@ func measureRemembered(ctx context.Context, b *bench) ([]check, error) {
 // measureRefresh is R3: all users log in for a refresh token and then use it.
 func measureRefresh(ctx context.Context, b *bench) ([]check, error) {
 	const users = 10_000
-	c := clients.Crowd{
-		Name: "refreshes", Clients: 64, Scopes: clients.Scopes(images),
-		Users: clients.Users("user", users),
-	}
+	c := pulls(64)
+	c.Users = clients.Users("user", users)
 	return b.with(ctx, target.Config{Users: c.Users}, func(s *target.Server) ([]check, error) {
 		begun := time.Now()
-		tokens, err := s.RefreshTokens(ctx, c)
+		tokens, err := s.LogIn(ctx, c, true)
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -26,9 +25,6 @@ type result struct {
 
 // Run plays the scenario. It reports whether all answers are right.
 func Run(ctx context.Context, o *Options, stdout, stderr io.Writer) (right bool, err error) {
-	if len(o.scopes) == 0 {
-		o.scopes = clients.Scopes(o.scenario.images)
-	}
 	r := &result{}
 	if o.url == "" {
 		p := ownPeople()
@@ -70,16 +66,16 @@ func (o *Options) measure(
 
 // tell prints the result and writes the files that were asked for.
 func (o *Options) tell(r *result, stdout io.Writer) (right bool, err error) {
-	_, _ = fmt.Fprintf(stdout, "%d requests in %v, %.0f/s\n\n", r.Requests(),
-		r.Elapsed.Round(time.Millisecond), float64(r.Requests())/max(r.Elapsed.Seconds(), 1e-9))
+	requests, unanswered, wrong := 0, 0, 0
+	for i := range r.Groups {
+		requests += r.Groups[i].Requests
+		unanswered += r.Groups[i].Unanswered
+		wrong += r.Groups[i].Wrong
+	}
+	_, _ = fmt.Fprintf(stdout, "%d requests in %v\n\n", requests, attack.Short(r.Elapsed))
 	err = errors.Join(r.WriteText(stdout), o.output.Write(r, func(w io.Writer) error {
 		panels := []picture.Panel{picture.Latency(r.Report), picture.Rate(r.Report)}
 		return picture.Draw(w, o.output.Picture, append(panels, picture.Usage(r.Server)...)...)
 	}))
-	answers, wrong := 0, 0
-	for i := range r.Groups {
-		answers += r.Groups[i].Requests - r.Groups[i].Unanswered
-		wrong += r.Groups[i].Wrong
-	}
-	return answers > 0 && wrong == 0, err
+	return requests > unanswered && wrong == 0, err
 }

@@ -30,7 +30,7 @@ func TestFlags(t *testing.T) {
 	for args, problem := range map[string]string{
 		"":                        "",
 		"-scenario flood -for 1h": "",
-		"-url http://localhost -service s -scope a:b:pull -users f": "",
+		"-url http://localhost -service s -users f": "",
 		"extra":                    "unexpected argument",
 		"-for x":                   "invalid value",
 		"-for 2h":                  "-for is up to 1h",
@@ -40,7 +40,7 @@ func TestFlags(t *testing.T) {
 		"-rate -1":                 "-rate is negative",
 		"-picture x.gif":           "ends with .svg or .png",
 		"-service s":               "need -url",
-		"-scope a:b:pull":          "need -url",
+		"-users f":                 "need -url",
 		"-url http://localhost/":   "needs -service",
 		"-scenario rollout -for 0": "-for is up to",
 	} {

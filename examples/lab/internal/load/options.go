@@ -22,15 +22,8 @@ type Options struct {
 	url, service     string
 	remote           bool
 	usersFile        string
-	scopes           []string
 	output           show.Output
 }
-
-// The most that is sensible on one machine.
-const (
-	mostNodes    = 10_000
-	mostDuration = time.Hour
-)
 
 // Parse reads the command line.
 func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
@@ -46,13 +39,11 @@ func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 		"or whose owner knows: load that nobody expects is an attack")
 	flags.StringVar(&o.usersFile, "users", "", "`FILE` with the users of -url, a line "+
 		`"name:password" for each`)
-	flags.Func("scope", "ask -url for `SCOPE`, such as repository:team/app:pull; may be repeated",
-		func(s string) error { o.scopes = append(o.scopes, s); return nil })
 	o.output.Flags(flags)
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	known := false
+	var known bool
 	if o.scenario, known = scenarios()[*name]; !known {
 		return nil, fmt.Errorf("there is no scenario %q", *name)
 	}
@@ -66,14 +57,14 @@ func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 	switch {
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case own && (o.service != "" || o.usersFile != "" || o.remote || len(o.scopes) > 0):
-		return nil, errors.New("-service, -scope, -users and -remote need -url")
+	case own && (o.service != "" || o.usersFile != "" || o.remote):
+		return nil, errors.New("-service, -users and -remote need -url")
 	case !own && o.service == "":
 		return nil, errors.New("-url needs -service")
-	case o.nodes < 1 || o.nodes > mostNodes:
-		return nil, fmt.Errorf("-nodes is between 1 and %d", mostNodes)
-	case o.duration <= 0 || o.duration > mostDuration:
-		return nil, fmt.Errorf("-for is up to %v", mostDuration)
+	case o.nodes < 1 || o.nodes > 10_000:
+		return nil, errors.New("-nodes is between 1 and 10000")
+	case o.duration <= 0 || o.duration > time.Hour:
+		return nil, errors.New("-for is up to 1h")
 	case o.rate < 0:
 		return nil, errors.New("-rate is negative")
 	}

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"net/netip"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
 	"github.com/berthpass/registry-auth/examples/lab/internal/clients"
@@ -69,7 +68,7 @@ func (o *Options) groups(
 		}
 		groups = append(groups, group(clients.Crowd{
 			Name: name, Clients: max(1, portion(o.nodes, share)), Rate: portion(o.rate, share),
-			Scopes: o.scopes, Users: users,
+			Scopes: clients.Scopes(s.images), Users: users,
 		}))
 	}
 	add("anonymous", s.anonymous, nil, e.Anonymous)
@@ -80,17 +79,17 @@ func (o *Options) groups(
 			g.Limit = c.Clients
 			return g
 		}
-		err = e.LogIn(ctx, c)
+		_, err = e.LogIn(ctx, c, false)
 		return e.Logins(c)
 	})
 	add("refresh", s.refresh, p.warm, func(c clients.Crowd) attack.Group {
-		tokens, failure := e.RefreshTokens(ctx, c)
+		tokens, failure := e.LogIn(ctx, c, true)
 		err = failure
 		return e.Refreshes(c, tokens)
 	})
 	add("first", s.first, p.cold, e.FirstLogins)
 	add("wrong", s.wrong, p.warm, func(c clients.Crowd) attack.Group {
-		c.From = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+		c.From = []string{"192.0.2.1"}
 		return e.Guesses(c)
 	})
 	return groups, err

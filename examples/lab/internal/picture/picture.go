@@ -84,10 +84,10 @@ type Bar struct {
 }
 
 // Bars draws a bar for each figure, and a line at 1, which is the bound of all.
-func Bars(w io.Writer, name, title string, bars []Bar) error {
+func Bars(w io.Writer, name string, bars []Bar) error {
 	const longest = 3
 	p := plot.New()
-	p.Title.Text = title
+	p.X.Label.Text = "part of the bound that is used"
 	values, names := make(plotter.Values, len(bars)), make([]string, len(bars))
 	for i, bar := range bars { // from the top to the bottom
 		values[len(bars)-1-i], names[len(bars)-1-i] = min(bar.Value, longest), bar.Name

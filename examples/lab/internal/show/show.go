@@ -2,6 +2,7 @@
 package show
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -64,29 +65,25 @@ func (o *Output) Flags(flags *flag.FlagSet) {
 
 // Check says whether the picture's name ends with a format that can be drawn.
 func (o *Output) Check() error {
-	switch filepath.Ext(o.Picture) {
-	case ".svg", ".png":
-		return nil
+	if ext := filepath.Ext(o.Picture); o.Picture != "" && ext != ".svg" && ext != ".png" {
+		return errors.New("the file of -picture ends with .svg or .png")
 	}
-	if o.Picture == "" {
-		return nil
-	}
-	return errors.New("the file of -picture ends with .svg or .png")
+	return nil
 }
 
-// Write writes the files that have names.
-func (o *Output) Write(report any, draw func(io.Writer) error) (err error) {
+// Write writes the files that have names. A report is no secret.
+func (o *Output) Write(report any, draw func(io.Writer) error) error {
+	var text, picture bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(report)
 	if o.json != "" {
-		text, failure := json.MarshalIndent(report, "", "  ")
-		//nolint:gosec // a report is no secret
-		err = errors.Join(failure, os.WriteFile(o.json, append(text, '\n'), 0o644))
+		//nolint:gosec // see above
+		err = errors.Join(err, os.WriteFile(o.json, text.Bytes(), 0o644))
 	}
-	if o.Picture == "" {
-		return err
+	if o.Picture != "" {
+		//nolint:gosec // see above
+		err = errors.Join(err, draw(&picture), os.WriteFile(o.Picture, picture.Bytes(), 0o644))
 	}
-	file, failure := os.Create(o.Picture)
-	if failure != nil {
-		return errors.Join(err, failure)
-	}
-	return errors.Join(err, draw(file), file.Close())
+	return err
 }

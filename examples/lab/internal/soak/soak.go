@@ -3,10 +3,10 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net/netip"
 	"time"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
@@ -22,13 +22,6 @@ type Options struct {
 	output         show.Output
 }
 
-// The most that is sensible on one machine.
-const (
-	mostDuration = 24 * time.Hour
-	mostClients  = 1000
-	mostUsers    = 2000
-)
-
 // Parse reads the command line.
 func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 	o := &Options{}
@@ -42,12 +35,12 @@ func Parse(flags *flag.FlagSet, args []string) (*Options, error) {
 	switch {
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case o.duration < time.Second || o.duration > mostDuration:
-		return nil, fmt.Errorf("-for is between 1s and %v", mostDuration)
-	case o.clients < 1 || o.clients > mostClients:
-		return nil, fmt.Errorf("-clients is between 1 and %d", mostClients)
-	case o.users < 1 || o.users > mostUsers:
-		return nil, fmt.Errorf("-users is between 1 and %d", mostUsers)
+	case o.duration < time.Second || o.duration > 24*time.Hour:
+		return nil, errors.New("-for is between 1s and 24h")
+	case o.clients < 1 || o.clients > 1000:
+		return nil, errors.New("-clients is between 1 and 1000")
+	case o.users < 1 || o.users > 2000:
+		return nil, errors.New("-users is between 1 and 2000")
 	}
 	return o, o.output.Check()
 }
@@ -74,10 +67,10 @@ func (o *Options) soak(
 		return err
 	}
 	a := &asker{
-		url: s.URL, users: users, table: oracle(), addresses: clients.Addresses(10, o.clients),
-		verify: s.VerifyAs,
+		endpoint: &s.Endpoint, users: users, table: oracle(),
+		addresses: clients.Addresses(o.clients), verify: s.VerifyAs,
 	}
-	a.refreshTokens, err = s.RefreshTokens(ctx, clients.Crowd{Users: users, Clients: o.clients})
+	a.refreshTokens, err = s.LogIn(ctx, clients.Crowd{Users: users, Clients: o.clients}, true)
 	if err != nil {
 		return err
 	}
@@ -102,7 +95,7 @@ func (o *Options) soak(
 func (o *Options) groups(s *target.Server, a *asker) []attack.Group {
 	guesses := s.Guesses(clients.Crowd{
 		Name: "guesses", Clients: 8, Rate: 4, Users: a.users,
-		From: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")},
+		From: []string{"192.0.2.1", "192.0.2.2"},
 	})
 	guesses.Judge = func(_ int, answer attack.Answer) error { return judgeGuess(answer) }
 	return []attack.Group{

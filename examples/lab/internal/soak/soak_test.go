@@ -156,7 +156,7 @@ func TestWrongAnswersAreFound(t *testing.T) {
 		}, wrong: true},
 		"another resource": {change: func(r *token.Request) {
 			if len(r.Access) == 0 {
-				r.Access = []scope.Scope{{Type: "repository", Name: "x/y", Actions: []string{"pull"}}}
+				r.Access = []scope.Scope{{Type: "x", Name: "y", Actions: []string{"pull"}}}
 			}
 		}, wrong: true},
 		"less than granted": {change: func(r *token.Request) { r.Access = nil }, wrong: true},
@@ -167,12 +167,13 @@ func TestWrongAnswersAreFound(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &asker{users: newUsers(8), table: oracle(), addresses: clients.Addresses(10, 2)}
+			a := &asker{users: newUsers(8), table: oracle(), addresses: clients.Addresses(2)}
 			for _, u := range a.users {
 				a.refreshTokens = append(a.refreshTokens, u.Name)
 			}
 			a.verify = func(string, string, []scope.Scope) error { return test.verify }
-			a.url = lyingServer(t, a, test.change).URL
+			url := lyingServer(t, a, test.change).URL
+			a.endpoint = &clients.Endpoint{URL: url, Service: target.Service}
 			r := attack.Run(t.Context(), attack.Plan{Duration: time.Minute, Groups: []attack.Group{
 				{Name: "tokens", Clients: 4, Limit: questions, Write: a.write, Judge: a.judge},
 			}})
@@ -185,7 +186,10 @@ func TestWrongAnswersAreFound(t *testing.T) {
 
 // Anything else than a token is wrong for right credentials, and a token is for a wrong password.
 func TestStatuses(t *testing.T) {
-	a := &asker{users: newUsers(4), table: oracle()}
+	a := &asker{
+		users: newUsers(4), table: oracle(), addresses: clients.Addresses(1),
+		refreshTokens: make([]string, 4),
+	}
 	for _, test := range []struct {
 		status      int
 		retry       bool

@@ -31,10 +31,10 @@ const CheapHash = 5
 
 // A Config is what differs between servers.
 type Config struct {
-	Users    []clients.User
-	HashCost int    // of bcrypt
-	Rules    string // JSON
-	Sections string // YAML
+	Users    []clients.User // of clients.Users, with the same password
+	HashCost int            // of bcrypt
+	Rules    string         // JSON
+	Sections string         // YAML
 	Files    map[string]string
 }
 
@@ -84,22 +84,18 @@ users:
 	return nil
 }
 
-// writeUsers makes one hash for each password, since a hash takes long.
+// writeUsers makes one hash for all, since they have the same password and a hash takes long.
 func (c *Config) writeUsers(text *strings.Builder) error {
-	hashes := make(map[string]string)
-	for _, u := range c.Users {
-		if hashes[u.Password] == "" {
-			hash, err := bcrypt.GenerateFromPassword([]byte(u.Password), c.HashCost)
-			if err != nil {
-				return err
-			}
-			hashes[u.Password] = string(hash)
-		}
-		_, _ = fmt.Fprintf(text, "  %q: {password: %q", u.Name, hashes[u.Password])
-		if len(u.Groups) > 0 {
-			_, _ = fmt.Fprintf(text, ", labels: {group: [%s]}", strings.Join(u.Groups, ", "))
-		}
-		text.WriteString("}\n")
+	if len(c.Users) == 0 {
+		return nil
 	}
-	return nil
+	hash, err := bcrypt.GenerateFromPassword([]byte(c.Users[0].Password), c.HashCost)
+	for _, u := range c.Users {
+		groups := ""
+		if len(u.Groups) > 0 {
+			groups = fmt.Sprintf(", labels: {group: [%s]}", strings.Join(u.Groups, ", "))
+		}
+		_, _ = fmt.Fprintf(text, "  %q: {password: %q%s}\n", u.Name, hash, groups)
+	}
+	return err
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -56,7 +57,10 @@ type Server struct {
 	registry  auth.AccessController
 	cmd       *exec.Cmd
 	ended     chan error // gets the error of the exit code, once
-	watch     watch
+
+	mu      sync.Mutex
+	begun   time.Time // of watching what it uses
+	samples []Usage
 }
 
 // patience is how long a server may take to start or to end. It may have thousands of users.

@@ -28,7 +28,7 @@ func TestSamples(t *testing.T) {
 	for _, taken := range []int{1, mostSamples, 5*mostSamples + 7} {
 		var s Server
 		for i := range taken {
-			s.watch.samples = append(s.watch.samples, Usage{Resident: float64(i)})
+			s.samples = append(s.samples, Usage{Resident: float64(i)})
 		}
 		list := s.Samples()
 		first, last := list[0].Resident, list[len(list)-1].Resident

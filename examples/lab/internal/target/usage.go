@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/berthpass/registry-auth/examples/lab/internal/attack"
@@ -48,7 +47,7 @@ func (s *Server) Usage(ctx context.Context) (Usage, error) {
 		err = fmt.Errorf("metrics: %s", answer.Describe())
 	}
 	u := parse(answer.Body)
-	u.At = time.Since(s.watch.begun)
+	u.At = time.Since(s.begun)
 	return u, err
 }
 
@@ -69,14 +68,6 @@ func parse(text []byte) (u Usage) {
 	return u
 }
 
-// A watch keeps what the server used.
-type watch struct {
-	begun time.Time
-
-	mu      sync.Mutex
-	samples []Usage
-}
-
 const (
 	watchEvery  = 250 * time.Millisecond
 	mostSamples = 1000
@@ -85,14 +76,14 @@ const (
 func (s *Server) startWatch() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, tick := make(chan struct{}), time.NewTicker(watchEvery)
-	s.watch.begun = time.Now()
+	s.begun = time.Now()
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
 			if u, err := s.Usage(ctx); err == nil {
-				s.watch.mu.Lock()
-				s.watch.samples = append(s.watch.samples, u)
-				s.watch.mu.Unlock()
+				s.mu.Lock()
+				s.samples = append(s.samples, u)
+				s.mu.Unlock()
 			}
 			select {
 			case <-tick.C:
@@ -105,20 +96,20 @@ func (s *Server) startWatch() (stop func()) {
 
 // Samples are what the server used, from the beginning, at most mostSamples and evenly apart.
 func (s *Server) Samples() (list []Usage) {
-	s.watch.mu.Lock()
-	defer s.watch.mu.Unlock()
-	for i := 0; i < len(s.watch.samples); i += 1 + len(s.watch.samples)/mostSamples {
-		list = append(list, s.watch.samples[i])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := 0; i < len(s.samples); i += 1 + len(s.samples)/mostSamples {
+		list = append(list, s.samples[i])
 	}
 	return list
 }
 
 // Latest is what the server used a moment ago.
 func (s *Server) Latest() (u Usage) {
-	s.watch.mu.Lock()
-	defer s.watch.mu.Unlock()
-	if n := len(s.watch.samples); n > 0 {
-		u = s.watch.samples[n-1]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.samples); n > 0 {
+		u = s.samples[n-1]
 	}
 	return u
 }

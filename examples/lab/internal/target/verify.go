@@ -39,8 +39,7 @@ func ReadClaims(token string) (claims Claims, err error) {
 }
 
 // newController is the part of distribution that looks at tokens: what it accepts, a registry
-// accepts. It trusts the certificates of a file. What distribution logs is thrown away, in the whole
-// process: it is where distribution says why it refuses.
+// accepts. It trusts the certificates of a file. What it logs, for each refusal, is thrown away.
 func newController(service, issuer, bundle string) (auth.AccessController, error) {
 	logrus.SetOutput(io.Discard)
 	return auth.GetAccessController("token", map[string]any{
