@@ -54,7 +54,7 @@ func (c check) text(figure float64) string {
 	if c.Unit == "s" {
 		return attack.Short(time.Duration(figure * float64(time.Second))).String()
 	}
-	return fmt.Sprintf("%.4g%s", figure, c.Unit)
+	return fmt.Sprintf("%.5g%s", figure, c.Unit)
 }
 
 // atLeast is a rate.
