@@ -17,13 +17,13 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/authz/authztest"
-	"github.com/berthpass/registry-auth/examples/internal/programs"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 )
 
 // The commands do what the program prints about them, and nothing of them is left.
 func TestCommandsRunAsPrinted(t *testing.T) {
-	programs.Look(t, "docker", ".ci/run installs it")
-	programs.Look(t, "crane", ".ci/run installs it")
+	testkit.Program(t, "docker", ".ci/run installs it")
+	testkit.Program(t, "crane", ".ci/run installs it")
 	p := start(t)
 	commands := regexp.MustCompile(`(?m)^(?:  |Undo it: )((?:echo|docker|crane) .*)$`).
 		FindAllStringSubmatch(p.welcome, -1)

@@ -20,7 +20,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/berthpass/registry-auth/authn/password"
-	"github.com/berthpass/registry-auth/examples/internal/programs"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/examples/server/internal/doctor"
 	"github.com/berthpass/registry-auth/examples/server/internal/serve"
 	"github.com/berthpass/registry-auth/token"
@@ -195,7 +195,7 @@ func TestDockerfile(t *testing.T) {
 
 // TestUnit lets systemd read the unit, with a program that is there.
 func TestUnit(t *testing.T) {
-	analyze := programs.Look(t, "systemd-analyze", "apt-get install systemd")
+	analyze := testkit.Program(t, "systemd-analyze", "apt-get install systemd")
 	const program = "/usr/local/bin/registry-auth"
 	text := string(read(t, "../registry-auth.service"))
 	if !strings.Contains(text, "\nExecStart="+program+" /etc/registry-auth/") {

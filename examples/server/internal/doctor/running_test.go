@@ -25,7 +25,7 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authz"
-	"github.com/berthpass/registry-auth/examples/internal/programs"
+	"github.com/berthpass/registry-auth/examples/internal/testkit"
 	"github.com/berthpass/registry-auth/token"
 )
 
@@ -235,7 +235,7 @@ func startDistribution3(t *testing.T, in Input) string {
 // to be guessed.
 func startDistribution28(t *testing.T, in Input) string {
 	t.Helper()
-	path := programs.Look(t, "docker-registry", "apt-get install docker-registry")
+	path := testkit.Program(t, "docker-registry", "apt-get install docker-registry")
 	socket := must(configuration.Parse(bytes.NewReader(in.RegistryConfig)))(t).HTTP.Addr
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)

@@ -1,6 +1,0 @@
-//go:build !unix
-
-package load
-
-// cpuNow is not known here.
-func cpuNow() CPU { return CPU{} }
