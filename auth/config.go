@@ -67,16 +67,16 @@ type Config struct {
 	ExtraClaims func(ctx context.Context, record AuditRecord) (map[string]any, error)
 	// RefreshTokens issues and redeems refresh tokens; if it is nil, there are none. Each use
 	// confirms the subject, so the Authenticator must be an [authn.Directory] or an
-	// [authn.Confirmer]. A chain, a cache or a throttle of one is one too. A login gets none, and
-	// the log says so, unless its subject has a Stamp and is confirmed as [authn.Subject.Equal]: a
-	// lookup by name may return more rights than the credential has. A refresh token works from any
-	// address and without a certificate: give credentials that do not, no Stamp.
+	// [authn.Confirmer]. Chain, Cache and throttle keep that ability. A login gets a refresh token
+	// only if its subject has a Stamp and Confirm returns an Equal one; otherwise the log says so. A
+	// refresh token works from any address and without a certificate, so leave the Stamp empty for
+	// credentials that are tied to one.
 	RefreshTokens *refresh.Tokens
 
 	// WriteError, if set, writes the answer if there is no token, in a format of your own. The
 	// message is for the client; record.Err is for logs only. It calls w.WriteHeader, usually with
 	// record.Status: after a 401 clients discard their credentials. Headers such as Retry-After are
-	// set already, but for the Content-Type. The package comment describes the default.
+	// set already, except Content-Type. The package comment describes the default.
 	WriteError func(w http.ResponseWriter, record AuditRecord, message string)
 	// BasicRealm is the realm of HTTP Basic, which a client may show when it asks for a password
 	// (RFC 7617). The default is "registry".

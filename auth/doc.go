@@ -48,7 +48,7 @@
 //	415  a POST whose body is not a form
 //	429  too many logins failed or are under way: nothing was checked; see package throttle
 //	500  a bug, such as a panic in an authorizer
-//	503  the users, services, authorizer, issuer or refresh tokens failed or timed out
+//	503  a source of users, the services, the authorizer, the issuer or a store failed or timed out
 //
 // 429 and 503 have a Retry-After header. Clients discard their credentials only after a 401. The
 // body of an error serves clients of both protocols, unless [Config].WriteError writes another:
@@ -80,7 +80,7 @@
 // With AnonymousAllowed, whoever sends no credentials gets what the Authorizer gives the anonymous
 // subject, whose name is empty: make sure that its rules do not match that name by accident.
 // Sources have to return [authn.ErrNoMatch] for requests without credentials. After
-// [authn.ErrRejected], the answer is 401 in spite of AnonymousAllowed.
+// [authn.ErrRejected], the answer is 401 even with AnonymousAllowed.
 //
 // A personal token may allow less than the account of its user. Give it an [authn.Limit], which
 // applies after any Authorizer, and a Stamp of its own; see package authn. A subject whose

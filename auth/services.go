@@ -48,7 +48,7 @@ func (m ServiceMap) Issuer(_ context.Context, service string) (Issuer, error) {
 	return nil, ErrUnknownService
 }
 
-// A ServiceFunc is a function that is [Services], for services in a database or one for each host.
+// A ServiceFunc implements [Services], for services in a database or one for each host.
 // It is called for each request, before the credentials are checked, with any name that a client
 // sends, up to 255 bytes of UTF-8 without control characters. Make issuers once, not in each call.
 //

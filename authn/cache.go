@@ -14,15 +14,15 @@ import (
 	"github.com/berthpass/registry-auth/internal/secret"
 )
 
-// CacheConfig configures [Cache]. The zero value is a good choice.
+// CacheConfig configures [Cache]. The zero value suits most servers.
 type CacheConfig struct {
 	// TTL is how long a successful login is remembered, from the beginning of its check. Using it
 	// does not prolong it. The default is one minute.
 	TTL time.Duration
 	// MaxEntries bounds the cache, which evicts the least recently used. The default is 10 000.
 	MaxEntries int
-	// Logger warns about logins that cannot be remembered, once for each of the two reasons. The
-	// default is slog.Default().
+	// Logger warns once if the source cannot confirm logins, and once if a look-up found another
+	// subject than the login. The default is slog.Default().
 	Logger *slog.Logger
 }
 
@@ -37,9 +37,9 @@ type CacheConfig struct {
 // is checked again at once, and no login is remembered beyond its ValidUntil. When the source is
 // down, so is the login. A source that cannot confirm is asked every time, and the log says so.
 //
-// a sees only the user name and the password, since a result that depends on more, such as the
-// address, must not be reused. A source that needs more belongs in front of the cache. Requests
-// with Other, or without a user name, pass through and are not remembered.
+// The wrapped authenticator sees only the user name and the password, since a result that depends
+// on more, such as the address, must not be reused. A source that needs more belongs in front of
+// the cache. Requests with Other, or without a user name, pass through and are not remembered.
 //
 // The result has the optional abilities of a. Cache panics if a is nil.
 func Cache(a Authenticator, config CacheConfig) Authenticator {

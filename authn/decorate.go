@@ -7,8 +7,8 @@ import (
 
 // Decorate returns an authenticator that authenticates with authenticate. It is a [Directory] and a
 // [Confirmer] if source is either, and an [AccountFinder] that asks source if that is one. It is
-// for decorators, which change how credentials are checked and not who the subjects are. It is
-// authenticate that calls source. Decorate panics on nil.
+// for decorators, which change how credentials are checked and not who the subjects are.
+// authenticate has to call source itself. Decorate panics if an argument is nil.
 func Decorate(source Authenticator, authenticate Func) Authenticator {
 	if source == nil || authenticate == nil {
 		panic("authn.Decorate: an argument is nil")

@@ -11,12 +11,12 @@
 // Keep this order: package throttle sees every attempt, and one [Cache] serves the whole [Chain].
 //
 // Your own source is a look-up in your tables: for passwords with package password, for API keys,
-// personal tokens and sessions with [Tokens]. [Passwords] asks another program, and a [Func] checks
-// anything else, such as a JWT. A source of passwords must take as long for unknown users as for
-// known ones, or its timing reveals who exists; package password does.
+// personal tokens and sessions with [Tokens]. [Passwords] calls a function that checks a name and a
+// password, and a [Func] checks anything else. A source of passwords must take as long for unknown
+// users as for known ones, or its timing reveals who exists; package password does.
 //
 // What a source knows in types of its own travels to your authorizer in Subject.Data. Nothing
-// compares Data, so rights that differ between the credentials of one name belong into Limit or
+// compares Data, so rights that differ between the credentials of one name belong in Limit or
 // Labels.
 //
 // # Results
@@ -49,5 +49,5 @@
 // What cannot be confirmed is checked each time and gets no refresh token. That is safe, and slow:
 // Cache logs a warning. Two faults it cannot see: credentials that share a Stamp while they have
 // the same rights, and a source that decides by address, certificate, client or service: Cache does
-// not pass those on, and Confirm does not get them. Leave out the Stamp of such a subject.
+// not pass those on, and Confirm does not get them. Give the subjects of such a source no Stamp.
 package authn

@@ -68,7 +68,7 @@ type Subject struct {
 	ValidUntil time.Time `json:"-"`
 	// Data is what the source knows in types of its own, for an authorizer of your own. It is never
 	// stored: each Authenticate, Lookup and Confirm returns it again. Nothing compares it. So
-	// rights that differ between credentials of one name belong into Limit or Labels: in Data,
+	// rights that differ between credentials of one name belong in Limit or Labels: in Data,
 	// nobody notices a Confirm that returns those of another credential.
 	Data any `json:"-"`
 	// Limit restricts the subject to what its credentials allow, such as a personal token for one

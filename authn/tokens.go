@@ -35,7 +35,7 @@ import (
 // use, return when ctx is done, and be fast: each request calls it, with a [Cache] too.
 //
 // Use it only for credentials that are found by an ID of their own. With a user name as the ID, the
-// time of an answer tells who exists; service accounts with names belong into password.Source.
+// time of an answer tells who exists; service accounts with names belong in password.Source.
 func Tokens(
 	split func(r Request) (id string, secret Secret, ok bool),
 	find func(ctx context.Context, id string) (Subject, string, error),
@@ -46,8 +46,9 @@ func Tokens(
 	return tokens{split, find}
 }
 
-// HashToken returns the SHA-256 of a random secret in lower-case hexadecimal. A table that has only
-// this lets nobody in who reads it. A password needs a slow hash; see package password.
+// HashToken returns the SHA-256 of a random secret in lower-case hexadecimal. Nobody who
+// reads a table of these hashes can log in with them. A password needs a slow hash; see package
+// password.
 func HashToken(secret Secret) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])

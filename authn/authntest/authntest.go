@@ -13,8 +13,8 @@ import (
 	"github.com/berthpass/registry-auth/authn"
 )
 
-// A Suite is a source with credentials for it. Change and Break are optional, and one of Wrong and
-// Unknown may be empty, if the source has nothing of that kind.
+// A Suite is a source with credentials for it. Change, Disable and Break are optional and called in
+// this order, and one of Wrong and Unknown may be empty, if the source has nothing of that kind.
 type Suite struct {
 	Source authn.Authenticator
 	// Logins are right credentials: of each kind, and several for a name that can have several.
@@ -25,6 +25,9 @@ type Suite struct {
 	// Change replaces the credentials of the first login, such as by a new password, and returns
 	// the new ones. Without it, Run cannot tell whether the Stamp changes.
 	Change func() authn.Request
+	// Disable disables or removes the user of the first login, with all credentials. Without it, Run
+	// cannot tell whether a look-up forgets that: refresh tokens would go on working.
+	Disable func()
 	// Break makes the back end unreachable, so that right credentials cannot be checked. Run calls
 	// it last.
 	Break func()
@@ -87,6 +90,10 @@ func (r *run) suite(ctx context.Context, s Suite) {
 	r.guess(ctx, s.Logins)
 	if s.Change != nil {
 		proofs[0] = r.change(ctx, proofs[0], s.Change())
+	}
+	if s.Disable != nil {
+		s.Disable()
+		proofs = r.disabled(ctx, proofs)
 	}
 	if s.Break != nil {
 		s.Break()
@@ -205,6 +212,25 @@ func (r *run) change(ctx context.Context, old proof, request authn.Request) proo
 	login.Request, login.Subject.Stamp, login.Subject.Data = request, "", nil
 	login.Subject.ValidUntil = r.authenticate(ctx, label, request, success).ValidUntil
 	return r.login(ctx, label, login)
+}
+
+// disabled returns the proofs of other users.
+func (r *run) disabled(ctx context.Context, proofs []proof) (others []proof) {
+	name := proofs[0].proved.Name
+	for _, p := range proofs {
+		if p.proved.Name != name {
+			others = append(others, p)
+			continue
+		}
+		p.label += ", after Disable"
+		r.authenticate(ctx, p.label, p.Request, rejected, noMatch)
+		r.confirm(ctx, p, rejected, noMatch, noLookup)
+	}
+	if d, ok := r.source.(authn.Directory); ok {
+		found, err := d.Lookup(ctx, name)
+		r.check("the first user, after Disable: Lookup", found, err, rejected, noMatch, noLookup)
+	}
+	return others
 }
 
 // broken accepts rejections of wrong credentials, which can be malformed.

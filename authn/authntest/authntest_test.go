@@ -154,7 +154,7 @@ func TestSoundSourcesPass(t *testing.T) {
 func TestADirectoryAloneDoesNotConfirmTokens(t *testing.T) {
 	b := newBook()
 	suite := b.suite(onlyDirectory{b, b})
-	suite.Change, suite.Break = nil, nil
+	suite.Change, suite.Disable, suite.Break = nil, nil, nil
 	found := failures(t, suite)
 	const want = "Logins[1]: Confirm returns ErrNoLookup, want success"
 	if len(found) != 1 || !strings.Contains(found[0], want) {

@@ -3,6 +3,7 @@ package authntest_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -61,6 +62,13 @@ func (b *book) suite(source authn.Authenticator) authntest.Suite {
 			b.entries["jabberwocky"] = changed
 			delete(b.entries, "wonderland")
 			return authn.Request{Username: "ALICE", Password: "jabberwocky"}
+		},
+		Disable: func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			maps.DeleteFunc(b.entries, func(_ authn.Secret, s authn.Subject) bool {
+				return s.Name == "alice"
+			})
 		},
 		Break: func() {
 			b.mu.Lock()

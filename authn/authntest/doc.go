@@ -16,7 +16,8 @@
 //				users.setPassword("alice", "jabberwocky")
 //				return authn.Request{Username: "alice", Password: "jabberwocky"}
 //			},
-//			Break: users.close,
+//			Disable: func() { users.remove("alice") },
+//			Break:   users.close,
 //		})
 //	}
 //
@@ -25,14 +26,15 @@
 //   - Right credentials prove the expected subject, also concurrently.
 //   - Wrong ones are [authn.ErrRejected], and unknown ones [authn.ErrNoMatch].
 //   - No credentials and those of another kind are ErrNoMatch, or anonymous access does not work.
-//   - A user name proves nothing with an empty password or a random one, and no error repeats it.
+//   - An empty or a random password never logs in, and no error repeats it.
 //   - An error comes with the zero Subject.
 //   - [authn.Confirm] returns the same subject, with the same Limit, end and Data. It gets only
 //     what a refresh token stores: Name, Kind, Stamp and Limit.
-//   - A subject of another source is not rejected by it, or a [authn.Chain] would reject it.
+//   - A subject of another source is not rejected, or an [authn.Chain] would reject it.
 //   - A look-up by the typed name and by the name of the subject finds the same subject.
-//   - A context that is done is an outage, if it matters at all, and never a rejection.
-//   - After a change, the old credentials neither work nor can be confirmed.
+//   - With a context that is done, the source succeeds or reports an outage, but never rejects.
+//   - After a change, the old credentials neither work nor can be confirmed, and after the user was
+//     disabled none do.
 //   - When the source is down, each answer is an outage: after a 401, clients discard a password.
 //     Requests without credentials still have ErrNoMatch, and a [Login] that is Offline works.
 //

@@ -215,6 +215,24 @@ func confirmFaults() map[string]faultTest {
 			}},
 			"the old credentials after Change: Confirm returns success",
 		},
+		"a look-up forgets that a user is disabled": {
+			fault{lookup: func(name string, s authn.Subject, err error) (authn.Subject, error) {
+				if name == "alice" && errors.Is(err, authn.ErrNoMatch) {
+					return newBook().entries["wonderland"], nil
+				}
+				return s, err
+			}},
+			"the first user, after Disable: Lookup returns success, want ErrRejected",
+		},
+		"a confirmation forgets that a user is disabled": {
+			fault{confirm: func(remembered, s authn.Subject, err error) (authn.Subject, error) {
+				if remembered.Stamp == "2" && errors.Is(err, authn.ErrNoMatch) {
+					return newBook().entries["alice-token"], nil
+				}
+				return s, err
+			}},
+			"Logins[1], after Disable: Confirm returns success, want ErrRejected",
+		},
 		"new credentials are not confirmed": {
 			fault{confirm: func(remembered, s authn.Subject, err error) (authn.Subject, error) {
 				if remembered.Stamp == "4" {

@@ -107,6 +107,9 @@ func (m Matrix) format(
 		if err != nil {
 			return "", fmt.Errorf("no decision on %s: %w", asked, err)
 		}
+		if failure := overreach(ctx, policy, requests); failure != "" {
+			return "", errors.New(failure)
+		}
 		for j, r := range requests {
 			columns := []string{resource}
 			if len(m.Services) > 0 {

@@ -17,8 +17,8 @@ import (
 //
 // Rules are of any type, such as acl.Rule, or [authz.Authorizer] for [authz.First]. The function
 // build makes a policy of some of them. Pass the cases and options of [Run], and the matrix of
-// [Golden] or Matrix{}. The policy of all rules must pass the cases. A rule is also needed if build
-// or the policy fails without it.
+// [Golden] or Matrix{}. The policy of all rules must pass the cases. A rule counts as needed if
+// build or the policy fails without it.
 //
 // A message has the number of the rule and its text as %+v prints it. Only grants count, not the
 // reasons. Mutants does not find rules that match too much, are in the wrong order or are missing.

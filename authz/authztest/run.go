@@ -35,11 +35,11 @@ func As(subject authn.Subject, grants Grants, options ...func(*authz.Request)) C
 
 // Run makes each request of the cases in a subtest and compares the actions that the policy grants,
 // which are none for NoMatch. An error of the policy, an action that was not requested and a
-// malformed scope also fail the test.
+// malformed scope also fail the test. To find such an action, it requests each one alone too.
 //
 // If policy is an [authz.BatchAuthorizer], Run also sends all requests in one batch and expects the
-// same answers. Options change each request before the policy sees it. The name of a subtest shows
-// what options have set, except Data.
+// same answers. Options change each request before the policy sees it. The name of a subtest has
+// the fields that options changed, except Data.
 func Run(t *testing.T, policy authz.Authorizer, cases []Case, options ...func(*authz.Request)) {
 	t.Helper()
 	var all []authz.Request
@@ -126,6 +126,9 @@ func (q question) check(ctx context.Context, policy authz.Authorizer) string {
 	if failure := unrequested(r, d); failure != "" {
 		return failure
 	}
+	if failure := overreach(ctx, policy, []authz.Request{r}); failure != "" {
+		return failure
+	}
 	if slices.Equal(granted(r, d), q.want) {
 		return ""
 	}
@@ -144,6 +147,32 @@ func unrequested(r authz.Request, d authz.Decision) string {
 	}
 	return fmt.Sprintf("%s: granted %q, which was not requested (%s)", describe(r), tooMuch,
 		orNone(d.Reason))
+}
+
+// overreach requests each action alone, and returns why a decision grants too much, or "". A policy
+// that always grants pull is right as long as pull is requested.
+func overreach(ctx context.Context, policy authz.Authorizer, requests []authz.Request) string {
+	var alone []authz.Request
+	for _, r := range requests {
+		if len(r.Scope.Actions) < 2 {
+			continue // that was requested alone
+		}
+		for _, action := range r.Scope.Actions {
+			single := clone(r)
+			single.Scope.Actions = []string{action}
+			alone = append(alone, single)
+		}
+	}
+	decisions, err := authz.AuthorizeBatch(ctx, policy, alone)
+	if err != nil {
+		return fmt.Sprintf("no decision on an action alone: %v", err)
+	}
+	for i, r := range alone {
+		if failure := unrequested(r, decisions[i]); failure != "" {
+			return failure
+		}
+	}
+	return ""
 }
 
 // granted returns the actions that the token server would put into a token.

@@ -40,6 +40,9 @@ func (p *program) explain(flags *flag.FlagSet) action {
 		return nil
 	})
 	return func(ctx context.Context, args []string) (err error) {
+		if *text == "" {
+			return usageError("--scope is missing")
+		}
 		if r.Scope, err = scope.Parse(*text); err != nil {
 			return usageError("--scope: %v", err)
 		}
