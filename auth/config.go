@@ -68,9 +68,9 @@ type Config struct {
 	// RefreshTokens issues and redeems refresh tokens; if it is nil, there are none. Each use
 	// confirms the subject, so the Authenticator must be an [authn.Directory] or an
 	// [authn.Confirmer]. Chain, Cache and throttle keep that ability. A login gets a refresh token
-	// only if its subject has a Stamp and Confirm returns an Equal one; otherwise the log says so. A
-	// refresh token works from any address and without a certificate, so leave the Stamp empty for
-	// credentials that are tied to one.
+	// only if its subject has a Stamp and Confirm returns an Equal one; otherwise the log says so.
+	// A refresh token works from any address and without a certificate, so leave the Stamp empty
+	// for credentials that are tied to one.
 	RefreshTokens *refresh.Tokens
 
 	// WriteError, if set, writes the answer if there is no token, in a format of your own. The

@@ -48,7 +48,7 @@
 //	415  a POST whose body is not a form
 //	429  too many logins failed or are under way: nothing was checked; see package throttle
 //	500  a bug, such as a panic in an authorizer
-//	503  a source of users, the services, the authorizer, the issuer or a store failed or timed out
+//	503  a source of users, the services, authorizer, issuer or a store failed or timed out
 //
 // 429 and 503 have a Retry-After header. Clients discard their credentials only after a 401. The
 // body of an error serves clients of both protocols, unless [Config].WriteError writes another:

@@ -25,8 +25,8 @@ type Suite struct {
 	// Change replaces the credentials of the first login, such as by a new password, and returns
 	// the new ones. Without it, Run cannot tell whether the Stamp changes.
 	Change func() authn.Request
-	// Disable disables or removes the user of the first login, with all credentials. Without it, Run
-	// cannot tell whether a look-up forgets that: refresh tokens would go on working.
+	// Disable disables or removes the user of the first login, with all credentials. Without it,
+	// Run cannot tell whether a look-up forgets that: refresh tokens would continue to work.
 	Disable func()
 	// Break makes the back end unreachable, so that right credentials cannot be checked. Run calls
 	// it last.

@@ -55,8 +55,7 @@ type Users struct {
 // An empty hash is that of a user without a password, who is rejected, and so is one whose hash is
 // not acceptable or whose ValidUntil has passed. Source derives the Stamp from name, hash and the
 // Stamp that find returns, if any; set one to end logins for other reasons. find must be safe for
-// concurrent use, return when ctx is done, and be fast: each request calls it, with an [authn.Cache]
-// too.
+// concurrent use, return when ctx is done, and be fast: each request calls it, with a cache too.
 func Source(
 	find func(ctx context.Context, name string) (authn.Subject, authn.Secret, error),
 	config SourceConfig,
