@@ -78,6 +78,8 @@ func TestWhatIsAccepted(t *testing.T) {
 	good := p.jwt(nil)
 	parts := strings.Split(good, ".")
 	payload := b64(`{"iss":"` + p.issuer + `"}`)
+	upper := b64(`{"ISS":"` + p.issuer + `"}`)
+	header := b64(`{"alg":"ES256"}`)
 	unsigned := b64(`{"alg":"none","kid":"1"}`) + "." + parts[1] + "."
 	for name, test := range map[string]struct {
 		raw  string
@@ -101,7 +103,7 @@ func TestWhatIsAccepted(t *testing.T) {
 		"an iss with a slash":         {with("iss", p.issuer+"/"), authn.ErrNoMatch},
 		"no iss":                      {with("iss", nil), authn.ErrNoMatch},
 		"an iss of another type":      {with("iss", []string{p.issuer}), authn.ErrNoMatch},
-		"ISS":                         {parts[0] + "." + b64(`{"ISS":"`+p.issuer+`"}`) + ".", authn.ErrNoMatch},
+		"ISS":                         {header + "." + upper + ".", authn.ErrNoMatch},
 		"alg none":                    {unsigned, authn.ErrRejected},
 		"alg none with a signature":   {unsigned + parts[2], authn.ErrRejected},
 		"an HMAC with the public key": {p.symmetric(), authn.ErrRejected},
@@ -114,6 +116,7 @@ func TestWhatIsAccepted(t *testing.T) {
 		"the beginning of a header":   {"eyJ..", authn.ErrNoMatch},
 		"two parts":                   {parts[0] + "." + parts[1], authn.ErrNoMatch},
 		"four parts":                  {good + ".", authn.ErrNoMatch},
+		"a header with more after it": {header + "!." + payload + ".", authn.ErrNoMatch},
 		"a header without alg":        {b64(`{"typ":"JWT"}`) + "." + payload + ".", authn.ErrNoMatch},
 		"a header that is null":       {b64(`null`) + "." + payload + ".", authn.ErrNoMatch},
 		"claims that are a list":      {parts[0] + "." + b64(`[]`) + ".", authn.ErrNoMatch},
@@ -243,6 +246,7 @@ func TestTheConfigIsChecked(t *testing.T) {
 		"a host that begins alike":     {"i", "a", "http://localhost.example.com/k", false},
 		"keys on another local host":   {"i", "a", "http://10.0.0.1/k", false},
 		"a user info that looks local": {"i", "a", "http://localhost@example.com/k", false},
+		"keys by ftp":                  {"i", "a", "ftp://localhost/k", false},
 		"keys in a file":               {"i", "a", "file:///etc/keys", false},
 		"no host":                      {"i", "a", "https:///keys", false},
 		"no URL":                       {"i", "a", "https://[/keys", false},

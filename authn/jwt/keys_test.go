@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,11 +28,11 @@ func TestAnUnknownKeyIsFetchedAtABoundedRate(t *testing.T) {
 		}
 		p.rotate()
 		for range 10 {
+			time.Sleep(time.Second - 1)
 			_, err := login(t, source, p.jwt(nil))
 			if !errors.Is(err, authn.ErrRejected) || p.fetched() != 1 {
 				t.Fatalf("within ten seconds: %v, after %d fetches", err, p.fetched())
 			}
-			time.Sleep(time.Second - 1)
 		}
 		time.Sleep(10 * time.Nanosecond)
 		if _, err := login(t, source, p.jwt(nil)); err != nil || p.fetched() != 2 {
@@ -203,58 +204,60 @@ func TestAClientThatHangsUpDoesNotEndTheFetch(t *testing.T) {
 }
 
 func TestUnusableAnswersAreOutages(t *testing.T) {
-	const symmetric = `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"1"}]}`
-	to := func(address string) http.Handler {
-		return answer(http.StatusFound, http.Header{"Location": {address}}, "")
+	p := newProvider()
+	good := p.handler
+	body := func(path string) string {
+		w := httptest.NewRecorder()
+		good.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		return w.Body.String()
 	}
-	document := func(issuer, address string) http.Handler {
+	const discovery = "/.well-known/openid-configuration"
+	keys, document := body("/keys"), body(discovery)
+	moved := func(path, body string) http.Handler {
+		return answer(http.StatusFound, http.Header{"Location": {path}}, body)
+	}
+	saying := func(issuer, address string) http.Handler {
 		return answer(200, nil, `{"issuer":"`+issuer+`","jwks_uri":"`+address+`"}`)
 	}
-	const idp, keys = "https://idp.example.com", "https://idp.example.com/keys"
+	symmetric := `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"1"}]}`
 	for name, test := range map[string]struct {
 		path    string
 		handler http.Handler
 	}{
-		"keys: not found":             {"/keys", answer(404, nil, "")},
-		"keys: an error with a body":  {"/keys", answer(500, nil, `{"keys":[]}`)},
-		"keys: a redirect":            {"/keys", to(idp + "/others")},
-		"keys: HTML":                  {"/keys", answer(200, nil, "<html>")},
-		"keys: none":                  {"/keys", answer(200, nil, `{"keys":[]}`)},
-		"keys: a symmetric one":       {"/keys", answer(200, nil, symmetric)},
-		"keys: more than a MiB":       {"/keys", nil}, // good ones, and spaces
-		"discovery: not found":        {"/.well-known/", answer(404, nil, "")},
-		"discovery: a redirect":       {"/.well-known/", to(idp + "/other")},
-		"discovery: HTML":             {"/.well-known/", answer(200, nil, "<html>")},
-		"discovery: another issuer":   {"/.well-known/", document(idp+"/", keys)},
-		"discovery: no issuer":        {"/.well-known/", document("", keys)},
-		"discovery: no keys":          {"/.well-known/", document(idp, "")},
-		"discovery: keys by http":     {"/.well-known/", document(idp, "http://idp.example.com/keys")},
-		"discovery: keys in a file":   {"/.well-known/", document(idp, "file:///keys")},
-		"discovery: keys without URL": {"/.well-known/", document(idp, "https://[")},
+		"keys beside a 500":           {"/keys", answer(500, nil, keys)},
+		"keys that have moved":        {"/keys", moved("/moved/keys", keys)},
+		"keys that are HTML":          {"/keys", answer(200, nil, "<html>")},
+		"no keys":                     {"/keys", answer(200, nil, `{"keys":[]}`)},
+		"a symmetric key":             {"/keys", answer(200, nil, symmetric)},
+		"more than a MiB of keys":     {"/keys", answer(200, nil, keys+strings.Repeat(" ", 1<<20))},
+		"a document beside a 404":     {discovery, answer(404, nil, document)},
+		"a document that has moved":   {discovery, moved("/moved/document", document)},
+		"a document that is HTML":     {discovery, answer(200, nil, "<html>")},
+		"one of another issuer":       {discovery, saying(p.issuer+"/", p.issuer+"/keys")},
+		"one without an issuer":       {discovery, saying("", p.issuer+"/keys")},
+		"one without keys":            {discovery, saying(p.issuer, "")},
+		"one with keys by plain http": {discovery, saying(p.issuer, "http://idp.example.com/keys")},
+		"one with keys at no URL":     {discovery, saying(p.issuer, "https://[")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newProvider()
-			good := p.handler
-			p.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				switch {
-				case r.URL.Path == "/others" || r.URL.Path == "/other":
-					r.URL.Path = map[string]string{
-						"/others": "/keys", "/other": "/.well-known/openid-configuration",
-					}[r.URL.Path]
-					good.ServeHTTP(w, r)
-				case !strings.HasPrefix(r.URL.Path, test.path):
-					good.ServeHTTP(w, r)
-				case test.handler == nil:
-					good.ServeHTTP(w, r)
-					_, _ = w.Write([]byte(strings.Repeat(" ", 1<<20)))
-				default:
-					test.handler.ServeHTTP(w, r)
-				}
-			})
+			mux := http.NewServeMux()
+			mux.Handle("/", good)
+			mux.Handle("/moved/keys", answer(200, nil, keys))
+			mux.Handle("/moved/document", answer(200, nil, document))
+			mux.Handle(test.path, test.handler)
+			p.handler = mux
 			if _, err := login(t, newSource(t, p.config()), p.jwt(nil)); !isOutage(err) {
 				t.Errorf("error %v, want an outage", err)
 			}
 		})
+	}
+}
+
+func TestAnIssuerMayEndInASlash(t *testing.T) {
+	p := newProvider()
+	p.issuer += "/"
+	if _, err := login(t, newSource(t, p.config()), p.jwt(nil)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func newProvider() *provider {
 	mux.HandleFunc("GET /.well-known/openid-configuration",
 		func(w http.ResponseWriter, _ *http.Request) {
 			_ = json.NewEncoder(w).Encode(map[string]string{
-				"issuer": p.issuer, "jwks_uri": p.issuer + "/keys",
+				"issuer": p.issuer, "jwks_uri": strings.TrimSuffix(p.issuer, "/") + "/keys",
 			})
 		})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
