@@ -5,49 +5,44 @@
 //	})
 //	users := authn.Chain(idp, people)
 //
-// The keys are found by OpenID Connect Discovery or at Config.KeysURL, and fetched at the first
-// login. Ask for JWTs in front of package throttle, as for other tokens: nobody guesses them.
+// Ask for JWTs in front of package throttle, as for other tokens: nobody guesses them.
 //
 // # What is accepted
 //
-// A JWT is signed with RS256, ES256, ES384, ES512 or EdDSA, has a kid or x5c that names a key of
-// the provider, the iss and the aud of the Config, a sub, an exp, and no typ or "JWT". So RFC 9068
-// access tokens, whose typ is at+jwt, are refused. Clocks may differ by a minute, but nothing is
-// accepted after its exp. The results are those of an [authn.Authenticator]:
+// A JWT is accepted if a key of the provider, which its kid or x5c names, signed it with RS256,
+// ES256, ES384, ES512 or EdDSA; if it has the iss and the aud of the Config, a sub, and an exp that
+// has not passed; and if its typ is JWT or missing. That of an RFC 9068 access token is at+jwt,
+// which is refused. The clock of the provider may be a minute ahead. The errors are those of an
+// [authn.Authenticator], without any part of the JWT:
 //
-//   - [authn.ErrNoMatch]: no JWT, or one with another iss, whose signature is not checked. So a
-//     [authn.Chain] can have several issuers.
-//   - [authn.ErrRejected]: any other JWT that is not acceptable. The error wraps token.ErrInvalid
-//     if the JWT itself is the reason. No error contains any part of it.
-//   - any other error: the provider is down or slow and the key is not known, or Config.Subject
-//     failed
+//   - [authn.ErrNoMatch]: no JWT, or one of another issuer, whose signature is not checked. So
+//     several issuers can be in one [authn.Chain].
+//   - [authn.ErrRejected]: any other JWT that is not acceptable
+//   - any other: the key is unknown and the provider does not answer, or Config.Subject failed
 //
 // # Dangers
 //
-// The audience must be one that only this registry has. With that of another application, or one
-// that all share, every JWT of those is a login.
+// The audience must be one that only this registry has. Otherwise JWTs for other applications log
+// in too.
 //
-// The name of the subject is sub unless Config.Subject says otherwise. An email address or a user
-// name at the provider can be somebody else's tomorrow; sub never is. With other sources beside
-// this one, add a prefix, or a sub can be the name of a user there.
+// The name of the subject is the sub, or what Config.Subject says. An email address or a user name
+// can be somebody else's tomorrow, but sub never is. Give it a prefix if there are other sources,
+// or it could be the name of one of their users.
 //
-// ValidUntil of the subject is the exp of the JWT, or that of Config.Subject if it is earlier. So
-// access tokens end with the JWT. A provider does not say whether a JWT or its user is still good,
-// so there is no Lookup and no Confirm, and the Stamp is removed: another source of the Chain could
-// confirm it. Caches remember nothing, and there are no refresh tokens, which would outlive the
-// JWT. Clients send it again.
+// ValidUntil is the exp, or that of Config.Subject if it is earlier, and access tokens end then. No
+// cache remembers the login and there are no refresh tokens: they would outlive the JWT, and the
+// provider does not say whether it is still good. So a Stamp of Config.Subject is removed, by which
+// another source of the Chain could confirm the subject.
 //
 // # Keys
 //
-// A JWT with an unknown key fetches the keys again, and waits. Anybody can send one, so there is at
-// most one fetch in ten seconds. Within that time, an unknown key is rejected, or an outage if the
-// last fetch failed. Providers publish a key long before they sign with it.
+// The first login fetches the keys. So does a JWT with an unknown key, which waits for them, but
+// anybody can send one: there is one fetch in ten seconds. Until the next, such a JWT is rejected,
+// or an outage if the last fetch failed. So providers must publish a key before they sign with it.
 //
-// Keys older than five minutes are fetched again by the next login, which does not wait: it is
-// accepted by the old keys. So a key that the provider withdraws ends five minutes later, or after
-// a quiet time with the first login. While the provider is down, its known keys are good for a day,
-// and each failure is logged. There is no goroutine besides a fetch, which ends within five
-// seconds.
+// When the keys are five minutes old, the next login fetches them in a goroutine that ends within
+// five seconds, and does not wait. So the first login after a quiet time can be one with a key that
+// the provider has withdrawn. While the provider is down, its known keys are good for a day.
 //
 // Keys come by https, or by http from this host: whoever can replace them can be anybody. Redirects
 // are not followed.

@@ -61,7 +61,7 @@ func New(config Config) (authn.Authenticator, error) {
 
 func (s *source) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
 	raw := string(r.Password)
-	if issuer, ok := issuerOf(raw); !ok || issuer != s.Issuer {
+	if issuerOf(raw) != s.Issuer {
 		return authn.Subject{}, authn.ErrNoMatch
 	}
 	claims, err := s.verify(ctx, raw)
@@ -76,44 +76,43 @@ func (s *source) Authenticate(ctx context.Context, r authn.Request) (authn.Subje
 	}
 	subject := authn.Subject{Name: claims.Subject}
 	if s.Subject != nil {
-		subject, err = s.Subject(ctx, claims)
+		if subject, err = s.Subject(ctx, claims); err != nil {
+			return authn.Subject{}, err
+		}
 	}
-	if err == nil && subject.Anonymous() {
-		err = errors.New("the subject of the JWT has no name")
+	if subject.Anonymous() { // a bug, and no reason for a 401
+		return authn.Subject{}, errors.New("the subject of the JWT has no name")
 	}
 	if subject.ValidUntil.IsZero() || subject.ValidUntil.After(claims.ExpiresAt) {
 		subject.ValidUntil = claims.ExpiresAt
 	}
-	if err == nil && !time.Now().Before(subject.ValidUntil) { // the verifier has a leeway
-		err = fmt.Errorf("%w: the JWT has expired", authn.ErrRejected)
-	}
-	if err != nil {
-		return authn.Subject{}, err
+	if !time.Now().Before(subject.ValidUntil) { // the verifier has a leeway
+		return authn.Subject{}, fmt.Errorf("%w: the JWT has expired", authn.ErrRejected)
 	}
 	subject.Stamp = "" // another source of a Chain could confirm it
 	return subject, nil
 }
 
-// issuerOf returns the iss of what looks like a JWT, unverified. The names of members are exact:
-// encoding/json would accept "ISS" for a struct.
-func issuerOf(raw string) (issuer string, ok bool) {
-	parts := strings.Split(raw, ".")
+// issuerOf returns the iss of what looks like a JWT, unverified, or "". The names of members are
+// exact: encoding/json would accept "ISS" for the field of a struct.
+func issuerOf(raw string) string {
+	parts := strings.SplitN(raw, ".", 4) // one more than there should be
 	if len(parts) != 3 {
-		return "", false
+		return ""
 	}
-	var members [3]map[string]any
+	var members [3]map[string]json.RawMessage
 	for i, part := range parts {
 		decoded, err := base64.RawURLEncoding.DecodeString(part)
 		if err == nil && i < 2 {
 			err = json.Unmarshal(decoded, &members[i])
 		}
 		if err != nil {
-			return "", false
+			return ""
 		}
 	}
-	if _, ok = members[0]["alg"].(string); !ok {
-		return "", false
+	var issuer string
+	if json.Unmarshal(members[1]["iss"], &issuer) != nil || members[0]["alg"] == nil {
+		return ""
 	}
-	issuer, ok = members[1]["iss"].(string)
-	return issuer, ok
+	return issuer
 }

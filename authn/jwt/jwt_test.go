@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"log"
@@ -97,6 +98,7 @@ func TestWhatIsAccepted(t *testing.T) {
 		"expired":                     {with("exp", after(-time.Hour)), authn.ErrRejected},
 		"expired within the leeway":   {with("exp", after(-time.Second)), authn.ErrRejected},
 		"no exp":                      {with("exp", nil), authn.ErrRejected},
+		"an exp without a value":      {with("exp", json.RawMessage("1e400")), authn.ErrRejected},
 		"nbf in the future":           {with("nbf", after(time.Hour)), authn.ErrRejected},
 		"nbf within the leeway":       {with("nbf", after(30*time.Second)), nil},
 		"another iss":                 {with("iss", "https://other.example.com"), authn.ErrNoMatch},
