@@ -25,7 +25,7 @@ const (
 	maxBody       = 1 << 20
 )
 
-// A source has the keys of a provider.
+// A source has the keys of one provider. Nothing locks mu during a fetch.
 type source struct {
 	Config
 
@@ -105,11 +105,8 @@ func (s *source) download(ctx context.Context) (*token.Verifier, error) {
 			Issuer  string `json:"issuer"`
 			KeysURL string `json:"jwks_uri"`
 		}
-		if err = json.Unmarshal(body, &provider); err != nil {
-			return nil, fmt.Errorf("parse the discovery document: %w", err)
-		}
-		if provider.Issuer != s.Issuer {
-			return nil, fmt.Errorf("the discovery document is that of %+q", provider.Issuer)
+		if json.Unmarshal(body, &provider) != nil || provider.Issuer != s.Issuer {
+			return nil, fmt.Errorf("%s is not the discovery document of the issuer", s.url)
 		}
 		body, err = s.get(ctx, provider.KeysURL)
 	}
