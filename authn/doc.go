@@ -11,9 +11,10 @@
 // Keep this order: package throttle sees every attempt, and one [Cache] serves the whole [Chain].
 //
 // Your own source is a look-up in your tables: for passwords with package password, for API keys,
-// personal tokens and sessions with [Tokens]. [Passwords] calls a function that checks a name and a
-// password, and a [Func] checks anything else. A source of passwords must take as long for unknown
-// users as for known ones, or its timing reveals who exists; package password does.
+// personal tokens and sessions with [Tokens]. JWTs of an identity provider are for package jwt.
+// [Passwords] calls a function that checks a name and a password, a [Func] checks anything else. A
+// source of passwords must take as long for unknown users as for known ones, or its timing reveals
+// who exists; package password does.
 //
 // What a source knows in types of its own travels to your authorizer in Subject.Data. Nothing
 // compares Data, so rights that differ between the credentials of one name belong in Limit or
