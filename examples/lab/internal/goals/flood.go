@@ -50,7 +50,8 @@ func measureFlood(ctx context.Context, b *bench) ([]check, error) {
 		for i, since := range []time.Duration{time.Second, allGuessesCompared} {
 			newcomers := s.FirstLogins(clients.Crowd{
 				Name: "newcomers", Clients: 4, Users: cold[i*len(cold)/2 : (i+1)*len(cold)/2],
-				From: []string{"203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"},
+				From:   []string{"203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"},
+				Scopes: clients.Scopes(20), // a registry looks at the access of some
 			})
 			groups, err := b.load(ctx, attack.Plan{
 				WarmUp: since, Groups: []attack.Group{newcomers, guesses},
