@@ -12,8 +12,9 @@
 // A JWT is accepted if a key of the provider, which its kid or x5c names, signed it with RS256,
 // ES256, ES384, ES512 or EdDSA; if it has the iss and the aud of the Config, a sub, and an exp that
 // has not passed; and if its typ is JWT or missing. That of an RFC 9068 access token is at+jwt,
-// which is refused. The clock of the provider may be a minute ahead. The errors are those of an
-// [authn.Authenticator], without any part of the JWT:
+// which is refused, and so is a JWT with an access claim that is not that of a registry token. The
+// clock of the provider may be a minute ahead. The errors are those of an [authn.Authenticator],
+// without any part of the JWT:
 //
 //   - [authn.ErrNoMatch]: no JWT, or one of another issuer, whose signature is not checked. So
 //     several issuers can be in one [authn.Chain].

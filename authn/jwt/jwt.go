@@ -26,7 +26,8 @@ type Config struct {
 	// KeysURL is where the provider has its keys, as a JWK Set. If it is empty, it is the jwks_uri
 	// of the document at Issuer + "/.well-known/openid-configuration", whose issuer must be Issuer.
 	KeysURL string
-	// Subject returns the subject of a valid JWT, which has a sub. Its errors are returned
+	// Subject returns the subject of a valid JWT, which has a sub. Rules over claims can have c as
+	// the Data; numbers in c.Extra are of type json.Number. The errors of Subject are returned
 	// unchanged and mean what those of an [authn.Authenticator] do; a subject without a name is an
 	// outage. It must be safe for concurrent use and return when ctx is done. Nil is the sub as the
 	// name, and nothing else.

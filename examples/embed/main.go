@@ -13,7 +13,6 @@ import (
 
 	"github.com/berthpass/registry-auth/auth"
 	"github.com/berthpass/registry-auth/authn"
-	"github.com/berthpass/registry-auth/authz"
 	"github.com/berthpass/registry-auth/token"
 	"github.com/berthpass/registry-auth/token/refresh"
 )
@@ -54,7 +53,7 @@ func (p *portal) tokenServer(
 ) (*auth.Server, error) {
 	return auth.NewServer(auth.Config{
 		Service: service, Issuer: token.IssuerConfig{Name: "portal.example.com", Keys: keys},
-		Credentials: readCookie, Authenticator: users, Authorizer: authz.Any(p.rules()...),
+		Credentials: readCookie, Authenticator: users, Authorizer: policy(p.rules()),
 		RefreshTokens: refresh.InMemory(), // a restart asks people to log in again
 	})
 }

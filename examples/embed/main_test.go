@@ -160,7 +160,7 @@ func TestPolicy(t *testing.T) {
 	alice := authn.Subject{Name: "alice", Data: teams{"web"}}
 	impostor := authn.Subject{Name: "teams"}
 	build := func(rules []authz.Authorizer) (authz.Authorizer, error) {
-		return authz.Any(rules...), nil
+		return policy(rules), nil
 	}
 	cases := []authztest.Case{
 		authztest.As(alice, authztest.Grants{
@@ -168,6 +168,8 @@ func TestPolicy(t *testing.T) {
 			"repository:teams/ops/site:pull":             "",
 			"repository:teams/web:pull":                  "",
 			"repository:alice/app:pull,push":             "pull,push",
+			"repository::pull":                           "", // zot's catalog
+			"registry:catalog:*":                         "",
 		}),
 		authztest.As(impostor, authztest.Grants{
 			"repository:teams/web/site:pull,push": "pull", // it is public
@@ -176,7 +178,7 @@ func TestPolicy(t *testing.T) {
 		}),
 	}
 	p := &portal{public: map[string]struct{}{"teams/web/site": {}}}
-	policy := authz.Any(p.rules()...)
+	policy := policy(p.rules())
 	authztest.Run(t, policy, cases)
 	authztest.CheckInvariants(t, policy, []authn.Subject{alice, impostor})
 	authztest.Mutants(t, p.rules(), build, cases, authztest.Matrix{})

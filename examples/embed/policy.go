@@ -10,8 +10,13 @@ import (
 	"github.com/berthpass/registry-auth/authz"
 )
 
-// rules are those of the server and of its test. What one of them grants is granted: with Any,
-// members of a team may push to what everybody may pull.
+// policy is that of the server and of its test. ByType keeps zot's name for its catalog, which is a
+// repository without a name, from rules that grant every name. What one rule grants is granted:
+// with Any, members of a team may push to what everybody may pull.
+func policy(rules []authz.Authorizer) authz.Authorizer {
+	return authz.ByType{"repository": authz.Any(rules...)}
+}
+
 func (p *portal) rules() []authz.Authorizer {
 	own := authz.First(authz.Func(teamSpace), authz.OwnNamespace()) // nobody owns teams/ by name
 	return []authz.Authorizer{authz.Func(p.published), own}
@@ -19,9 +24,6 @@ func (p *portal) rules() []authz.Authorizer {
 
 // published lets everybody pull the repositories that the database says are public.
 func (p *portal) published(ctx context.Context, r authz.Request) (authz.Decision, error) {
-	if r.Scope.Type != "repository" {
-		return authz.Decision{NoMatch: true}, nil
-	}
 	_, err := row(ctx, p, p.public, r.Scope.Name)
 	switch {
 	case errors.Is(err, authn.ErrNoMatch):
@@ -39,7 +41,7 @@ type teams []string
 // teamSpace lets the members of a team pull and push below teams/<team>/, and nobody else.
 func teamSpace(_ context.Context, r authz.Request) (authz.Decision, error) {
 	path := strings.Split(r.Scope.Name, "/")
-	if r.Scope.Type != "repository" || path[0] != "teams" {
+	if path[0] != "teams" {
 		return authz.Decision{NoMatch: true}, nil // the next authorizer is asked
 	}
 	own, _ := r.Subject.Data.(teams)
