@@ -51,7 +51,7 @@ func TestAnyService(t *testing.T) {
 func TestAnyServiceSharesNoKeyInSecret(t *testing.T) {
 	issuer := newIssuer(t)
 	cfg := auth.Config{Services: auth.ServiceMap{service: issuer}, InsecureAnyService: issuer, Authorizer: policy()}
-	if _, err := auth.NewServer(cfg); err == nil || !strings.Contains(err.Error(), "share a key") {
+	if _, err := auth.NewServer(cfg); err == nil || !strings.Contains(err.Error(), "share the key") {
 		t.Errorf("error is %v", err)
 	}
 	cfg.SharedKeysAllowed = true

@@ -92,31 +92,42 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, record *AuditRec
 
 // authorize asks for a decision about each requested scope and returns the granted ones.
 func (s *Server) authorize(ctx context.Context, req *tokenRequest) ([]scope.Scope, error) {
-	record, scopes := req.record, scope.Merge(req.scopes)
-	requests := make([]authz.Request, len(scopes))
-	for i, asked := range scopes {
-		asked.Actions = slices.Clone(asked.Actions) // an authorizer must not change ours
-		requests[i] = authz.Request{
-			Subject:    record.Subject,
-			Service:    record.Service,
-			Scope:      asked,
-			RemoteAddr: record.RemoteAddr,
-			ClientID:   record.ClientID,
-		}
-	}
+	scopes := scope.Merge(req.scopes)
+	requests := req.record.requests(scopes)
 	decisions, err := authz.AuthorizeBatch(ctx, s.config.Authorizer, requests)
 	if err != nil {
 		return nil, reply.Unavailable("access cannot be decided at the moment", err)
 	}
+	return req.record.grant(scopes, decisions), nil
+}
+
+// requests returns the questions for the authorizer.
+func (a *AuditRecord) requests(scopes []scope.Scope) []authz.Request {
+	requests := make([]authz.Request, len(scopes))
+	for i, asked := range scopes {
+		asked.Actions = slices.Clone(asked.Actions) // an authorizer must not change ours
+		requests[i] = authz.Request{
+			Subject:    a.Subject,
+			Service:    a.Service,
+			Scope:      asked,
+			RemoteAddr: a.RemoteAddr,
+			ClientID:   a.ClientID,
+		}
+	}
+	return requests
+}
+
+// grant records the decisions and returns the granted scopes.
+func (a *AuditRecord) grant(scopes []scope.Scope, decisions []authz.Decision) []scope.Scope {
 	granted := make([]scope.Scope, 0, len(scopes))
 	for i, asked := range scopes {
-		decision := decide(asked, decisions[i], record.Subject.Limit)
-		record.Decisions = append(record.Decisions, decision)
+		decision := decide(asked, decisions[i], a.Subject.Limit)
+		a.Decisions = append(a.Decisions, decision)
 		if asked.Actions = decision.Granted; len(asked.Actions) > 0 {
 			granted = append(granted, asked)
 		}
 	}
-	return granted, nil
+	return granted
 }
 
 // decide grants the requested actions that both the authorizer and the subject's limit allow.

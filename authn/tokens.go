@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/berthpass/registry-auth/internal/secret"
 )
 
 // Tokens returns a source of API keys, personal tokens, sessions and other secrets of at least 128
@@ -114,11 +114,6 @@ func (t tokens) lookup(ctx context.Context, id string) (Subject, string, error) 
 	if err != nil {
 		return Subject{}, "", err
 	}
-	facts := append(make([]byte, 0, 256), tokenStamp...)
-	for _, fact := range []string{id, hash, subject.Stamp} {
-		facts = strconv.AppendQuote(facts, fact)
-	}
-	sum := sha256.Sum256(facts)
-	subject.Stamp = tokenStamp + base64.RawURLEncoding.EncodeToString(sum[:16]) + ":" + id
+	subject.Stamp = tokenStamp + secret.Stamp(tokenStamp, id, hash, subject.Stamp) + ":" + id
 	return subject, hash, nil
 }

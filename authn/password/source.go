@@ -3,11 +3,8 @@ package password
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/berthpass/registry-auth/authn"
+	"github.com/berthpass/registry-auth/internal/secret"
 )
 
 // SourceConfig configures [Source]. The zero value suits a table with bcrypt hashes of cost 10 and
@@ -81,7 +79,7 @@ func Source(
 //
 // An unknown or disabled user costs one check too, as costly as that of the costliest hash so far.
 func (u *Users) Authenticate(ctx context.Context, r authn.Request) (authn.Subject, error) {
-	if r.Username == "" || r.Password == "" || r.Other != nil || !acceptableName(r.Username) {
+	if r.Username == "" || r.Password == "" || r.Other != nil {
 		return authn.Subject{}, authn.ErrNoMatch
 	}
 	subject, hash, err := u.account(ctx, r.Username)
@@ -104,9 +102,6 @@ func (u *Users) Authenticate(ctx context.Context, r authn.Request) (authn.Subjec
 // Lookup returns the subject with that name. The error wraps [authn.ErrNoMatch] for an unknown
 // user and [authn.ErrRejected] for one that may not log in.
 func (u *Users) Lookup(ctx context.Context, name string) (authn.Subject, error) {
-	if !acceptableName(name) {
-		return authn.Subject{}, authn.ErrNoMatch
-	}
 	subject, _, err := u.lookup(ctx, name)
 	return subject, err
 }
@@ -119,6 +114,9 @@ func (u *Users) Confirm(ctx context.Context, remembered authn.Subject) (authn.Su
 
 // lookup returns a subject that may log in, with its stamp, and its hash.
 func (u *Users) lookup(ctx context.Context, name string) (authn.Subject, authn.Secret, error) {
+	if !acceptableName(name) {
+		return authn.Subject{}, "", authn.ErrNoMatch
+	}
 	subject, encoded, err := u.find(ctx, name)
 	switch until := subject.ValidUntil; {
 	case err != nil:
@@ -134,12 +132,8 @@ func (u *Users) lookup(ctx context.Context, name string) (authn.Subject, authn.S
 	}
 	// Each new hash has a new salt, so the stamp changes with the password and with a new account
 	// under an old name. It reveals nothing of the hash.
-	facts := append(make([]byte, 0, 256), "registry-auth password stamp 2 "...)
-	for _, fact := range []string{subject.Name, string(encoded), subject.Stamp} {
-		facts = strconv.AppendQuote(facts, fact)
-	}
-	sum := sha256.Sum256(facts)
-	subject.Stamp = base64.RawURLEncoding.EncodeToString(sum[:16])
+	subject.Stamp = secret.Stamp("registry-auth password stamp 2", subject.Name, string(encoded),
+		subject.Stamp)
 	return subject, encoded, nil
 }
 

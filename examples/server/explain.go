@@ -41,7 +41,7 @@ func (p *program) explain(flags *flag.FlagSet) action {
 	})
 	return func(ctx context.Context, args []string) (err error) {
 		if *text == "" {
-			return usageError("--scope is missing")
+			return usageError("--scope: it is missing")
 		}
 		if r.Scope, err = scope.Parse(*text); err != nil {
 			return usageError("--scope: %v", err)

@@ -169,7 +169,7 @@ auth:
 			"explain config.yml --scope repository:a:pull --ip x",
 			`^server: invalid value "x" for flag -ip: .* \(--help helps\)\n$`, 2,
 		},
-		"explain nothing": {"explain config.yml", `^server: --scope.*\n$`, 2},
+		"explain nothing": {"explain config.yml", `^server: --scope: .*\n$`, 2},
 		"test": {
 			"test config.yml good-cases.yml", `^good-cases.yml: all 2 cases are as expected\n$`, 0,
 		},

@@ -169,24 +169,24 @@ type anonymousLabels struct {
 func (a anonymousLabels) Authorize(
 	ctx context.Context, r authz.Request,
 ) (authz.Decision, error) {
-	return a.next.Authorize(ctx, a.complete(r))
+	a.complete(&r)
+	return a.next.Authorize(ctx, r)
 }
 
 func (a anonymousLabels) AuthorizeBatch(
 	ctx context.Context, requests []authz.Request,
 ) ([]authz.Decision, error) {
-	completed := make([]authz.Request, len(requests))
-	for i, r := range requests {
-		completed[i] = a.complete(r)
+	completed := slices.Clone(requests)
+	for i := range completed {
+		a.complete(&completed[i])
 	}
 	return authz.AuthorizeBatch(ctx, a.next, completed)
 }
 
-func (a anonymousLabels) complete(r authz.Request) authz.Request {
+func (a anonymousLabels) complete(r *authz.Request) {
 	if r.Subject.Anonymous() && r.Subject.Labels == nil {
 		r.Subject.Labels = a.labels
 	}
-	return r
 }
 
 // checkerMetrics shows the figures of the bound on password checks.
