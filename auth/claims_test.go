@@ -150,8 +150,14 @@ func TestCredentialsEnd(t *testing.T) {
 				if r.StatusCode != step.status {
 					t.Errorf("after %v by %s: status %d: %s", step.after, way, r.StatusCode, r.text)
 				}
-				if end := start.Add(step.end); !issuer.last.ValidUntil.Equal(end) && step.status == 200 {
-					t.Errorf("%s: the token is valid until %v, want %v", way, issuer.last.ValidUntil, end)
+				if end := start.Add(step.end); !issuer.last.ValidUntil.Equal(end) &&
+					step.status == 200 {
+					t.Errorf(
+						"%s: the token is valid until %v, want %v",
+						way,
+						issuer.last.ValidUntil,
+						end,
+					)
 				}
 			}
 		}
@@ -171,10 +177,12 @@ func TestCredentialsEndDuringARequest(t *testing.T) {
 		}}
 		f, _ := newClaimsFixture(t, func(cfg *auth.Config) {
 			cfg.Authenticator = source
-			cfg.Authorizer = authz.Func(func(context.Context, authz.Request) (authz.Decision, error) {
-				time.Sleep(time.Second)
-				return authz.Decision{}, nil
-			})
+			cfg.Authorizer = authz.Func(
+				func(context.Context, authz.Request) (authz.Decision, error) {
+					time.Sleep(time.Second)
+					return authz.Decision{}, nil
+				},
+			)
 		})
 		f.get("service=registry.test&scope=repository:a:pull", "alice:x").
 			wantError(401, "UNAUTHORIZED", "invalid_grant")

@@ -113,7 +113,7 @@ func (c *Config) checkKeysNotShared(services ServiceMap) error {
 	for _, service := range slices.Sorted(maps.Keys(issuers)) {
 		for _, key := range trustedKeys(issuers[service]) {
 			if other, taken := owner[key]; taken && other != service {
-				return fmt.Errorf("services %q and %q share the key of their tokens, or its authority:"+
+				return fmt.Errorf("services %q and %q share the key or the authority of it:"+
 					" give each its own, or set SharedKeysAllowed", other, service)
 			}
 			owner[key] = service

@@ -161,7 +161,11 @@ func (w *world) member(tokens, passwords bool) authn.Authenticator {
 	}[w.IntN(4)]
 }
 
-func (m member) has(c *credential) bool { return c.isToken && m.tokens || !c.isToken && m.passwords }
+func (m member) has(
+	c *credential,
+) bool {
+	return c.isToken && m.tokens || !c.isToken && m.passwords
+}
 
 func (m member) Authenticate(_ context.Context, r authn.Request) (authn.Subject, error) {
 	m.checks++
@@ -183,23 +187,29 @@ func (w *world) tokens() authn.Authenticator {
 	split := func(r authn.Request) (id string, secret authn.Secret, ok bool) {
 		return string(r.Password), r.Password, true
 	}
-	tokens := authn.Tokens(split, func(_ context.Context, id string) (authn.Subject, string, error) {
-		w.change()
-		for _, c := range w.credentials {
-			if c.isToken && c.id == id && !c.gone {
-				return w.subject(c), authn.HashToken(authn.Secret(id)), nil
+	tokens := authn.Tokens(
+		split,
+		func(_ context.Context, id string) (authn.Subject, string, error) {
+			w.change()
+			for _, c := range w.credentials {
+				if c.isToken && c.id == id && !c.gone {
+					return w.subject(c), authn.HashToken(authn.Secret(id)), nil
+				}
 			}
-		}
-		return authn.Subject{}, "", authn.ErrNoMatch
-	})
-	return authn.Decorate(tokens, func(ctx context.Context, r authn.Request) (authn.Subject, error) {
-		w.checks++
-		s, err := tokens.Authenticate(ctx, r)
-		if c, ok := s.Data.(*credential); ok {
-			c.proved, c.checked = s, time.Now()
-		}
-		return s, err
-	})
+			return authn.Subject{}, "", authn.ErrNoMatch
+		},
+	)
+	return authn.Decorate(
+		tokens,
+		func(ctx context.Context, r authn.Request) (authn.Subject, error) {
+			w.checks++
+			s, err := tokens.Authenticate(ctx, r)
+			if c, ok := s.Data.(*credential); ok {
+				c.proved, c.checked = s, time.Now()
+			}
+			return s, err
+		},
+	)
 }
 
 func (m member) Lookup(context.Context, string) (authn.Subject, error) {

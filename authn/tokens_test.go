@@ -99,7 +99,9 @@ func tokensKeepTheContract(t *testing.T, decorate func(authn.Authenticator) auth
 		},
 		Wrong: []authn.Request{
 			withToken("key_1.glass"), withToken("key_1.looking."), withToken("old.tin"),
-			withToken("off.tin"), withToken("null.tin"), withToken("key_1." + authn.Secret(table["key_1"].hash)),
+			withToken(
+				"off.tin",
+			), withToken("null.tin"), withToken("key_1." + authn.Secret(table["key_1"].hash)),
 		},
 		Unknown: []authn.Request{
 			withToken("key_9.looking"), withToken("wonderland"), withToken("key_1."),
@@ -150,10 +152,13 @@ func proved(t *testing.T, source authn.Authenticator, token authn.Secret) authn.
 func TestTokensDoNotLookUpStampsOfOthers(t *testing.T) {
 	asked := 0
 	table := tokenTable{"key_1": tokenOf("x", authn.Subject{Name: "alice"})}
-	source := authn.Tokens(splitAtDot, func(ctx context.Context, id string) (authn.Subject, string, error) {
-		asked++
-		return table.find(ctx, id)
-	})
+	source := authn.Tokens(
+		splitAtDot,
+		func(ctx context.Context, id string) (authn.Subject, string, error) {
+			asked++
+			return table.find(ctx, id)
+		},
+	)
 	own := proved(t, source, "key_1.x").Stamp
 	asked = 0
 	for _, stamp := range []string{
@@ -203,7 +208,9 @@ func TestTheStampOfATokenChangesWithEachFact(t *testing.T) {
 // Two tables count their rows from 1.
 func TestAChainConfirmsTokensWithTheSameID(t *testing.T) {
 	keys := tokenTable{"1": tokenOf("key", authn.Subject{Name: "robot"})}
-	personal := tokenTable{"1": tokenOf("personal", authn.Subject{Name: "alice", Limit: pullOnly()})}
+	personal := tokenTable{
+		"1": tokenOf("personal", authn.Subject{Name: "alice", Limit: pullOnly()}),
+	}
 	passwords := &source{lookup: func(name string) (authn.Subject, error) {
 		return authn.Subject{Name: name, Stamp: "password"}, nil
 	}}

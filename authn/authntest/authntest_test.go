@@ -245,7 +245,8 @@ func TestASuiteWithoutCredentialsTestsNothing(t *testing.T) {
 			b := newBook()
 			suite := b.suite(b)
 			empty(&suite)
-			if found := failures(t, suite); len(found) != 1 || !strings.Contains(found[0], "needs") {
+			if found := failures(t, suite); len(found) != 1 ||
+				!strings.Contains(found[0], "needs") {
 				t.Errorf("found %q", found)
 			}
 		})

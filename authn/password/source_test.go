@@ -73,7 +73,8 @@ func TestSourceAuthenticates(t *testing.T) {
 			before := users.checker.Stats().Compared
 			got, err := users.Authenticate(t.Context(),
 				authn.Request{Username: test.username, Password: test.password})
-			if !errors.Is(err, test.want) || refused(err) != (test.want != nil && !errors.Is(test.want, broken)) {
+			if !errors.Is(err, test.want) ||
+				refused(err) != (test.want != nil && !errors.Is(test.want, broken)) {
 				t.Errorf("error is %v, want %v", err, test.want)
 			}
 			if known := got.Name == "alice" && got.Stamp != ""; known != (test.want == nil) {

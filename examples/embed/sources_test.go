@@ -68,9 +68,12 @@ func suites(p *portal, end time.Time) map[string]authntest.Suite {
 			},
 		},
 		"API keys": {
-			Source:  p.programs(),
-			Logins:  []authntest.Login{{Request: basic("token", "key_1.looking"), Subject: robot}},
-			Wrong:   []authn.Request{basic("token", "key_1.glass"), basic("token", "key_1.looking.")},
+			Source: p.programs(),
+			Logins: []authntest.Login{{Request: basic("token", "key_1.looking"), Subject: robot}},
+			Wrong: []authn.Request{
+				basic("token", "key_1.glass"),
+				basic("token", "key_1.looking."),
+			},
 			Unknown: []authn.Request{basic("token", "key_1"), basic("token", "key_2.looking")},
 			Change: func() authn.Request {
 				p.apiKeys["key_1"] = apiKey{"web", authn.HashToken("new")}
